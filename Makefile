@@ -1,0 +1,28 @@
+# make demo: fill the bundled scan.  make test: all tests.  make lint: style and types.  Needs Python >= 3.11.
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: demo test lint bench clean
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(BIN)/.installed
+	mkdir -p demo
+	$(BIN)/braggfill fill examples/demo_scan.npz -o demo/filled.npz --plot demo/filled.png --overwrite
+	@echo "Look at demo/filled.png; the filled scan is demo/filled.npz."
+
+test: $(BIN)/.installed
+	$(BIN)/python -m pytest
+
+lint: $(BIN)/.installed
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+
+bench: $(BIN)/.installed
+	$(BIN)/python benchmarks/fill.py
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,166 @@
+"""The command line: each command parses, loads, calls one function and saves. Bad input is one sentence and exit code 2."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from braggfill.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Fills the detector gaps of Bragg coherent diffraction patterns and says how sure it is of every voxel.",
+)
+console = Console()
+errors = Console(stderr=True)
+
+Device = StrEnum("Device", ["auto", "cpu", "cuda"])
+MethodName = StrEnum("MethodName", ["unet", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"])
+
+
+@app.command()
+def fill(  # noqa: PLR0913 - one argument an option
+    scan: Annotated[str, typer.Argument(help="Scan file: .npz, .npy, .h5/.cxi/.nxs (also file.h5:/path), .tif.")],
+    mask: Annotated[str | None, typer.Option(help="Mask file, 2-D or 3-D, > 0 = not measured; else the scan's own.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Result, .npz; else SCAN_filled.npz.")] = None,
+    method: Annotated[MethodName, typer.Option(help="How to fill; 'braggfill methods' explains each.")] = MethodName.unet,
+    skip: Annotated[int | None, typer.Option(help="Voxels skipped between sliding portions; else whole planes.")] = None,
+    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    counts_per_unit: Annotated[float, typer.Option(help="Photons for one unit of scaled data.")] = 1.0,
+    weights: Annotated[Path | None, typer.Option(help="Weights made by 'train', else the shipped ones.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also draw slices before and after (.png).")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Allow an existing result to be replaced.")] = False,
+) -> None:
+    """Fill the gaps of a scan.
+
+    Example: braggfill fill S12.npz --mask mask.npz -o S12_filled.npz --plot S12.png
+    """
+    from braggfill.fill import FillOptions, check_options, fill_gaps
+    from braggfill.io import check_output, read_mask, read_scan, split_address, write_result
+    from braggfill.report import gap_table, plot_fill, summary, warnings
+
+    source = split_address(scan)[0]
+    output = output or source.with_name(f"{source.stem}_filled.npz")
+    check_options(FillOptions(method.value, skip, device.value, counts_per_unit, weights))
+    loaded = read_scan(scan)
+    check_output(output, [source] + ([split_address(mask)[0]] if mask else []), overwrite)
+    missing = read_mask(mask) if mask else loaded.mask
+    with progress_bar("filling") as advance:
+        result = fill_gaps(
+            loaded.intensity,
+            missing,
+            method=method.value,
+            skip=skip,
+            device=device.value,
+            counts_per_unit=counts_per_unit,
+            weights=weights,
+            on_progress=advance,
+        )
+    console.print(gap_table(result.gaps, method.value))
+    for sentence in warnings(result, is_whole(loaded.intensity)):
+        errors.print(f"warning: {sentence}", style="yellow", highlight=False)
+    write_result(output, result, loaded.name)
+    if plot:
+        plot_fill(plot, result, f"{loaded.name}, {method.value}")
+    console.print(f"{summary(result)}; written to {output}", highlight=False)
+
+
+@app.command()
+def methods() -> None:
+    """List the ways of filling.
+
+    Example: braggfill methods
+    """
+    from rich.table import Table
+
+    from braggfill.fill import METHODS
+
+    table = Table("method", "works in", "what it does")
+    for name, method in METHODS.items():
+        table.add_row(name, method.scale, method.summary)
+    console.print(table)
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for weights, state and training curve.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file; what it leaves out keeps its default.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in the folder.")] = False,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+) -> None:
+    """Train a network on simulated portions.
+
+    Example: braggfill train --config configs/gapnet.toml --out runs/gapnet
+    """
+    import torch
+
+    from braggfill.config import TrainConfig, read_config
+    from braggfill.training import train as run
+
+    chosen = read_config(config) if config else TrainConfig()
+    place = "cuda" if device == Device.cuda or (device == Device.auto and torch.cuda.is_available()) else "cpu"
+    with progress_bar("training") as advance:
+        weights = run(out, chosen, resume=resume, device=place, on_step=lambda step, loss: advance(step, chosen.steps))
+    console.print(f"weights written to {weights}", highlight=False)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for the scans, which must not exist yet.")],
+    n: Annotated[int, typer.Option("-n", help="Number of scans.")] = 1,
+    shape: Annotated[tuple[int, int, int], typer.Option(help="Frames, rows, columns.")] = (128, 128, 128),
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    cross: Annotated[int, typer.Option(help="Cut a cross of this width beside the peak; 0 for none.")] = 0,
+) -> None:
+    """Simulate scans of random crystals.
+
+    Example: braggfill simulate -n 3 --out simulated --cross 6
+    """
+    from braggfill.io import write_simulated
+    from braggfill.simulation import detector_cross
+    from braggfill.simulation import simulate as scans
+
+    if out.exists():
+        raise InputError(f"out {out}: exists already, expected a new folder")
+    out.mkdir(parents=True)
+    with progress_bar("simulating") as advance:
+        for index, simulated in enumerate(scans(n, shape=shape, seed=seed)):
+            mask = detector_cross(simulated, cross) if cross else None
+            write_simulated(out / f"scan_{index:04d}.npz", simulated, mask)
+            advance(index + 1, n)
+    console.print(f"{n} scan(s) written to {out}", highlight=False)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on a terminal and hand out ``advance(done, total)``."""
+    from rich.progress import Progress
+
+    with Progress(console=errors, transient=True) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def is_whole(values: np.ndarray) -> bool:
+    """Whether measured values are whole numbers, as photon counts are (a sample of them is looked at)."""
+    if values.dtype.kind in "iub":
+        return True
+    some = values[np.isfinite(values)][:: max(1, values.size // 1_000_000)]
+    return bool((some == np.rint(some)).all())
+
+
+def main() -> None:
+    """Entry point: run the command; bad input is one sentence on the error stream and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        errors.print(f"braggfill: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)

@@ -1,0 +1,245 @@
+"""Files: scans and masks as the pipelines of the field write them, results as one ``.npz``.
+
+Nothing that is read is executed or unpickled; a file that is written appears whole or not at all.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+import numpy as np
+import tifffile
+
+from braggfill import __version__
+from braggfill.errors import InputError
+from braggfill.fill import METHODS, FillResult
+from braggfill.gaps import AXIS_NAMES, Gap
+from braggfill.simulation import SimulatedScan
+
+HDF5_DATA = (
+    "entry_1/instrument_1/detector_1/data",
+    "entry_1/image_1/data",
+    "entry_1/data_1/data",
+    "entry_1/cropped_detector_data",
+    "entry/instrument/detector/data",
+    "entry/data/data",
+)
+"""Where PyNX, cdiutils and NeXus files keep the frames, in the order in which they are looked for."""
+HDF5_MASK = ("entry_1/instrument_1/detector_1/mask", "entry_1/image_1/mask", "entry_1/mask")
+SUFFIXES = (".npz", ".npy", ".h5", ".hdf5", ".cxi", ".nxs", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a file holds."""
+
+    intensity: np.ndarray
+    """Array as stored, of any type."""
+    mask: np.ndarray | None
+    """> 0 = not measured; None if the file has no mask."""
+    name: str
+    """File name, with the dataset's path for HDF5 where one was given."""
+
+
+def read_scan(address: str) -> Scan:
+    """Read a scan and the mask beside it.
+
+    Parameters
+    ----------
+    address : str
+        Path of an ``.npz`` (``data``, else ``iobs``, else its only array; ``mask``), ``.npy``, ``.tif`` or HDF5 file
+        (``.h5``, ``.cxi``, ``.nxs``; ``file.h5:/path/to/data`` or the usual places).
+
+    Returns
+    -------
+    Scan
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, or does not hold what was asked for.
+    """
+    path, dataset = split_address(address)
+    with _readable(path, "scan"):
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                others = [name for name in arrays.files if name != "mask"]
+                key = _choose(others, ("data", "iobs"), "scan", path)
+                return Scan(arrays[key], arrays["mask"] if "mask" in arrays.files else None, path.name)
+        if path.suffix in (".h5", ".hdf5", ".cxi", ".nxs"):
+            with h5py.File(path) as file:
+                where = dataset or _find(file, HDF5_DATA, "scan", path)
+                mask = next((file[m][()] for m in HDF5_MASK if m in file), None)
+                return Scan(_dataset(file, where, "scan", path), mask, f"{path.name}:{where}")
+        return Scan(_plain_array(path), None, path.name)
+
+
+def read_mask(address: str) -> np.ndarray:
+    """Read a mask (> 0 = not measured) from a file of its own; ``.npz`` keys: ``mask``, else ``data``, else its only array."""
+    path, dataset = split_address(address)
+    with _readable(path, "mask"):
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as arrays:
+                return arrays[_choose(arrays.files, ("mask", "data"), "mask", path)]
+        if path.suffix in (".h5", ".hdf5", ".cxi", ".nxs"):
+            with h5py.File(path) as file:
+                return _dataset(file, dataset or _find(file, HDF5_MASK + HDF5_DATA, "mask", path), "mask", path)
+        return _plain_array(path)
+
+
+def split_address(address: str) -> tuple[Path, str | None]:
+    """Split ``file.h5:/path/to/data`` into the file and the dataset; without a colon and a path there is no dataset."""
+    file, colon, dataset = address.rpartition(":")
+    if colon and Path(file).suffix.lower() in (".h5", ".hdf5", ".cxi", ".nxs"):
+        return Path(file), dataset
+    return Path(address), None
+
+
+@contextmanager
+def _readable(path: Path, role: str) -> Iterator[None]:
+    """Turn whatever a reading library raises into one sentence."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}")
+    if not path.exists():
+        raise InputError(f"{role} {path}: there is no such file; check the path")
+    if path.is_file() and path.stat().st_size == 0:
+        raise InputError(f"{role} {path}: got an empty file, expected {path.suffix} data; was its writing interrupted?")
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # each of four libraries raises its own kinds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{role} {path}: cannot be read as {path.suffix} ({reason}); expected an intact file of that format"
+        ) from error
+
+
+def _plain_array(path: Path) -> np.ndarray:
+    return np.load(path, allow_pickle=False) if path.suffix == ".npy" else tifffile.imread(path)
+
+
+def _choose(names: list[str], wanted: tuple[str, ...], role: str, path: Path) -> str:
+    """The first wanted name that is there, else the only name."""
+    for name in wanted:
+        if name in names:
+            return name
+    if len(names) == 1:
+        return names[0]
+    raise InputError(
+        f"{role} {path}: got arrays {', '.join(names) or 'none'}; expected one named {' or '.join(wanted)}, or a single array"
+    )
+
+
+def _find(file: h5py.File, wanted: tuple[str, ...], role: str, path: Path) -> str:
+    """The first usual place that is there, else the only three-dimensional dataset."""
+    for name in wanted:
+        if name in file:
+            return name
+    volumes: list[str] = []
+    file.visititems(lambda name, item: volumes.append(name) if isinstance(item, h5py.Dataset) and item.ndim == 3 else None)
+    if len(volumes) == 1:
+        return volumes[0]
+    found = "; found " + ", ".join(volumes[:5]) if volumes else ""
+    raise InputError(f"{role} {path}: got no dataset in the usual places{found}; give it as '{path.name}:/path/to/data'")
+
+
+def _dataset(file: h5py.File, where: str, role: str, path: Path) -> np.ndarray:
+    if where not in file or not isinstance(file[where], h5py.Dataset):
+        raise InputError(
+            f"{role} {path}: got no dataset '{where}' in it; expected '{path.name}:/path/to/data' of one that exists"
+        )
+    return file[where][()]
+
+
+def check_output(path: Path, inputs: list[Path], overwrite: bool) -> None:
+    """Raise InputError if a result must not or cannot be written to ``path``; called before the work, not after it."""
+    if path.suffix != ".npz":
+        raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected '.npz'")
+    if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
+        raise InputError(f"output {path}: is the input itself, which is never overwritten; choose another name")
+    if path.exists() and not overwrite:
+        raise InputError(f"output {path}: exists already; choose another name or allow it with --overwrite")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
+        raise InputError(f"output {path}: cannot be written there; expected a name in a folder that exists and is writable")
+
+
+@contextmanager
+def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside ``path`` that takes its name when all is written, and vanishes when anything fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"output {path}: could not be written ({reason}); nothing was left there; free space or choose another place"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_result(path: Path, result: FillResult, input_name: str) -> None:
+    """Write a filled scan as ``.npz``: data, mask (1 = still missing), filled, std, and provenance as a JSON string."""
+    with whole_or_nothing(path) as file:
+        np.savez_compressed(
+            file,
+            data=result.intensity,
+            mask=result.mask.astype(np.uint8),
+            filled=result.filled.astype(np.uint8),
+            std=result.std,
+            provenance=np.array(json.dumps(provenance(result, input_name))),
+        )
+
+
+def write_simulated(path: Path, scan: SimulatedScan, mask: np.ndarray | None) -> None:
+    """Write a simulated scan as ``.npz``: data, description as JSON, and with a mask also what it hides (``hidden``)."""
+    counts = scan.counts.astype(np.uint32)
+    arrays = {"data": counts, "description": np.array(json.dumps(scan.description))}
+    if mask is not None:
+        arrays |= {"data": np.where(mask, 0, counts), "mask": mask.astype(np.uint8), "hidden": np.where(mask, counts, 0)}
+    with whole_or_nothing(path) as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
+    """Where a filled scan comes from, JSON-ready: program, method, weights, options, input, gaps."""
+    options = asdict(result.options) | {"weights": str(result.options.weights) if result.options.weights else "shipped"}
+    return {
+        "program": "braggfill",
+        "version": __version__,
+        "method": result.options.method,
+        "scale": METHODS[result.options.method].scale,
+        "weights_sha256": result.weights_sha256,
+        "options": options,
+        "input": input_name,
+        "gaps": summarise_gaps(result.gaps),
+    }
+
+
+def summarise_gaps(gaps: list[Gap]) -> list[dict[str, Any]]:
+    """Gaps as JSON-ready rows: stripes and arms one by one, boxes and voxels of the same kind and width together."""
+
+    def key(gap: Gap) -> tuple[Any, ...]:
+        alone = gap.kind in ("stripe", "cross arm")
+        place = (gap.first, gap.last) if alone else (-1, -1)
+        return gap.kind, gap.axis, gap.width, gap.banks, place
+
+    rows = []
+    for (kind, axis, width, banks, (first, last)), members in groupby(sorted(gaps, key=key), key):
+        group = list(members)
+        row = {"kind": kind, "normal": AXIS_NAMES[axis], "width": width, "banks": banks, "fillable": group[0].fillable}
+        if first >= 0:
+            row |= {"first": first, "last": last}
+        rows.append(row | {"number": len(group), "voxels": int(sum(g.voxels.sum() for g in group))})
+    return rows

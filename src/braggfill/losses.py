@@ -1,0 +1,46 @@
+"""What the network is trained on: the likelihood of photon counts under an uncertain expectation."""
+
+import torch
+from torch import Tensor
+
+
+def negative_binomial(counts: Tensor, log_mean: Tensor, log_dispersion: Tensor) -> Tensor:
+    """Negative log-likelihood of counts whose expectation is itself spread (gamma–Poisson mixture).
+
+    Variance = mean + dispersion · mean². The term log(counts!) is left out.
+
+    Parameters
+    ----------
+    counts, log_mean, log_dispersion : tensors of one shape
+        Photon counts (need not be whole), natural logarithms of the mean and of the relative variance of the expectation.
+
+    Returns
+    -------
+    float64 tensor of the same shape
+
+    References
+    ----------
+    J. M. Hilbe, Negative Binomial Regression, 2nd ed. (2011), https://doi.org/10.1017/CBO9780511973420
+    """
+    counts, log_mean, log_dispersion = counts.double(), log_mean.double(), log_dispersion.double()
+    shape = torch.exp(-log_dispersion)
+    log_total = torch.nn.functional.softplus(log_mean + log_dispersion)
+    return (
+        torch.lgamma(shape) - torch.lgamma(counts + shape) + (counts + shape) * log_total - counts * (log_mean + log_dispersion)
+    )
+
+
+def expectation_and_spread(expected: Tensor, counts: Tensor, log_mean: Tensor, log_dispersion: Tensor) -> Tensor:
+    """Training loss for simulated voxels, where the noise-free expectation is known beside the drawn counts.
+
+    The mean is fitted to the expectation (the same gradient as with counts, without their noise), the
+    dispersion to the counts. All tensors have one shape; returns float64 of that shape.
+    """
+    mean_part = negative_binomial(expected, log_mean, log_dispersion.detach())
+    spread_part = negative_binomial(counts, log_mean.detach(), log_dispersion)
+    return mean_part + spread_part
+
+
+def poisson_deviance(counts: Tensor, mean: Tensor) -> Tensor:
+    """Poisson deviance of each voxel, 2 [y log(y / mean) - (y - mean)]; about 1 where a bright fill is perfect."""
+    return 2 * (torch.xlogy(counts, counts / mean) - (counts - mean))

@@ -1,0 +1,124 @@
+"""Simulated scans: a random crystal, its pattern on a random detector geometry, a dose, counting noise."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from braggfill.crystal import CrystalRanges, random_crystal
+from braggfill.degrade import counting_noise, expected_counts, partial_coherence
+from braggfill.diffract import diffraction_pattern
+
+
+@dataclass(frozen=True)
+class PatternRanges:
+    """Ranges from which the geometry and the blur of a pattern are drawn."""
+
+    detector_oversampling: tuple[float, float] = (2.4, 7.0)
+    """Voxels per fringe on the detector, log-uniform."""
+    rocking_stretch: tuple[float, float] = (0.6, 2.6)
+    """Oversampling along the rocking axis over that on the detector, log-uniform."""
+    detector_stretch: tuple[float, float] = (0.75, 1.33)
+    """Oversampling along rows over that along columns, log-uniform."""
+    peak_offset: tuple[float, float] = (-0.2, 0.2)
+    """Distance of the peak from the centre as a share of the array, each axis by itself."""
+    coherence_sigma: tuple[float, float] = (0.25, 1.1)
+    """Gaussian blur of the intensity in voxels."""
+
+
+@dataclass(frozen=True)
+class DoseRanges:
+    """Ranges from which the dose of a scan is drawn, log-uniform, in photon counts."""
+
+    peak_counts: tuple[float, float] = (1e4, 1e7)
+    background_counts: tuple[float, float] = (1e-4, 0.1)
+
+
+@dataclass(frozen=True)
+class SimulatedScan:
+    """A simulated measurement; all arrays are float32 (frames, rows, columns)."""
+
+    counts: np.ndarray
+    expected: np.ndarray
+    """Noise-free expected counts."""
+    description: dict
+    """Seed and every drawn parameter, JSON-ready."""
+
+
+def log_uniform(rng: np.random.Generator, low_high: tuple[float, float]) -> float:
+    """Draw a number whose logarithm is uniform in the given range."""
+    return float(np.exp(rng.uniform(*np.log(low_high))))
+
+
+def random_pattern(
+    rng: np.random.Generator,
+    shape: tuple[int, int, int],
+    crystals: CrystalRanges | None = None,
+    ranges: PatternRanges | None = None,
+) -> tuple[np.ndarray, dict]:
+    """Draw a noise-free pattern, float32 (frames, rows, columns) with maximum 1, and its parameters."""
+    ranges = ranges or PatternRanges()
+    detector = log_uniform(rng, ranges.detector_oversampling)
+    stretch = log_uniform(rng, ranges.detector_stretch) ** 0.5
+    oversampling = (
+        max(2.2, detector * log_uniform(rng, ranges.rocking_stretch)),
+        max(2.2, detector * stretch),
+        max(2.2, detector / stretch),
+    )
+    frames, rows, columns = (n * (0.5 + rng.uniform(*ranges.peak_offset)) for n in shape)
+    peak = (frames, rows, columns)
+    sigma = rng.uniform(*ranges.coherence_sigma)
+    farthest_fringe = max(max(p, n - p) / s for p, n, s in zip(peak, shape, oversampling, strict=True))
+    box = 64 if farthest_fringe < 28 else 96
+    crystal = random_crystal(rng, box, crystals)
+    pattern = partial_coherence(diffraction_pattern(crystal, shape, oversampling, peak), sigma)
+    parameters = {"oversampling": oversampling, "peak": peak, "coherence_sigma": sigma, "box": box}
+    return pattern / pattern.max(), parameters
+
+
+def simulate(
+    n: int = 1,
+    *,
+    shape: tuple[int, int, int] = (128, 128, 128),
+    seed: int = 0,
+    crystals: CrystalRanges | None = None,
+    patterns: PatternRanges | None = None,
+    doses: DoseRanges | None = None,
+) -> Iterator[SimulatedScan]:
+    """Simulate scans of random crystals, one after the other.
+
+    Parameters
+    ----------
+    n : int
+        Number of scans; scan ``i`` depends on ``seed`` and ``i`` alone.
+    shape : (frames, rows, columns)
+        Size of each scan in voxels.
+    seed : int
+        Seed of every random choice.
+    crystals, patterns, doses : optional
+        Ranges to draw from.
+
+    Yields
+    ------
+    SimulatedScan
+    """
+    doses = doses or DoseRanges()
+    for index in range(n):
+        rng = np.random.default_rng([seed, index])
+        pattern, parameters = random_pattern(rng, shape, crystals, patterns)
+        peak_counts, background = log_uniform(rng, doses.peak_counts), log_uniform(rng, doses.background_counts)
+        expected = expected_counts(pattern, peak_counts, background)
+        dose = {"peak_counts": peak_counts, "background_counts": background}
+        origin = {"seed": seed, "index": index, "crystals": asdict(crystals or CrystalRanges())}
+        yield SimulatedScan(counting_noise(rng, expected), expected, origin | parameters | dose)
+
+
+def detector_cross(scan: SimulatedScan, width: int) -> np.ndarray:
+    """A detector mask (rows, columns), True = not measured: a cross of the given width, a few voxels beside the peak."""
+    rows, columns = scan.counts.shape[1:]
+    _, peak_row, peak_column = scan.description["peak"]
+    mask = np.zeros((rows, columns), bool)
+    first_row, first_column = round(peak_row) + 6, round(peak_column) - 6 - width
+    mask[first_row : first_row + width] = True
+    mask[:, max(first_column, 1) : max(first_column, 1) + width] = True
+    return mask
