@@ -14,7 +14,7 @@ from braggfill.errors import InputError
 from braggfill.model import GapNet, ModelConfig
 
 FORMAT = "braggfill-1"
-"""Value of the metadata key ``format`` in every file written here."""
+"""Name of the metadata entry that holds the description, and of this format's version."""
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "gapnet.safetensors"
 """The weights that the package carries."""
 
@@ -28,8 +28,7 @@ def sha256(path: Path) -> str:
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], description: dict) -> None:
     """Write named tensors and a JSON-ready description; the file appears whole or not at all."""
     temporary = path.with_name(path.name + ".part")
-    metadata = {"format": FORMAT, "description": json.dumps(description)}
-    save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, metadata)
+    save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, {FORMAT: json.dumps(description)})
     os.replace(temporary, path)
 
 
@@ -41,9 +40,10 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (OSError, SafetensorError) as error:
         raise InputError(f"weights {path}: got no readable safetensors file ({error}); expected one made by 'train'") from error
-    if metadata.get("format") != FORMAT:
-        raise InputError(f"weights {path}: got format {metadata.get('format')!r}, expected {FORMAT!r}; train with this version")
-    return tensors, json.loads(metadata["description"])
+    if FORMAT not in metadata:
+        found = ", ".join(metadata) or "none"
+        raise InputError(f"weights {path}: got a file with metadata {found}, expected {FORMAT}; train with this version")
+    return tensors, json.loads(metadata[FORMAT])
 
 
 def write_weights(path: Path, model: GapNet, description: dict) -> None:

@@ -51,7 +51,10 @@ def fill(  # noqa: PLR0913 - one argument an option
     output = output or source.with_name(f"{source.stem}_filled.npz")
     check_options(FillOptions(method.value, skip, device.value, counts_per_unit, weights))
     loaded = read_scan(scan)
-    check_output(output, [source] + ([split_address(mask)[0]] if mask else []), overwrite)
+    inputs = [source] + ([split_address(mask)[0]] if mask else [])
+    check_output(output, inputs, overwrite)
+    if plot:
+        check_output(plot, inputs, overwrite, ".png")
     missing = read_mask(mask) if mask else loaded.mask
     with progress_bar("filling") as advance:
         result = fill_gaps(
@@ -144,7 +147,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on a terminal and hand out ``advance(done, total)``."""
     from rich.progress import Progress
 
-    with Progress(console=errors, transient=True) as progress:
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

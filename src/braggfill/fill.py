@@ -13,7 +13,7 @@ from braggfill import interpolate
 from braggfill.errors import InputError
 from braggfill.gaps import Gap, find_gaps, voxels_to_fill
 from braggfill.ridge import ridge
-from braggfill.uncertainty import Fill, relative_variance
+from braggfill.uncertainty import Fill, standard_deviation
 
 INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1)
 """Values that detectors write for voxels not measured, also found in arrays converted to float."""
@@ -78,7 +78,7 @@ def _classical(fill: Fill, summary: str) -> Method:
         on_progress(0, 2)
         mean = np.expm1(fill(np.log1p(counts), mask, gaps)[voxels_to_fill(gaps, mask.shape)].astype(float))
         on_progress(1, 2)
-        std = mean * np.sqrt(relative_variance(fill, counts, mask, gaps, mean))
+        std = standard_deviation(fill, counts, mask, gaps, mean)
         on_progress(2, 2)
         return mean, std, None
 

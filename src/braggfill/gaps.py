@@ -109,19 +109,25 @@ def _banks(first: int, last: int, length: int) -> int:
 
 
 def _regions(rest: np.ndarray, mask: np.ndarray) -> list[Gap]:
-    """Connected regions of ``rest``, the part of ``mask`` outside the stripes, each with its narrowest axis as normal."""
+    """Connected regions of ``rest``, a part of ``mask``, each with the axis of its shortest masked runs as normal.
+
+    A region too wide in every direction gives up its narrow parts first; what remains is looked at by itself.
+    """
     where = np.nonzero(rest)
     runs = np.stack([_run_lengths(mask, where, axis) for axis in range(3)])
     labels, count = ndimage.label(rest)
-    widest_run = np.stack([ndimage.maximum(r, labels[where], np.arange(1, count + 1)) for r in runs])
-    normal_of_region = widest_run.argmin(0)
-    narrow = widest_run.min(0) <= MAX_WIDTH
-    normal = np.where(narrow, normal_of_region, 3)[labels[where] - 1]
-    split = normal == 3
-    normal[split] = np.where(
-        runs[:, split].min(0) <= MAX_WIDTH, runs[:, split].argmin(0), normal_of_region[labels[where][split] - 1]
-    )
-    return [gap for axis in range(3) for gap in _components(where, normal == axis, axis, mask.shape)]
+    region = labels[where] - 1
+    longest = np.stack([ndimage.maximum(r, region, np.arange(count)) for r in runs])[:, region]
+    deciding = np.where(longest.min(0) <= MAX_WIDTH, longest, runs)
+    normal, wide = deciding.argmin(0), deciding.min(0) > MAX_WIDTH
+    if wide.all():
+        normal, wide = longest.argmin(0), np.zeros_like(wide)
+    gaps = [gap for axis in range(3) for gap in _components(where, (normal == axis) & ~wide, axis, mask.shape)]
+    if wide.any():
+        remainder = np.zeros_like(rest)
+        remainder[tuple(w[wide] for w in where)] = True
+        gaps += _regions(remainder, remainder)
+    return gaps
 
 
 def _components(where: tuple[np.ndarray, ...], chosen: np.ndarray, axis: int, shape: tuple[int, ...]) -> Iterator[Gap]:
@@ -139,13 +145,15 @@ def _components(where: tuple[np.ndarray, ...], chosen: np.ndarray, axis: int, sh
 
 def _run_lengths(mask: np.ndarray, where: tuple[np.ndarray, ...], axis: int) -> np.ndarray:
     """Length along an axis of the masked run through each of the given voxels (voxels,)."""
-    others = [w for a, w in enumerate(where) if a != axis]
-    lines = np.moveaxis(mask, axis, -1)[others[0], others[1]]  # (voxels, length)
-    n, at = mask.shape[axis], where[axis]
-    position = np.arange(n)
-    before = np.where(~lines & (position < at[:, None]), position, -1).max(1)
-    after = np.where(~lines & (position > at[:, None]), position, n).min(1)
-    return after - before - 1
+    others = tuple(w for a, w in enumerate(where) if a != axis)
+    plane = [n for a, n in enumerate(mask.shape) if a != axis]
+    line_numbers, line_of_voxel = np.unique(np.ravel_multi_index(others, plane), return_inverse=True)
+    lines = np.moveaxis(mask, axis, -1)[np.unravel_index(line_numbers, plane)]  # (lines, length)
+    n = mask.shape[axis]
+    position = np.arange(n, dtype=np.int32)
+    before = np.maximum.accumulate(np.where(lines, -1, position), 1)
+    after = np.minimum.accumulate(np.where(lines, n, position)[:, ::-1], 1)[:, ::-1]
+    return (after - before - 1)[line_of_voxel, where[axis]]
 
 
 def slabs(gaps: list[Gap], shape: tuple[int, ...]) -> list[Slab]:

@@ -68,7 +68,7 @@ def read_scan(address: str) -> Scan:
     path, dataset = split_address(address)
     with _readable(path, "scan"):
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 others = [name for name in arrays.files if name != "mask"]
                 key = _choose(others, ("data", "iobs"), "scan", path)
                 return Scan(arrays[key], arrays["mask"] if "mask" in arrays.files else None, path.name)
@@ -85,7 +85,7 @@ def read_mask(address: str) -> np.ndarray:
     path, dataset = split_address(address)
     with _readable(path, "mask"):
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return arrays[_choose(arrays.files, ("mask", "data"), "mask", path)]
         if path.suffix in (".h5", ".hdf5", ".cxi", ".nxs"):
             with h5py.File(path) as file:
@@ -158,10 +158,10 @@ def _dataset(file: h5py.File, where: str, role: str, path: Path) -> np.ndarray:
     return file[where][()]
 
 
-def check_output(path: Path, inputs: list[Path], overwrite: bool) -> None:
+def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = ".npz") -> None:
     """Raise InputError if a result must not or cannot be written to ``path``; called before the work, not after it."""
-    if path.suffix != ".npz":
-        raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected '.npz'")
+    if path.suffix != suffix:
+        raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected '{suffix}'")
     if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
         raise InputError(f"output {path}: is the input itself, which is never overwritten; choose another name")
     if path.exists() and not overwrite:

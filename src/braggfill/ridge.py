@@ -13,8 +13,8 @@ from scipy.ndimage import binary_dilation, uniform_filter
 from braggfill.gaps import Gap, Slab, slabs, voxels_to_fill
 from braggfill.interpolate import linear
 
-CONTEXT = 14
-"""Voxels of each bank along the normal."""
+CONTEXTS = (14, 10, 7, 4)
+"""Voxels of each bank along the normal; the first that the scan has room for beside the gap."""
 RADIUS = 2
 """Radius in the gap's plane of the lines that are looked at."""
 SAMPLES = 30_000
@@ -71,16 +71,18 @@ def ridge(values: np.ndarray, mask: np.ndarray, gaps: list[Gap]) -> np.ndarray:
     fitted: dict[tuple[int, int, int, int], np.ndarray | None] = {}
     for slab in slabs([g for g in gaps if g.fillable], mask.shape):
         volume, missing = np.moveaxis(start, slab.axis, 0), np.moveaxis(mask, slab.axis, 0)
-        width = slab.last - slab.first + 1
-        hood = Neighbourhood.across(width, min(CONTEXT, slab.first), min(CONTEXT, len(volume) - slab.last - 1))
-        key = (slab.axis, width, int((hood.along < 0).sum()), len(hood.along))
-        if key not in fitted:
-            fitted[key] = fit(volume, missing, hood)
-        solution = fitted[key]
-        if solution is not None:
-            predicted = predict(volume, slab, hood, solution)
-            np.moveaxis(total, slab.axis, 0)[slab.first : slab.last + 1] += np.where(slab.target, predicted, 0)
-            np.moveaxis(count, slab.axis, 0)[slab.first : slab.last + 1] += slab.target
+        for context in CONTEXTS:
+            banks = min(context, slab.first), min(context, len(volume) - slab.last - 1)
+            hood = Neighbourhood.across(slab.last - slab.first + 1, *banks)
+            key = (slab.axis, hood.width, *banks)
+            if key not in fitted:
+                fitted[key] = fit(volume, missing, hood)
+            solution = fitted[key]
+            if solution is not None:
+                predicted = predict(volume, slab, hood, solution)
+                np.moveaxis(total, slab.axis, 0)[slab.first : slab.last + 1] += np.where(slab.target, predicted, 0)
+                np.moveaxis(count, slab.axis, 0)[slab.first : slab.last + 1] += slab.target
+                break
     return np.where(wanted & (count > 0), total / np.maximum(count, 1), start)
 
 

@@ -15,6 +15,8 @@ BINS = 12
 """Most bins of brightness."""
 SPREAD_LIMITS = (1e-4, 9.0)
 """Smallest and largest relative variance that is reported."""
+FAINT_COUNTS = 0.5
+"""Added to the estimate before it is multiplied by the relative spread: an estimate of zero counts is not certain."""
 
 
 def displaced(gaps: list[Gap], mask: np.ndarray) -> np.ndarray:
@@ -29,8 +31,8 @@ def displaced(gaps: list[Gap], mask: np.ndarray) -> np.ndarray:
     return copies & ~mask
 
 
-def relative_variance(fill: Fill, counts: np.ndarray, mask: np.ndarray, gaps: list[Gap], mean: np.ndarray) -> np.ndarray:
-    """Relative variance of a fill's expected counts, by brightness.
+def standard_deviation(fill: Fill, counts: np.ndarray, mask: np.ndarray, gaps: list[Gap], mean: np.ndarray) -> np.ndarray:
+    """Standard deviation of a fill's expected counts, by brightness.
 
     Parameters
     ----------
@@ -45,18 +47,18 @@ def relative_variance(fill: Fill, counts: np.ndarray, mask: np.ndarray, gaps: li
     Returns
     -------
     array (voxels,)
-        Mean squared error of the displaced gaps' fill beyond counting noise, over the squared fill.
+        From the mean squared error of the displaced gaps' fill beyond counting noise.
     """
     trial = displaced(gaps, mask)
     if np.count_nonzero(trial) < FEWEST_VOXELS:
-        return np.ones_like(mean)
+        return mean + FAINT_COUNTS
     both = mask | trial
     filled = np.expm1(fill(np.log1p(np.where(both, 0, counts)), both, find_gaps(both)))[trial]
     order = np.argsort(filled)
     filled, measured = filled[order].astype(float), counts[trial][order].astype(float)
     bins = np.array_split(np.arange(filled.size), min(BINS, filled.size // FEWEST_VOXELS))
     excess = np.array([np.mean((measured[b] - filled[b]) ** 2 - filled[b]) for b in bins])
-    square = np.array([np.mean(filled[b] ** 2) for b in bins])
-    spread = np.clip(excess / np.maximum(square, 1e-6), *SPREAD_LIMITS)
+    square = np.array([np.mean((filled[b] + FAINT_COUNTS) ** 2) for b in bins])
+    spread = np.sqrt(np.clip(excess / square, *SPREAD_LIMITS))
     brightness = np.log1p([np.median(filled[b]) for b in bins])
-    return np.exp(np.interp(np.log1p(mean), brightness, np.log(spread)))
+    return (mean + FAINT_COUNTS) * np.exp(np.interp(np.log1p(mean), brightness, np.log(spread)))

@@ -1,0 +1,41 @@
+"""Shared fixtures: a simulated scan with a cross, small enough for every test, and the place of the real scans."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+from braggfill.simulation import SimulatedScan, simulate
+
+torch.set_num_threads(2)
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
+
+
+@pytest.fixture(scope="session")
+def scan() -> SimulatedScan:
+    """A scan of 48 × 64 × 56 voxels with a bright peak."""
+    from braggfill.simulation import DoseRanges
+
+    return next(simulate(1, shape=(48, 64, 56), seed=11, doses=DoseRanges(peak_counts=(2e5, 4e5))))
+
+
+@pytest.fixture(scope="session")
+def cross() -> np.ndarray:
+    """A detector mask (64, 56): rows 34–38 and columns 12–14 are missing."""
+    mask = np.zeros((64, 56), bool)
+    mask[34:39] = True
+    mask[:, 12:15] = True
+    return mask
+
+
+@pytest.fixture(scope="session")
+def real_scans() -> Path:
+    """Folder of measured scans, which are not part of this repository; tests that need them skip without it."""
+    folder = Path(os.environ.get("BRAGGFILL_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (folder / "au_34idc_s0054.npz").exists():
+        pytest.skip(f"no measured scan au_34idc_s0054.npz in {folder}; set BRAGGFILL_DATA to the folder that holds it")
+    return folder

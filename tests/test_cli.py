@@ -1,0 +1,145 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from braggfill import METHODS, fill_gaps
+from braggfill.cli import MethodName, main
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments) -> int:
+    """Run the program as its entry point does and return the exit code."""
+    old, sys.argv = sys.argv, ["braggfill", *map(str, arguments)]
+    try:
+        main()
+    except SystemExit as stop:
+        return stop.code or 0
+    finally:
+        sys.argv = old
+    return 0
+
+
+@pytest.fixture
+def scan_file(tmp_path, scan, cross):
+    path = tmp_path / "S1.npz"
+    np.savez_compressed(path, data=scan.counts.astype(np.uint32), mask=cross)
+    return path
+
+
+def test_fill_writes_what_the_function_returns(tmp_path, scan_file, scan, cross, capsys):
+    assert run("fill", scan_file, "--plot", tmp_path / "picture.png") == 0
+    expected = fill_gaps(scan.counts, cross)
+    with np.load(tmp_path / "S1_filled.npz") as written:
+        np.testing.assert_array_equal(written["data"], expected.intensity)
+        np.testing.assert_array_equal(written["std"], expected.std)
+        facts = json.loads(str(written["provenance"]))
+    assert facts["weights_sha256"] == expected.weights_sha256
+    assert len(facts["weights_sha256"]) == 64
+    assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert "34–38" in printed
+    assert "voxels filled" in printed
+
+
+def test_mask_from_a_second_file_and_options_reach_the_fill(tmp_path, scan_file, scan):
+    mask = np.zeros(scan.counts.shape[1:], np.uint8)
+    mask[:, 30:32] = 1
+    np.save(tmp_path / "mask.npy", mask)
+    out = tmp_path / "out.npz"
+    assert run("fill", scan_file, "--mask", tmp_path / "mask.npy", "-o", out, "--method", "idw", "--counts-per-unit", 2) == 0
+    with np.load(out) as written:
+        np.testing.assert_array_equal(written["data"], fill_gaps(scan.counts, mask, method="idw", counts_per_unit=2).intensity)
+        assert json.loads(str(written["provenance"]))["options"]["counts_per_unit"] == 2
+
+
+def test_wide_gaps_are_warned_of(tmp_path, scan_file, scan, capsys):
+    mask = np.zeros(scan.counts.shape[1:], np.uint8)
+    mask[10:30] = 1
+    np.save(tmp_path / "mask.npy", mask)
+    assert run("fill", scan_file, "--mask", tmp_path / "mask.npy", "--method", "linear") == 0
+    warning = " ".join(capsys.readouterr().err.split())
+    assert "stay masked" in warning
+    assert "20 voxels across rows 10–29" in warning
+
+
+def bad_inputs(folder: Path) -> dict[str, list]:
+    """Command lines that must be refused, by name; each has its files made in the folder."""
+    cube, hole = np.ones((4, 6, 6)), np.zeros((6, 6))
+    hole[2] = 1
+    arrays = {"good": (cube, hole), "flat": (cube[0], hole), "deep": (cube[None], hole)}
+    arrays |= {"all": (cube, hole + 1), "none": (cube, hole * 0), "shape": (cube, hole[:5])}
+    for name, (data, mask) in arrays.items():
+        np.savez(folder / f"{name}.npz", data=data, mask=mask)
+    (folder / "empty.npz").touch()
+    (folder / "text.npz").write_text("photons")
+    (folder / "taken.npz").write_text("taken")
+    (folder / "picture").mkdir()
+    scans = ["missing", "flat", "deep", "all", "none", "shape", "empty", "text"]
+    return {name: [folder / f"{name}.npz"] for name in scans} | {
+        "no folder": [folder / "good.npz", "-o", folder / "nowhere" / "out.npz"],
+        "exists": [folder / "good.npz", "-o", folder / "taken.npz"],
+        "itself": [folder / "good.npz", "-o", folder / "good.npz", "--overwrite"],
+        "method": [folder / "good.npz", "--method", "magic"],
+        "mask file": [folder / "good.npz", "--mask", folder / "missing.npy"],
+        "weights": [folder / "good.npz", "--weights", folder / "text.npz"],
+        "plot": [folder / "good.npz", "--plot", folder / "nowhere" / "x.png"],
+    }
+
+
+BAD_INPUTS = ["missing", "flat", "deep", "all", "none", "shape", "empty", "text", "no folder", "exists", "itself", "method"]
+BAD_INPUTS += ["mask file", "weights", "plot"]
+
+
+@pytest.mark.parametrize("name", BAD_INPUTS)
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys, name):
+    arguments = bad_inputs(tmp_path)[name]
+    before = {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    assert run("fill", *arguments) == 2
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    if name != "method":  # the option parser's own message has a frame round it
+        assert captured.err.startswith("braggfill: ")
+        assert captured.err.count("\n") == 1
+    assert {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+
+
+def test_simulate_writes_scans_that_fill_can_read(tmp_path):
+    assert run("simulate", "-n", 2, "--out", tmp_path / "set", "--shape", 24, 32, 28, "--cross", 3) == 0
+    assert sorted(p.name for p in (tmp_path / "set").iterdir()) == ["scan_0000.npz", "scan_0001.npz"]
+    assert run("fill", tmp_path / "set" / "scan_0001.npz", "--method", "linear") == 0
+    assert run("simulate", "--out", tmp_path / "set") == 2
+
+
+def test_method_names_of_the_command_line_are_the_table_s(capsys):
+    assert [m.value for m in MethodName] == list(METHODS)
+    assert run("methods") == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in METHODS)
+
+
+def test_every_command_has_an_example_in_its_help(capsys):
+    for command in ("fill", "methods", "train", "simulate"):
+        assert run(command, "--help") == 0
+        assert f"Example: braggfill {command}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_installed_program_answers_without_loading_torch():
+    program = (
+        "import sys; sys.argv = ['braggfill', '--help']\nfrom braggfill.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    )
+    check = program + "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", check], check=True, capture_output=True)
+
+
+def test_the_bundled_scan_is_filled(tmp_path):
+    assert run("fill", ROOT / "examples" / "demo_scan.npz", "-o", tmp_path / "filled.npz") == 0
+    with np.load(ROOT / "examples" / "demo_scan.npz") as scan, np.load(tmp_path / "filled.npz") as result:
+        hidden, filled = scan["hidden"], result["filled"].astype(bool)
+        bright = filled & (hidden > 10)
+        assert np.corrcoef(np.log1p(hidden[bright]), np.log1p(result["data"][bright]))[0, 1] > 0.95
+        assert result["data"][filled].sum(dtype=float) == pytest.approx(hidden[filled].sum(dtype=float), rel=0.1)

@@ -1,0 +1,50 @@
+"""Imports point one way, along the path of the data."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
+ROWS = [
+    {"errors", "fourier", "gaps"},
+    {"crystal", "diffract", "degrade", "simulation"},
+    {"model", "losses", "patches", "stream", "interpolate", "ridge", "unet", "uncertainty"},
+    {"config", "checkpoint"},
+    {"fill", "training"},
+    {"io"},
+    {"report"},
+    {"cli"},
+]
+ROW = {module: number for number, row in enumerate(ROWS) for module in row}
+MAY_OPEN_FILES = {"checkpoint", "config", "training", "io"}
+
+
+def imported(module: str) -> set[str]:
+    tree = ast.parse((SOURCE / f"{module}.py").read_text())
+    froms = {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    names = {a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "braggfill" for a in n.names}
+    return {f.removeprefix("braggfill.") for f in froms if f.startswith("braggfill.")} | names & set(ROW)
+
+
+def test_every_module_has_its_row():
+    modules = {p.stem for p in SOURCE.glob("*.py")} - {"__init__", "__main__"}
+    assert modules == set(ROW)
+
+
+@pytest.mark.parametrize("module", sorted(ROW))
+def test_imports_point_towards_the_physics(module):
+    assert all(ROW[other] <= ROW[module] for other in imported(module))
+
+
+@pytest.mark.parametrize("module", sorted(set(ROW) - MAY_OPEN_FILES))
+def test_only_the_disk_opens_files(module):
+    tree = ast.parse((SOURCE / f"{module}.py").read_text())
+    calls = {n.func for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    names = {f.id if isinstance(f, ast.Name) else getattr(f, "attr", "") for f in calls}
+    assert not names & {"open", "read_text", "write_text", "read_bytes", "write_bytes"}
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.glob("*.py")), ids=lambda p: p.name)
+def test_modules_are_short(path):
+    assert len(path.read_text().splitlines()) <= 300

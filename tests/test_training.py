@@ -1,0 +1,82 @@
+import csv
+from dataclasses import replace
+
+import pytest
+import torch
+
+from braggfill import InputError, train
+from braggfill.checkpoint import read_tensors, read_weights
+from braggfill.config import TrainConfig
+from braggfill.model import ModelConfig
+from braggfill.stream import StreamConfig
+from braggfill.training import STATE_NAME, TrainingRun
+
+TINY = TrainConfig(
+    steps=6,
+    batch=4,
+    warmup_steps=2,
+    validate_every=3,
+    validation_portions=8,
+    precision="float32",
+    model=ModelConfig((8, 8, 8)),
+    portions=StreamConfig(plane=16, pattern_size=40, pool=2, renew_steps=2),
+)
+
+
+def test_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
+    whole = train(tmp_path / "whole", TINY)
+
+    class Interrupted(Exception):
+        pass
+
+    def stop_after_four(step, loss):
+        if step == 4:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(tmp_path / "parts", TINY, on_step=stop_after_four)
+    parts = train(tmp_path / "parts", TINY, resume=True)
+    assert whole.read_bytes() == parts.read_bytes()
+    assert (tmp_path / "whole" / STATE_NAME).read_bytes() == (tmp_path / "parts" / STATE_NAME).read_bytes()
+    rows = list(csv.DictReader((tmp_path / "parts" / "curve.csv").read_text().splitlines()))
+    assert [r["step"] for r in rows] == ["3", "6"]
+
+
+def test_weights_describe_themselves_and_predict(tmp_path):
+    model, description = read_weights(train(tmp_path / "run", TINY))
+    assert description["step"] == 6
+    assert description["training"]["portions"]["plane"] == 16
+    outputs = model(torch.ones(1, 32, 8, 8), torch.ones(1, 32, 8, 8, dtype=torch.bool))
+    assert all(o.isfinite().all() for o in outputs)
+
+
+def test_a_started_training_is_not_overwritten_nor_resumed_with_other_settings(tmp_path):
+    train(tmp_path / "run", TINY)
+    with pytest.raises(InputError, match="go on with resume"):
+        train(tmp_path / "run", TINY)
+    with pytest.raises(InputError, match="learning_rate"):
+        train(tmp_path / "run", replace(TINY, learning_rate=1.0), resume=True)
+
+
+def test_training_lowers_the_loss():
+    run = TrainingRun(replace(TINY, steps=60, batch=8, learning_rate=3e-3), "cpu")
+    before = run.validate(0.0)
+    for _ in range(60):
+        run.advance()
+    run.average = {n: p.detach() for n, p in run.model.named_parameters()}
+    assert run.validate(0.0).validation_likelihood < 0.9 * before.validation_likelihood
+
+
+def test_learning_rate_rises_linearly_and_falls_like_half_a_cosine():
+    run = TrainingRun(replace(TINY, steps=102, warmup_steps=2, learning_rate=2.0), "cpu")
+    rates = []
+    for run.step in (0, 1, 2, 52, 102):
+        rates.append(run.learning_rate())
+    assert rates == pytest.approx([1.0, 2.0, 2.0, 1.0, 0.0])
+
+
+def test_state_holds_plain_tensors_and_json(tmp_path):
+    train(tmp_path / "run", TINY)
+    tensors, description = read_tensors(tmp_path / "run" / STATE_NAME)
+    assert description["step"] == 6
+    assert {name.split("/")[0] for name in tensors} == {"model", "average", "moments"}
