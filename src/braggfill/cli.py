@@ -103,15 +103,12 @@ def train(
 
     Example: braggfill train --config configs/gapnet.toml --out runs/gapnet
     """
-    import torch
-
     from braggfill.config import TrainConfig, read_config
     from braggfill.training import train as run
 
     chosen = read_config(config) if config else TrainConfig()
-    place = "cuda" if device == Device.cuda or (device == Device.auto and torch.cuda.is_available()) else "cpu"
     with progress_bar("training") as advance:
-        weights = run(out, chosen, resume=resume, device=place, on_step=lambda step, loss: advance(step, chosen.steps))
+        weights = run(out, chosen, resume=resume, device=device.value, on_step=lambda step, loss: advance(step, chosen.steps))
     console.print(f"weights written to {weights}", highlight=False)
 
 
@@ -133,10 +130,10 @@ def simulate(
 
     if out.exists():
         raise InputError(f"out {out}: exists already, expected a new folder")
-    out.mkdir(parents=True)
     with progress_bar("simulating") as advance:
         for index, simulated in enumerate(scans(n, shape=shape, seed=seed)):
             mask = detector_cross(simulated, cross) if cross else None
+            out.mkdir(parents=True, exist_ok=True)
             write_simulated(out / f"scan_{index:04d}.npz", simulated, mask)
             advance(index + 1, n)
     console.print(f"{n} scan(s) written to {out}", highlight=False)

@@ -87,17 +87,13 @@ def _classical(fill: Fill, summary: str) -> Method:
 
 def _network(counts: np.ndarray, mask: np.ndarray, gaps: list[Gap], options: FillOptions, on_progress: Progress) -> Estimate:
     """Expected counts and spread from the network."""
-    import torch
-
     from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
+    from braggfill.model import find_device
     from braggfill.unet import network_predictor, slide
 
-    cuda = options.device == "cuda" or (options.device == "auto" and torch.cuda.is_available())
-    if cuda and not torch.cuda.is_available():
-        raise InputError("device: got 'cuda' but torch finds no GPU here; expected 'auto' or 'cpu'")
     path = options.weights or SHIPPED_WEIGHTS
     model, _ = read_weights(path)
-    predictor = network_predictor(model, torch.device("cuda" if cuda else "cpu"))
+    predictor = network_predictor(model, find_device(options.device))
     mean, square = slide(counts, mask, gaps, predictor, options.skip, on_progress)
     return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
 
@@ -188,8 +184,6 @@ def check_options(options: FillOptions) -> None:
     """Raise InputError for options that no method understands."""
     if options.method not in METHODS:
         raise InputError(f"method: got '{options.method}', expected one of {', '.join(METHODS)}")
-    if options.device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device: got '{options.device}', expected auto, cpu or cuda")
     if options.skip is not None and not 0 <= options.skip <= 31:
         raise InputError(
             f"skip: got {options.skip}, expected 0 to 31 (portions are 32 voxels wide and must not leave a voxel out)"

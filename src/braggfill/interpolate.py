@@ -122,20 +122,25 @@ def _fill_bands(values: np.ndarray, mask: np.ndarray, gaps: list[Gap], fill: Ban
 
 def _bridge(values: np.ndarray, holes: np.ndarray, gaps: list[Gap]) -> np.ndarray:
     """Fill what no bank reached, such as the middle of a cross: along the normals from voxels filled before, else nearest."""
-    fills = [_linear_along(values, holes, axis) for axis in sorted({g.axis for g in gaps})]
+    (box,) = ndimage.find_objects(holes.astype(np.int8))
+    band = tuple(slice(max(s.start - REACH, 0), s.stop + REACH) for s in box)
+    near, missing = values[band], holes[band]
+    fills = [_linear_along(near, missing, axis) for axis in sorted({g.axis for g in gaps})]
     known = sum(np.isfinite(f).astype(np.float32) for f in fills)
     mean = sum(np.nan_to_num(f) for f in fills) / np.maximum(known, 1)
-    if (holes & (known == 0)).any() and not holes.all():
-        at = ndimage.distance_transform_edt(holes, return_distances=False, return_indices=True)
-        mean = np.where(known == 0, values[tuple(at)], mean)
-    return np.where(holes, mean, values)
+    if (missing & (known == 0)).any() and not missing.all():
+        at = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
+        mean = np.where(known == 0, near[tuple(at)], mean)
+    bridged = values.copy()
+    bridged[band] = np.where(missing, mean, near)
+    return bridged
 
 
 def _linear_along(values: np.ndarray, missing: np.ndarray, axis: int) -> np.ndarray:
     """Interpolate along one axis; a line with one bank takes its value, a line with none is NaN where it is missing."""
     v, m = np.moveaxis(values, axis, -1), np.moveaxis(missing, axis, -1)
     n = v.shape[-1]
-    position = np.arange(n)
+    position = np.arange(n, dtype=np.int32)
     before = np.maximum.accumulate(np.where(m, -1, position), -1)
     after = np.minimum.accumulate(np.where(m, n, position)[..., ::-1], -1)[..., ::-1]
     from_before = np.take_along_axis(v, np.maximum(before, 0), -1)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from braggfill.errors import InputError
+
 NORMAL = 32
 """Voxels along the gap's normal that the network sees."""
 PLANE_STRIDE = 4
@@ -94,6 +96,15 @@ class GapNet(nn.Module):
         half = self.up_half(torch.cat([half, F.interpolate(bottom, scale_factor=2.0)], 1))
         full = self.up_full(torch.cat([full, F.interpolate(half, scale_factor=2.0)], 1))
         return self.head(full)
+
+
+def find_device(name: str) -> torch.device:
+    """The torch device for ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``, or InputError."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device: got '{name}', expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: got 'cuda' but torch finds no GPU here, expected 'auto' or 'cpu'")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def log_linear_along_normal(log_counts: Tensor, measured: Tensor) -> Tensor:

@@ -1,13 +1,15 @@
 """Simulated scans: a random crystal, its pattern on a random detector geometry, a dose, counting noise."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from braggfill.crystal import CrystalRanges, random_crystal
+from braggfill.crystal import FILLED_SHARE_OF_BOX, CrystalRanges, random_crystal
 from braggfill.degrade import counting_noise, expected_counts, partial_coherence
 from braggfill.diffract import diffraction_pattern
+from braggfill.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def random_pattern(
     peak = (frames, rows, columns)
     sigma = rng.uniform(*ranges.coherence_sigma)
     farthest_fringe = max(max(p, n - p) / s for p, n, s in zip(peak, shape, oversampling, strict=True))
-    box = 64 if farthest_fringe < 28 else 96
+    box = 64 if farthest_fringe < 28 else 32 * math.ceil(2 * farthest_fringe / FILLED_SHARE_OF_BOX / 32)
     crystal = random_crystal(rng, box, crystals)
     pattern = partial_coherence(diffraction_pattern(crystal, shape, oversampling, peak), sigma)
     parameters = {"oversampling": oversampling, "peak": peak, "coherence_sigma": sigma, "box": box}
@@ -101,7 +103,14 @@ def simulate(
     Yields
     ------
     SimulatedScan
+
+    Raises
+    ------
+    InputError
+        If the shape has an axis under 8 voxels.
     """
+    if min(shape) < 8:
+        raise InputError(f"shape: got {shape}, expected at least 8 voxels along each axis")
     doses = doses or DoseRanges()
     for index in range(n):
         rng = np.random.default_rng([seed, index])
@@ -116,6 +125,10 @@ def simulate(
 def detector_cross(scan: SimulatedScan, width: int) -> np.ndarray:
     """A detector mask (rows, columns), True = not measured: a cross of the given width, a few voxels beside the peak."""
     rows, columns = scan.counts.shape[1:]
+    if not 0 < width < min(rows, columns) // 3:
+        raise InputError(
+            f"cross: got a width of {width} voxels, expected 1 to {min(rows, columns) // 3 - 1} on {rows} × {columns}"
+        )
     _, peak_row, peak_column = scan.description["peak"]
     mask = np.zeros((rows, columns), bool)
     first_row, first_column = round(peak_row) + 6, round(peak_column) - 6 - width

@@ -15,7 +15,7 @@ from braggfill.checkpoint import read_tensors, write_tensors, write_weights
 from braggfill.config import TrainConfig
 from braggfill.errors import InputError
 from braggfill.losses import expectation_and_spread, negative_binomial, poisson_deviance
-from braggfill.model import COUNT_FLOOR, GapNet, log_linear_along_normal
+from braggfill.model import COUNT_FLOOR, GapNet, find_device, log_linear_along_normal
 from braggfill.stream import Portions, PortionStream
 
 VALIDATION_SEED_OFFSET = 1_000_003
@@ -53,7 +53,7 @@ def train(
     resume : bool
         Go on from the state in ``out``; without one, start anew.
     device : str
-        A torch device name.
+        ``auto``, ``cpu`` or ``cuda``.
     on_step : callable, optional
         Called with the step's number and loss after every step.
 
@@ -97,7 +97,7 @@ class TrainingRun:
 
     def __init__(self, config: TrainConfig, device: str) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.device, self.step = config, torch.device(device), 0
+        self.config, self.device, self.step = config, find_device(device), 0
         self.model = GapNet(config.model).to(self.device)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimiser = torch.optim.AdamW(
