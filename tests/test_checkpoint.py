@@ -1,11 +1,12 @@
 import hashlib
+import os
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from braggfill import InputError
-from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256, write_weights
+from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256, write_tensors, write_weights
 from braggfill.model import GapNet, ModelConfig
 
 
@@ -38,3 +39,16 @@ def test_foreign_files_are_refused(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "foreign")
     with pytest.raises(InputError, match="braggfill-1"):
         read_weights(tmp_path / "foreign")
+    for description in ({"training": {}}, {"model": {"channels": [4, 6, 8]}}):
+        write_tensors(tmp_path / "other", {"x": torch.zeros(1)}, description)
+        with pytest.raises(InputError, match="no network"):
+            read_weights(tmp_path / "other")
+
+
+def test_others_may_read_the_weights(tmp_path):
+    old = os.umask(0o022)
+    try:
+        write_weights(tmp_path / "w", GapNet(ModelConfig((4, 6, 8))), {})
+    finally:
+        os.umask(old)
+    assert (tmp_path / "w").stat().st_mode & 0o777 == 0o644

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from braggfill import METHODS, fill_gaps
+from braggfill.checkpoint import write_tensors
 from braggfill.cli import MethodName, main
 
 ROOT = Path(__file__).parents[1]
@@ -63,8 +65,7 @@ def test_wide_gaps_are_warned_of(tmp_path, scan_file, scan, capsys):
     np.save(tmp_path / "mask.npy", mask)
     assert run("fill", scan_file, "--mask", tmp_path / "mask.npy", "--method", "linear") == 0
     warning = " ".join(capsys.readouterr().err.split())
-    assert "stay masked" in warning
-    assert "20 voxels across rows 10–29" in warning
+    assert "stay masked; the widest gap is 20 voxels across rows 10–29" in warning
 
 
 def bad_inputs(folder: Path) -> dict[str, list]:
@@ -75,6 +76,8 @@ def bad_inputs(folder: Path) -> dict[str, list]:
     arrays |= {"all": (cube, hole + 1), "none": (cube, hole * 0), "shape": (cube, hole[:5])}
     for name, (data, mask) in arrays.items():
         np.savez(folder / f"{name}.npz", data=data, mask=mask)
+    np.savez(folder / "scaled.npz", data=cube / 3, mask=hole)
+    write_tensors(folder / "other.safetensors", {"x": torch.zeros(1)}, {"training": {}})
     (folder / "empty.npz").touch()
     (folder / "text.npz").write_text("photons")
     (folder / "taken.npz").write_text("taken")
@@ -87,12 +90,18 @@ def bad_inputs(folder: Path) -> dict[str, list]:
         "method": [folder / "good.npz", "--method", "magic"],
         "mask file": [folder / "good.npz", "--mask", folder / "missing.npy"],
         "weights": [folder / "good.npz", "--weights", folder / "text.npz"],
+        "folder": [folder],
+        "nothing": [""],
+        "long name": [folder / f"{'x' * 300}.npz"],
+        "long output": [folder / "good.npz", "-o", folder / f"{'x' * 300}.npz"],
+        "scaled": [folder / "scaled.npz"],
+        "state": [folder / "good.npz", "--weights", folder / "other.safetensors"],
         "plot": [folder / "good.npz", "--plot", folder / "nowhere" / "x.png"],
     }
 
 
 BAD_INPUTS = ["missing", "flat", "deep", "all", "none", "shape", "empty", "text", "no folder", "exists", "itself", "method"]
-BAD_INPUTS += ["mask file", "weights", "plot"]
+BAD_INPUTS += ["mask file", "weights", "folder", "nothing", "long name", "long output", "scaled", "state", "plot"]
 
 
 @pytest.mark.parametrize("name", BAD_INPUTS)
@@ -106,6 +115,19 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys, name):
         assert captured.err.startswith("braggfill: ")
         assert captured.err.count("\n") == 1
     assert {p: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+
+
+def test_names_with_brackets_are_printed_as_they_are(tmp_path, scan_file, capsys):
+    assert run("fill", scan_file, "--method", "linear", "-o", tmp_path / "a[red]b[/b].npz") == 0
+    assert capsys.readouterr().out.rstrip().endswith("a[red]b[/b].npz")
+
+
+def test_a_train_that_cannot_start_is_one_sentence(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    (tmp_path / "bad.toml").write_text("batch = 0")
+    for arguments in (["--out", tmp_path / "file"], ["--out", tmp_path / "run", "--config", tmp_path / "bad.toml"]):
+        assert run("train", *arguments) == 2
+        assert capsys.readouterr().err.startswith("braggfill: ")
 
 
 def test_simulate_writes_scans_that_fill_can_read(tmp_path):

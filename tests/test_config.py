@@ -36,6 +36,11 @@ def test_nested_values_reach_their_place(tmp_path):
         ("model = 3", "3, expected ModelConfig"),
         ("[model]\nchannels = [8, 8]", r"\[8, 8\], expected"),
         ("steps = ", "no valid TOML"),
+        ("validate_every = 0", "validate_every: got 0"),
+        ("seed = -1", "seed"),
+        ("[model]\nchannels = [0, 8, 8]", "channels"),
+        ("[portions]\npool = 0", "pool: got 0"),
+        ("[portions]\npattern_size = 20", "pattern_size"),
     ],
 )
 def test_mistakes_are_named(tmp_path, text, says):

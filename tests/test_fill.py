@@ -67,9 +67,15 @@ def test_values_that_mean_not_measured_are_filled(scan, cross, bad):
     np.testing.assert_array_equal(fill_gaps(counts, method="linear").intensity, expected.intensity)
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.uint32])
-def test_the_largest_integer_means_not_measured(dtype):
-    values = np.array([[[0, 7, np.iinfo(dtype).max]]], dtype)
+@pytest.mark.parametrize("original", [np.uint16, np.int32, np.uint32, np.int64, np.uint64])
+@pytest.mark.parametrize("stored", [np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float32, np.float64])
+def test_the_largest_integer_means_not_measured_also_in_a_wider_type(original, stored):
+    largest = np.iinfo(original).max
+    if original != stored and (
+        original == np.uint16 or largest > (np.iinfo(stored).max if np.dtype(stored).kind != "f" else 2**64)
+    ):
+        return  # 65535 is a count in a wider type; a narrower type cannot hold the value
+    values = np.array([[[0, 7, largest]]], dtype=original).astype(stored)
     np.testing.assert_array_equal(unmeasured(values), [[[False, False, True]]])
 
 
@@ -78,6 +84,33 @@ def test_scaled_data_are_filled_as_their_counts(scan, cross):
     scaled = fill_gaps(scan.counts / 8, cross, counts_per_unit=8)
     np.testing.assert_allclose(scaled.intensity * 8, counts.intensity, rtol=1e-5)
     np.testing.assert_allclose(scaled.std * 8, counts.std, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_flat_field_is_continued_also_beside_a_gap_too_wide(method):
+    counts = np.random.default_rng(0).poisson(100.0, (40, 64, 64))
+    mask = np.zeros((64, 64), bool)
+    mask[30:34] = mask[36:56] = True
+    result = fill_gaps(counts, mask, method=method)
+    assert result.filled.sum() == 40 * 4 * 64
+    filled = result.intensity[result.filled].astype(float)
+    assert filled.mean() == pytest.approx(100, rel=0.05)
+    assert np.abs(filled - 100).max() < 60
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("unet", "biharmonic")])
+@pytest.mark.parametrize("distance", [20, 26, 40])
+def test_the_spread_is_not_fooled_by_a_second_gap_where_the_copy_would_lie(method, distance):
+    counts = np.random.default_rng(0).poisson(100.0, (30, 100, 40))
+    mask = np.zeros((100, 40), bool)
+    mask[20:32] = mask[20 + distance : 32 + distance] = True
+    assert np.median(fill_gaps(counts, mask, method=method).std[:, 24]) < 20
+
+
+def test_masked_arrays_bring_their_mask(scan, cross):
+    masked = np.ma.array(scan.counts, mask=np.broadcast_to(cross, scan.counts.shape))
+    expected = fill_gaps(scan.counts, cross, method="linear")
+    np.testing.assert_array_equal(fill_gaps(masked, method="linear").intensity, expected.intensity)
 
 
 def test_wide_stripes_stay_masked_and_zero(scan):
@@ -104,7 +137,7 @@ def test_sliding_portions_agree_with_the_single_pass(scan, cross):
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 2**32 - 1), st.sampled_from(["unet", "linear", "idw", "nearest", "cubic"]))
+@given(st.integers(0, 2**32 - 1), st.sampled_from(sorted(METHODS)))
 def test_any_finite_scan_and_mask_give_finite_estimates(seed, method):
     rng = np.random.default_rng(seed)
     shape = tuple(rng.integers(2, 24, 3))
@@ -137,6 +170,9 @@ HOLE = np.arange(36).reshape(6, 6) == 14
         ({"intensity": VOLUME, "mask": HOLE, "device": "abacus"}, "abacus.*cpu"),
         ({"intensity": VOLUME, "mask": HOLE, "skip": 32}, "32.*0 to 31"),
         ({"intensity": VOLUME, "mask": HOLE, "counts_per_unit": 0}, "positive"),
+        ({"intensity": VOLUME, "mask": HOLE, "counts_per_unit": "2"}, "'2'.*positive"),
+        ({"intensity": VOLUME, "mask": HOLE, "skip": 2.5}, "2.5.*whole number"),
+        ({"intensity": VOLUME / 3, "mask": HOLE}, "0.333333.*counts_per_unit"),
     ],
 )
 def test_bad_input_is_one_clear_sentence(arguments, says):

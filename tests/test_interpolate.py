@@ -4,7 +4,7 @@ from scipy.interpolate import griddata
 from skimage.restoration import inpaint_biharmonic
 
 from braggfill import interpolate
-from braggfill.gaps import find_gaps
+from braggfill.gaps import find_slabs
 
 FILLS = (interpolate.nearest, interpolate.linear, interpolate.cubic, interpolate.idw, interpolate.biharmonic)
 FRAME, ROW, COLUMN = np.meshgrid(np.arange(12.0), np.arange(40.0), np.arange(36.0), indexing="ij")
@@ -21,7 +21,7 @@ def cross():
 
 
 def run(fill, values, mask):
-    return fill(np.where(mask, 0, values).astype(np.float32), mask, find_gaps(mask))
+    return fill(np.where(mask, 0, values).astype(np.float32), mask, find_slabs(mask))
 
 
 @pytest.mark.parametrize("fill", FILLS, ids=lambda f: f.__name__)

@@ -11,7 +11,8 @@ import pytest
 import tifffile
 
 from braggfill import InputError, fill_gaps
-from braggfill.io import HDF5_DATA, HDF5_MASK, check_output, read_mask, read_scan, split_address, write_result
+from braggfill.io import HDF5_DATA, HDF5_MASK, read_mask, read_scan, split_address, write_result
+from braggfill.writing import check_output
 
 DATA = np.random.default_rng(0).integers(0, 1000, (5, 7, 6)).astype(np.uint32)
 MASK = np.zeros((7, 6), np.uint8)
@@ -61,6 +62,31 @@ def test_hdf5_dataset_by_its_path(tmp_path):
         read_scan(f"{tmp_path / 'scan.h5'}:/a/three")
 
 
+@pytest.mark.parametrize(("data", "mask"), [("data", "mask"), ("a/frames", "a/mask"), ("a/frames", "mask")])
+@pytest.mark.parametrize("solid", [False, True])
+def test_hdf5_mask_beside_the_data_or_at_the_root(tmp_path, data, mask, solid):
+    with h5py.File(tmp_path / "scan.h5", "w") as file:
+        file[data], file[mask] = DATA, np.broadcast_to(MASK, DATA.shape) if solid else MASK
+    for address in (f"{tmp_path / 'scan.h5'}", f"{tmp_path / 'scan.h5'}:/{data}"):
+        scan = read_scan(address)
+        np.testing.assert_array_equal(scan.intensity, DATA)
+        np.testing.assert_array_equal(scan.mask, np.broadcast_to(MASK, DATA.shape) if solid else MASK)
+
+
+def test_data_are_never_taken_for_a_mask(tmp_path):
+    with h5py.File(tmp_path / "scan.cxi", "w") as file:
+        file[HDF5_DATA[0]] = DATA
+        file["other"] = DATA
+    with pytest.raises(InputError, match="no dataset in the usual places"):
+        read_mask(str(tmp_path / "scan.cxi"))
+
+
+def test_capital_suffixes(tmp_path):
+    np.savez(tmp_path / "SCAN.NPZ.npz", data=DATA)
+    (tmp_path / "SCAN.NPZ.npz").rename(tmp_path / "SCAN.NPZ")
+    np.testing.assert_array_equal(read_scan(str(tmp_path / "SCAN.NPZ")).intensity, DATA)
+
+
 @pytest.mark.parametrize("key", ["mask", "data", "other"])
 def test_mask_files_of_cdiutils_and_bcdi(tmp_path, key):
     np.savez(tmp_path / "mask.npz", **{key: MASK})
@@ -75,7 +101,7 @@ def test_only_hdf5_addresses_are_split():
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("missing.npz", None, "no such file"),
+        ("missing.npz", None, "cannot be reached.*No such file"),
         ("empty.npz", b"", "empty file"),
         ("text.npz", b"these are not the photons", "cannot be read"),
         ("text.npy", b"these are not the photons", "cannot be read"),
@@ -118,7 +144,14 @@ def test_result_comes_back_as_written(tmp_path, result):
         facts = json.loads(str(arrays["provenance"]))
     assert (facts["method"], facts["input"], facts["weights_sha256"]) == ("linear", "scan.npz", None)
     (gap,) = facts["gaps"]
-    assert (gap["kind"], gap["normal"], gap["first"], gap["last"], gap["voxels"]) == ("stripe", "row", 3, 3, 30)
+    assert (gap["kind"], gap["across"], gap["first"], gap["last"], gap["voxels"], gap["filled"]) == (
+        "stripe",
+        "row",
+        3,
+        3,
+        30,
+        30,
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["out.npz"]
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from braggfill import patches
-from braggfill.gaps import Slab, find_gaps, voxels_to_fill
+from braggfill.gaps import Slab, find_slabs, voxels_to_fill
 from braggfill.patches import Blend, Window, extract, plane_windows, sliding_windows, starts
 from braggfill.unet import slide
 
@@ -35,10 +35,10 @@ def test_an_identity_model_gives_back_its_input_exactly(volume_and_mask, skip):
     volume, mask = volume_and_mask
     if skip == 0:
         volume, mask = volume[:8, :36, :36], mask[:8, :36, :36]
-    gaps = find_gaps(mask)
-    wanted = voxels_to_fill(gaps, mask.shape)
+    slabs = find_slabs(mask)
+    wanted = voxels_to_fill(slabs, mask.shape)
     if wanted.any():
-        np.testing.assert_array_equal(slide(volume, mask, gaps, identity, skip)[0], volume[wanted])
+        np.testing.assert_array_equal(slide(volume, mask, slabs, identity, skip)[0], volume[wanted])
 
 
 def test_identity_holds_when_a_plane_is_cut_into_large_portions(monkeypatch):
@@ -46,8 +46,8 @@ def test_identity_holds_when_a_plane_is_cut_into_large_portions(monkeypatch):
     volume = np.random.default_rng(0).normal(size=(90, 40, 130)).astype(np.float32)
     mask = np.zeros(volume.shape, bool)
     mask[:, 18:23] = True
-    gaps = find_gaps(mask)
-    np.testing.assert_array_equal(slide(volume, mask, gaps, identity)[0], volume[mask])
+    slabs = find_slabs(mask)
+    np.testing.assert_array_equal(slide(volume, mask, slabs, identity)[0], volume[mask])
 
 
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 40))

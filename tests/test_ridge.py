@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from braggfill.gaps import find_gaps
+from braggfill.gaps import find_slabs
 from braggfill.interpolate import linear
 from braggfill.ridge import PENALTY, Neighbourhood, fit, free_places, ridge
 
@@ -18,8 +18,8 @@ def test_fringes_are_learned_from_the_rest_of_the_scan(axis):
     mask = np.zeros(values.shape, bool)
     np.moveaxis(mask, axis, 0)[20:26] = True
     blank = np.where(mask, 0, values)
-    gaps = find_gaps(mask)
-    error = {f.__name__: np.abs(f(blank, mask, gaps) - values)[mask].mean() for f in (ridge, linear)}
+    slabs = find_slabs(mask)
+    error = {f.__name__: np.abs(f(blank, mask, slabs) - values)[mask].mean() for f in (ridge, linear)}
     assert error["ridge"] < 0.15 * error["linear"]
 
 
@@ -56,5 +56,5 @@ def test_too_small_a_scan_keeps_the_linear_fill():
     values = np.random.default_rng(2).random((6, 20, 6)).astype(np.float32)
     mask = np.zeros(values.shape, bool)
     mask[:, 8:12] = True
-    blank, gaps = np.where(mask, 0, values), find_gaps(mask)
-    np.testing.assert_array_equal(ridge(blank, mask, gaps), linear(blank, mask, gaps))
+    blank, slabs = np.where(mask, 0, values), find_slabs(mask)
+    np.testing.assert_array_equal(ridge(blank, mask, slabs), linear(blank, mask, slabs))

@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 
+from braggfill import InputError
 from braggfill.simulation import detector_cross, simulate
+from braggfill.stream import PortionStream, StreamConfig
 
 
 def test_a_scan_depends_on_seed_and_index_alone():
@@ -10,6 +13,15 @@ def test_a_scan_depends_on_seed_and_index_alone():
     np.testing.assert_array_equal(alone.counts, again.counts)
     assert alone.description == again.description
     assert not np.array_equal(alone.counts, other.counts)
+
+
+def test_no_scan_is_a_training_pattern():
+    """Held-out scans must not be drawn from the same numbers as the patterns of any training stream."""
+    stream = PortionStream(4, StreamConfig(pattern_size=32))
+    patterns = [stream.pattern(n)[0] for n in range(3)]
+    for scan in simulate(3, shape=(32, 32, 32), seed=4):
+        likeness = [np.corrcoef(np.log(scan.expected).ravel(), np.log(p + 1e-9).ravel())[0, 1] for p in patterns]
+        assert max(likeness) < 0.99
 
 
 def test_counts_are_poisson_about_the_expectation(scan):
@@ -36,3 +48,20 @@ def test_cross_has_its_width_and_misses_the_peak(scan):
     assert mask.all(0).sum() == 5
     _, row, column = np.unravel_index(scan.expected.argmax(), scan.expected.shape)
     assert not mask[row, column]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_cross_keeps_its_width_at_the_border(seed):
+    scan = next(simulate(1, shape=(16, 24, 24), seed=seed))
+    mask = detector_cross(scan, 7)
+    assert (mask.all(1).sum(), mask.all(0).sum()) == (7, 7)
+
+
+def test_impossible_requests_are_refused(scan):
+    for width in (0, 40):
+        with pytest.raises(InputError, match="cross"):
+            detector_cross(scan, width)
+    with pytest.raises(InputError, match="seed"):
+        next(simulate(1, seed=-1))
+    with pytest.raises(InputError, match="shape"):
+        next(simulate(1, shape=(4, 64, 64)))

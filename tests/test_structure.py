@@ -10,14 +10,14 @@ ROWS = [
     {"errors", "fourier", "gaps"},
     {"crystal", "diffract", "degrade", "simulation"},
     {"model", "losses", "patches", "stream", "interpolate", "ridge", "unet", "uncertainty"},
-    {"config", "checkpoint"},
+    {"writing", "config", "checkpoint"},
     {"fill", "training"},
     {"io"},
     {"report"},
     {"cli"},
 ]
 ROW = {module: number for number, row in enumerate(ROWS) for module in row}
-MAY_OPEN_FILES = {"checkpoint", "config", "training", "io"}
+MAY_OPEN_FILES = {"writing", "checkpoint", "config", "io"}
 
 
 def imported(module: str) -> set[str]:

@@ -42,6 +42,24 @@ def test_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
     assert [r["step"] for r in rows] == ["3", "6"]
 
 
+def test_a_training_killed_while_it_writes_ends_as_if_it_had_not_been(tmp_path, monkeypatch):
+    whole = train(tmp_path / "whole", TINY)
+
+    class Killed(Exception):
+        pass
+
+    def killed(run, path):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRun, "save", killed)
+        with pytest.raises(Killed):
+            train(tmp_path / "parts", TINY)
+    parts = train(tmp_path / "parts", TINY, resume=True)
+    assert whole.read_bytes() == parts.read_bytes()
+    assert (tmp_path / "whole" / "curve.csv").read_bytes() == (tmp_path / "parts" / "curve.csv").read_bytes()
+
+
 def test_weights_describe_themselves_and_predict(tmp_path):
     model, description = read_weights(train(tmp_path / "run", TINY))
     assert description["step"] == 6
@@ -56,6 +74,9 @@ def test_a_started_training_is_not_overwritten_nor_resumed_with_other_settings(t
         train(tmp_path / "run", TINY)
     with pytest.raises(InputError, match="learning_rate"):
         train(tmp_path / "run", replace(TINY, learning_rate=1.0), resume=True)
+    (tmp_path / "run" / STATE_NAME).write_bytes((tmp_path / "run" / "weights.safetensors").read_bytes())
+    with pytest.raises(InputError, match="no state"):
+        train(tmp_path / "run", TINY, resume=True)
 
 
 def test_training_lowers_the_loss():
@@ -78,5 +99,5 @@ def test_learning_rate_rises_linearly_and_falls_like_half_a_cosine():
 def test_state_holds_plain_tensors_and_json(tmp_path):
     train(tmp_path / "run", TINY)
     tensors, description = read_tensors(tmp_path / "run" / STATE_NAME)
-    assert description["step"] == 6
+    assert [row[0] for row in description["curve"]] == [3, 6]
     assert {name.split("/")[0] for name in tensors} == {"model", "average", "moments"}

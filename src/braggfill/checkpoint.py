@@ -2,16 +2,16 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from braggfill.errors import InputError
 from braggfill.model import GapNet, ModelConfig
+from braggfill.writing import whole_or_nothing
 
 FORMAT = "braggfill-1"
 """Name of the metadata entry that holds the description, and of this format's version."""
@@ -27,9 +27,8 @@ def sha256(path: Path) -> str:
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], description: dict) -> None:
     """Write named tensors and a JSON-ready description; the file appears whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, {FORMAT: json.dumps(description)})
-    os.replace(temporary, path)
+    with whole_or_nothing(path) as file:
+        file.write(save({name: t.contiguous() for name, t in tensors.items()}, {FORMAT: json.dumps(description)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
@@ -43,7 +42,12 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
     if FORMAT not in metadata:
         found = ", ".join(metadata) or "none"
         raise InputError(f"weights {path}: got a file with metadata {found}, expected {FORMAT}; train with this version")
-    return tensors, json.loads(metadata[FORMAT])
+    try:
+        return tensors, json.loads(metadata[FORMAT])
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"weights {path}: got a description that is no JSON ({error}), expected one made by 'train'"
+        ) from error
 
 
 def write_weights(path: Path, model: GapNet, description: dict) -> None:
@@ -54,6 +58,9 @@ def write_weights(path: Path, model: GapNet, description: dict) -> None:
 def read_weights(path: Path = SHIPPED_WEIGHTS) -> tuple[GapNet, dict]:
     """Build the network that a weights file describes, ready to predict, and return it with the description."""
     tensors, description = read_tensors(path)
-    model = GapNet(ModelConfig(tuple(description["model"]["channels"])))
-    model.load_state_dict(tensors)
+    try:
+        model = GapNet(ModelConfig(tuple(description["model"]["channels"])))
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"weights {path}: got tensors of no network of this version, expected the weights of one") from error
     return model.eval().requires_grad_(False), description

@@ -1,5 +1,6 @@
 """The command line: each command parses, loads, calls one function and saves. Bad input is one sentence and exit code 2."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 
@@ -34,7 +34,7 @@ def fill(  # noqa: PLR0913 - one argument an option
     method: Annotated[MethodName, typer.Option(help="How to fill; 'braggfill methods' explains each.")] = MethodName.unet,
     skip: Annotated[int | None, typer.Option(help="Voxels skipped between sliding portions; else whole planes.")] = None,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
-    counts_per_unit: Annotated[float, typer.Option(help="Photons for one unit of scaled data.")] = 1.0,
+    counts_per_unit: Annotated[float | None, typer.Option(help="Photons for one unit of scaled data.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights made by 'train', else the shipped ones.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also draw slices before and after (.png).")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Allow an existing result to be replaced.")] = False,
@@ -44,13 +44,14 @@ def fill(  # noqa: PLR0913 - one argument an option
     Example: braggfill fill S12.npz --mask mask.npz -o S12_filled.npz --plot S12.png
     """
     from braggfill.fill import FillOptions, check_options, fill_gaps
-    from braggfill.io import check_output, read_mask, read_scan, split_address, write_result
+    from braggfill.io import read_mask, read_scan, split_address, write_result
     from braggfill.report import gap_table, plot_fill, summary, warnings
+    from braggfill.writing import check_output
 
-    source = split_address(scan)[0]
-    output = output or source.with_name(f"{source.stem}_filled.npz")
     check_options(FillOptions(method.value, skip, device.value, counts_per_unit, weights))
     loaded = read_scan(scan)
+    source = split_address(scan)[0]
+    output = output or source.with_name(f"{source.stem}_filled.npz")
     inputs = [source] + ([split_address(mask)[0]] if mask else [])
     check_output(output, inputs, overwrite)
     if plot:
@@ -68,12 +69,12 @@ def fill(  # noqa: PLR0913 - one argument an option
             on_progress=advance,
         )
     console.print(gap_table(result.gaps, method.value))
-    for sentence in warnings(result, is_whole(loaded.intensity)):
-        errors.print(f"warning: {sentence}", style="yellow", highlight=False)
+    for sentence in warnings(result):
+        say(errors, f"warning: {sentence}", "yellow")
     write_result(output, result, loaded.name)
     if plot:
         plot_fill(plot, result, f"{loaded.name}, {method.value}")
-    console.print(f"{summary(result)}; written to {output}", highlight=False)
+    say(console, f"{summary(result)}; written to {output}")
 
 
 @app.command()
@@ -109,7 +110,7 @@ def train(
     chosen = read_config(config) if config else TrainConfig()
     with progress_bar("training") as advance:
         weights = run(out, chosen, resume=resume, device=device.value, on_step=lambda step, loss: advance(step, chosen.steps))
-    console.print(f"weights written to {weights}", highlight=False)
+    say(console, f"weights written to {weights}")
 
 
 @app.command()
@@ -136,7 +137,7 @@ def simulate(
             out.mkdir(parents=True, exist_ok=True)
             write_simulated(out / f"scan_{index:04d}.npz", simulated, mask)
             advance(index + 1, n)
-    console.print(f"{n} scan(s) written to {out}", highlight=False)
+    say(console, f"{n} scan(s) written to {out}")
 
 
 @contextmanager
@@ -149,18 +150,16 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def is_whole(values: np.ndarray) -> bool:
-    """Whether measured values are whole numbers, as photon counts are (a sample of them is looked at)."""
-    if values.dtype.kind in "iub":
-        return True
-    some = values[np.isfinite(values)][:: max(1, values.size // 1_000_000)]
-    return bool((some == np.rint(some)).all())
+def say(where: Console, sentence: str, style: str | None = None) -> None:
+    """Print a sentence as it is: names of files are not taken for markup and not broken into lines."""
+    where.print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def main() -> None:
     """Entry point: run the command; bad input is one sentence on the error stream and exit code 2."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed
     try:
         app()
     except InputError as error:
-        errors.print(f"braggfill: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        say(errors, f"braggfill: {error}", "red")
         sys.exit(2)

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from braggfill.errors import InputError
 from braggfill.model import ModelConfig
-from braggfill.stream import StreamConfig
+from braggfill.stream import StreamConfig, require_positive
 
 T = TypeVar("T")
 
@@ -39,6 +39,11 @@ class TrainConfig:
     validation_portions: int = 192
     model: ModelConfig = field(default_factory=ModelConfig)
     portions: StreamConfig = field(default_factory=StreamConfig)
+
+    def __post_init__(self) -> None:
+        require_positive(self, "steps", "batch", "validate_every", "validation_portions")
+        if self.seed < 0 or min(self.model.channels) < 1:
+            raise InputError(f"seed, channels: got {self.seed} and {self.model.channels}, expected at least 0 and at least 1")
 
 
 def read_config(path: Path) -> TrainConfig:

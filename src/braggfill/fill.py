@@ -5,18 +5,20 @@ The measured voxels pass through untouched; every estimate is marked and carries
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 
 from braggfill import interpolate
 from braggfill.errors import InputError
-from braggfill.gaps import Gap, find_gaps, voxels_to_fill
+from braggfill.gaps import Gap, Slab, find_gaps, find_slabs, voxels_to_fill
+from braggfill.patches import PORTION
 from braggfill.ridge import ridge
 from braggfill.uncertainty import Fill, standard_deviation
 
-INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1)
-"""Values that detectors write for voxels not measured, also found in arrays converted to float."""
+INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+"""Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class FillOptions:
     """Voxels skipped between two portions; None fills a gap's whole plane in one pass (``unet`` only)."""
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda`` (``unet`` only)."""
-    counts_per_unit: float = 1.0
-    """Photons for one unit of the data."""
+    counts_per_unit: float | None = None
+    """Photons for one unit of the data; None for data that are counts."""
     weights: Path | None = None
     """A weights file in place of the shipped one (``unet`` only)."""
 
@@ -47,7 +49,7 @@ class FillResult:
     mask: np.ndarray
     """bool: True = still missing."""
     gaps: list[Gap]
-    """What the mask consisted of."""
+    """What the mask consists of."""
     options: FillOptions
     weights_sha256: str | None
     """SHA-256 of the weights file, None for a classical method."""
@@ -65,27 +67,27 @@ class Method:
     scale: str
     """The scale in which it works."""
     summary: str
-    estimate: Callable[[np.ndarray, np.ndarray, list[Gap], FillOptions, Progress], Estimate]
-    """(counts, mask, gaps, options, on_progress) to the estimates of ``voxels_to_fill``."""
+    estimate: Callable[[np.ndarray, np.ndarray, list[Slab], FillOptions, Progress], Estimate]
+    """(counts, mask, slabs, options, on_progress) to the estimates of ``voxels_to_fill``."""
 
 
 def _classical(fill: Fill, summary: str) -> Method:
     """A method that fills log(1 + counts), with its spread measured on displaced copies of the gaps."""
 
     def estimate(
-        counts: np.ndarray, mask: np.ndarray, gaps: list[Gap], options: FillOptions, on_progress: Progress
+        counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress
     ) -> Estimate:
         on_progress(0, 2)
-        mean = np.expm1(fill(np.log1p(counts), mask, gaps)[voxels_to_fill(gaps, mask.shape)].astype(float))
+        mean = np.expm1(fill(np.log1p(counts), mask, slabs)[voxels_to_fill(slabs, mask.shape)].astype(float))
         on_progress(1, 2)
-        std = standard_deviation(fill, counts, mask, gaps, mean)
+        std = standard_deviation(fill, counts, mask, slabs, mean)
         on_progress(2, 2)
         return mean, std, None
 
     return Method("log(1 + counts)", summary, estimate)
 
 
-def _network(counts: np.ndarray, mask: np.ndarray, gaps: list[Gap], options: FillOptions, on_progress: Progress) -> Estimate:
+def _network(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress) -> Estimate:
     """Expected counts and spread from the network."""
     from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
     from braggfill.model import find_device
@@ -94,7 +96,7 @@ def _network(counts: np.ndarray, mask: np.ndarray, gaps: list[Gap], options: Fil
     path = options.weights or SHIPPED_WEIGHTS
     model, _ = read_weights(path)
     predictor = network_predictor(model, find_device(options.device))
-    mean, square = slide(counts, mask, gaps, predictor, options.skip, on_progress)
+    mean, square = slide(counts, mask, slabs, predictor, options.skip, on_progress)
     return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
 
 
@@ -116,7 +118,7 @@ def fill_gaps(
     method: str = "unet",
     skip: int | None = None,
     device: str = "auto",
-    counts_per_unit: float = 1.0,
+    counts_per_unit: float | None = None,
     weights: str | Path | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> FillResult:
@@ -135,8 +137,8 @@ def fill_gaps(
         a gap's whole plane at once, which is faster and has no inner borders.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
-    counts_per_unit : float
-        Photons for one unit of ``intensity``; the network knows the noise of counts.
+    counts_per_unit : float, optional
+        Photons for one unit of ``intensity``; needed unless the data are whole counts, whose noise is known.
     weights : path, optional
         A weights file made by ``train`` in place of the shipped one.
     on_progress : callable
@@ -150,7 +152,7 @@ def fill_gaps(
     Raises
     ------
     InputError
-        If an argument does not fit, nothing or everything is masked, or a gap spans the whole array.
+        If an argument does not fit, nothing or everything is masked, or scaled data come without their scale.
 
     Examples
     --------
@@ -166,30 +168,32 @@ def fill_gaps(
     options = FillOptions(method, skip, device, counts_per_unit, Path(weights) if weights else None)
     check_options(options)
     values = as_volume(intensity)
-    missing = unmeasured(values) | as_mask(mask, values.shape)
+    missing = unmeasured(values) | np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
     check_missing(missing)
     measured = np.where(missing, 0, values).astype(np.float32)
-    gaps = find_gaps(missing)
-    wanted = voxels_to_fill(gaps, missing.shape)
+    scale = options.counts_per_unit or unit_of_counts(measured)
+    slabs = find_slabs(missing)
+    wanted = voxels_to_fill(slabs, missing.shape)
     std, weights_sha256 = np.zeros(measured.shape, np.float32), None
-    if wanted.any():
-        scale = np.float32(counts_per_unit)
-        counts = measured if scale == 1 else measured * scale
-        mean, spread, weights_sha256 = METHODS[method].estimate(counts, missing, gaps, options, on_progress)
-        measured[wanted], std[wanted] = mean / counts_per_unit, spread / counts_per_unit
-    return FillResult(measured, wanted, std, missing & ~wanted, gaps, options, weights_sha256)
+    if slabs:
+        counts = measured if scale == 1 else measured * np.float32(scale)
+        mean, spread, weights_sha256 = METHODS[method].estimate(counts, missing, slabs, options, on_progress)
+        measured[wanted], std[wanted] = mean / scale, spread / scale
+    return FillResult(measured, wanted, std, missing & ~wanted, find_gaps(missing, wanted), options, weights_sha256)
 
 
 def check_options(options: FillOptions) -> None:
     """Raise InputError for options that no method understands."""
     if options.method not in METHODS:
         raise InputError(f"method: got '{options.method}', expected one of {', '.join(METHODS)}")
-    if options.skip is not None and not 0 <= options.skip <= 31:
+    if options.skip is not None and options.skip not in range(PORTION):
         raise InputError(
-            f"skip: got {options.skip}, expected 0 to 31 (portions are 32 voxels wide and must not leave a voxel out)"
+            f"skip: got {options.skip}, expected a whole number 0 to {PORTION - 1}: portions are {PORTION} voxels wide "
+            "and must not leave a voxel out"
         )
-    if not (np.isfinite(options.counts_per_unit) and options.counts_per_unit > 0):
-        raise InputError(f"counts_per_unit: got {options.counts_per_unit}, expected a positive number of photons")
+    scale = options.counts_per_unit
+    if scale is not None and not (isinstance(scale, Real) and 0 < scale < np.inf):
+        raise InputError(f"counts_per_unit: got {scale!r}, expected a positive number of photons")
 
 
 def as_volume(intensity: np.ndarray) -> np.ndarray:
@@ -205,6 +209,17 @@ def as_volume(intensity: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "iufb":
         raise InputError(f"intensity: got values of type {values.dtype}, expected integers or real numbers (photon counts)")
     return values
+
+
+def unit_of_counts(measured: np.ndarray) -> float:
+    """One, if the measured values are whole counts, or InputError: their noise would not be known."""
+    if (measured == np.rint(measured)).all():
+        return 1.0
+    example = measured[measured != np.rint(measured)][0]
+    raise InputError(
+        f"intensity: got values that are no whole counts (such as {example:g}), expected counts, or scaled counts with their "
+        "scale; give counts_per_unit, the photons for one unit of the data (1 if they are counts but for a small correction)"
+    )
 
 
 def as_mask(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
@@ -223,11 +238,11 @@ def unmeasured(values: np.ndarray) -> np.ndarray:
     """Voxels that carry no measurement by their value: NaN, infinite, negative, or the largest integer."""
     if values.dtype.kind == "b":
         return np.zeros(values.shape, bool)
-    if values.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
-            marked = np.isin(values, np.array(INTEGER_MAXIMA, values.dtype)) if values.dtype.itemsize > 2 else False
-            return ~(values <= np.finfo(np.float32).max) | (values < 0) | marked
-    return (values < 0) | (values == np.iinfo(values.dtype).max)
+    largest = np.finfo(np.float32).max if values.dtype.kind == "f" else np.iinfo(values.dtype).max
+    maxima = [m for m in INTEGER_MAXIMA if m <= largest and values.dtype.itemsize > 2]
+    with np.errstate(invalid="ignore"):
+        marked = np.isin(values, np.array(maxima, values.dtype)) | (values < 0)
+        return marked | (~(values <= largest) if values.dtype.kind == "f" else values == largest)
 
 
 def check_missing(missing: np.ndarray) -> None:

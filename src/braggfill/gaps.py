@@ -1,76 +1,85 @@
-"""Geometry of what was not measured: a mask is split into stripes, arms of crosses, boxes and single voxels.
+"""Geometry of what was not measured: what a mask consists of, and along which axis each of its voxels can be filled.
 
 Mask polarity, here and everywhere: True (1) = not measured. Axis order: (frame, row, column).
-Every gap has a normal, the axis along which it is narrowest; methods look across the gap along it.
+
+A method sees across a gap along one axis, the gap's normal. A voxel is visible along an axis if the masked run through it
+ends at a measured voxel on both sides and is at most ``MAX_WIDTH`` long, or ends at the array's border on one side and is at
+most ``MAX_WIDTH_ONE_BANK`` long. What no axis sees, such as the middle of a cross, is looked at again once the visible voxels
+count as known, provided that it lies no farther from a measured voxel than the middle of the widest cross does.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from scipy import ndimage
 
 AXIS_NAMES = ("frame", "row", "column")
 MAX_WIDTH = 14
-"""Widest gap with a measured bank on both sides that a method sees across, in voxels."""
+"""Widest gap with a bank on both sides that a method sees across, in voxels."""
 MAX_WIDTH_ONE_BANK = 7
 """Widest gap at the array's border, in voxels: it can only be continued from one bank."""
-
-
-@dataclass(frozen=True)
-class Gap:
-    """A connected region that was not measured."""
-
-    kind: str
-    """``stripe``, ``cross arm``, ``box`` or ``voxel``."""
-    axis: int
-    """The normal: the axis along which the gap is narrowest."""
-    bounds: tuple[slice, slice, slice]
-    """Bounding box in the array."""
-    voxels: np.ndarray
-    """Bool, the shape of ``bounds``: True where the box belongs to the gap."""
-    banks: int
-    """Sides of the gap along its normal that lie inside the array: 0, 1 or 2."""
-
-    @property
-    def first(self) -> int:
-        """First index along the normal."""
-        return self.bounds[self.axis].start
-
-    @property
-    def last(self) -> int:
-        """Last index along the normal, included."""
-        return self.bounds[self.axis].stop - 1
-
-    @property
-    def width(self) -> int:
-        """Extent along the normal in voxels."""
-        return self.last - self.first + 1
-
-    @property
-    def fillable(self) -> bool:
-        """Whether a method can see across."""
-        return self.width <= (0, MAX_WIDTH_ONE_BANK, MAX_WIDTH)[self.banks]
+MAX_DEPTH = 10
+"""Largest distance of a filled voxel from a measured one, in voxels: the middle of a cross 14 wide is 7√2 away."""
+AXIS_PREFERENCE = (1, 2, 0)
+"""Among equally short runs detector axes come first: the rocking axis is often the coarsest."""
 
 
 @dataclass(frozen=True)
 class Slab:
-    """Gaps with the same normal, first and last index, to be filled in one go."""
+    """Voxels to fill that share their normal and the run along it."""
 
     axis: int
     first: int
+    """First index along the normal."""
     last: int
+    """Last index along the normal, included."""
     target: np.ndarray
-    """Bool (last - first + 1, height, width): the voxels to fill, the normal moved to the front."""
+    """Bool (last - first + 1, height, width), the normal moved to the front; read-only."""
+
+    @property
+    def bounds(self) -> tuple[slice, slice, slice]:
+        """Bounding box of the target in the array."""
+        in_plane = np.any(self.target, axis=0)
+        spans = [np.flatnonzero(in_plane.any(1 - a)) for a in range(2)]
+        box = [slice(int(s[0]), int(s[-1]) + 1) for s in spans]
+        box.insert(self.axis, slice(self.first, self.last + 1))
+        return box[0], box[1], box[2]
 
 
-def find_gaps(mask: np.ndarray) -> list[Gap]:
-    """Split a mask into gaps.
+@dataclass(frozen=True)
+class Gap:
+    """A part of the mask as a person would name it."""
 
-    Stripes across the whole array come first; where stripes of two axes meet they are arms of a cross and share the voxels of
-    the crossing. What is left is split into connected regions, and regions too wide in every direction into their
-    narrow parts.
+    kind: str
+    """``stripe``, ``cross arm``, ``box`` (any other connected region) or ``voxel``."""
+    axis: int
+    """The axis across which it lies: that of its smallest extent."""
+    bounds: tuple[slice, slice, slice]
+    """Bounding box in the array."""
+    voxels: int
+    """Voxels that were not measured; a crossing belongs to both arms."""
+    filled: int
+    """How many of them can be filled."""
+
+    @property
+    def first(self) -> int:
+        """First index along its axis."""
+        return self.bounds[self.axis].start
+
+    @property
+    def last(self) -> int:
+        """Last index along its axis, included."""
+        return self.bounds[self.axis].stop - 1
+
+    @property
+    def width(self) -> int:
+        """Extent along its axis in voxels."""
+        return self.last - self.first + 1
+
+
+def find_slabs(mask: np.ndarray) -> list[Slab]:
+    """Everything in a mask that can be filled, ordered by normal and place.
 
     Parameters
     ----------
@@ -79,103 +88,118 @@ def find_gaps(mask: np.ndarray) -> list[Gap]:
 
     Returns
     -------
-    list of Gap
-        Together they cover exactly the True voxels of the mask.
+    list of Slab
+        A voxel may be in several, one for each axis: then their predictions are averaged.
     """
-    stripes = [_stripe(mask.shape, axis, first, last) for axis in range(3) for first, last in _full_planes(mask, axis)]
-    if len({s.axis for s in stripes}) > 1:
-        stripes = [Gap("cross arm", s.axis, s.bounds, s.voxels, s.banks) for s in stripes]
-    rest = mask.copy()
-    for stripe in stripes:
-        rest[stripe.bounds] = False
-    return stripes + (_regions(rest, mask) if rest.any() else [])
+    flat = one_frame_for_all(mask)
+    runs = np.concatenate([np.empty((0, 6), np.int64), *_visible_runs(flat)])  # (voxels, axis first last frame row column)
+    keys, members, sizes = np.unique(runs[:, :3], axis=0, return_inverse=True, return_counts=True)
+    voxels = np.split(runs[members.argsort(kind="stable"), 3:], np.cumsum(sizes)[:-1])
+    slabs = []
+    for (axis, first, last), at in zip(keys.tolist(), voxels, strict=True) if len(keys) else ():
+        plane = [n for a, n in enumerate(flat.shape) if a != axis]
+        target = np.zeros((last - first + 1, *plane), bool)
+        target[(at[:, axis] - first, *(at[:, a] for a in range(3) if a != axis))] = True
+        if len(flat) != len(mask):
+            target = np.broadcast_to(target, (last - first + 1, len(mask), plane[1]))
+        slabs.append(Slab(axis, first, last, target))
+    return slabs
+
+
+def voxels_to_fill(slabs: list[Slab], shape: tuple[int, ...]) -> np.ndarray:
+    """Bool array (frames, rows, columns) of everything in the slabs."""
+    wanted = np.zeros(shape, bool)
+    for slab in slabs:
+        np.moveaxis(wanted, slab.axis, 0)[slab.first : slab.last + 1] |= slab.target
+    return wanted
+
+
+def find_gaps(mask: np.ndarray, wanted: np.ndarray) -> list[Gap]:
+    """Name the parts of a mask: stripes across the whole array, arms of crosses, boxes, single voxels.
+
+    Parameters
+    ----------
+    mask, wanted : bool arrays (frames, rows, columns)
+        Not measured; of these, to be filled.
+
+    Returns
+    -------
+    list of Gap
+        Stripes and arms first; together they cover exactly the True voxels of the mask.
+    """
+    stripes = [(axis, slice(a, b)) for axis in range(3) for a, b in _full_planes(mask, axis)]
+    kind = "cross arm" if len({axis for axis, _ in stripes}) > 1 else "stripe"
+    rest, gaps = mask.copy(), []
+    for axis, along in stripes:
+        bounds = tuple(along if a == axis else slice(0, n) for a, n in enumerate(mask.shape))
+        rest[bounds] = False
+        inside = wanted[bounds]
+        gaps.append(Gap(kind, axis, (bounds[0], bounds[1], bounds[2]), inside.size, int(inside.sum())))
+    return gaps + (list(_regions(rest, wanted)) if rest.any() else [])
+
+
+def one_frame_for_all(mask: np.ndarray) -> np.ndarray:
+    """The first frame (1, rows, columns) if all frames are masked alike, as detector gaps are, else the whole mask."""
+    return mask[:1] if (mask == mask[:1]).all() else mask
 
 
 def _full_planes(mask: np.ndarray, axis: int) -> list[tuple[int, int]]:
-    """First and last index of every run of wholly masked planes along an axis."""
+    """Start and stop of every run of wholly masked planes along an axis."""
     full = mask.all(axis=tuple(a for a in range(3) if a != axis)).astype(np.int8)
     steps = np.diff(full, prepend=0, append=0)
-    return list(zip(np.flatnonzero(steps == 1).tolist(), (np.flatnonzero(steps == -1) - 1).tolist(), strict=True))
+    return list(zip(np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist(), strict=True))
 
 
-def _stripe(shape: tuple[int, ...], axis: int, first: int, last: int) -> Gap:
-    bounds = tuple(slice(first, last + 1) if a == axis else slice(0, n) for a, n in enumerate(shape))
-    voxels = np.ones([s.stop - s.start for s in bounds], bool)
-    return Gap("stripe", axis, bounds, voxels, _banks(first, last, shape[axis]))  # type: ignore[arg-type]
+def _regions(rest: np.ndarray, wanted: np.ndarray) -> Iterator[Gap]:
+    """Connected regions, each across its smallest extent."""
+    flat = one_frame_for_all(rest)
+    labels, _ = ndimage.label(flat)
+    for number, (frames, rows, columns) in enumerate(ndimage.find_objects(labels), 1):
+        voxels = labels[frames, rows, columns] == number
+        if len(flat) != len(rest):
+            frames = slice(0, len(rest))
+        filled = int((wanted[frames, rows, columns] & voxels).sum())
+        extents = [len(rest) if a == 0 and len(flat) != len(rest) else n for a, n in enumerate(voxels.shape)]
+        axis = min(AXIS_PREFERENCE, key=extents.__getitem__)
+        count = int(voxels.sum()) * extents[0] // voxels.shape[0]
+        yield Gap("voxel" if count == 1 else "box", axis, (frames, rows, columns), count, filled)
 
 
-def _banks(first: int, last: int, length: int) -> int:
-    return int(first > 0) + int(last < length - 1)
+def _visible_runs(mask: np.ndarray) -> Iterator[np.ndarray]:
+    """Voxels that some axis sees, round by round: (voxels, 6) of axis, first and last of the run, frame, row, column."""
+    left, depth = mask.copy(), None
+    while left.any():
+        voxels = np.argwhere(left)
+        runs = np.stack([_runs(left, voxels, axis) for axis in range(3)])  # (axis, voxels, first and last)
+        ends = np.array(mask.shape)[:, None] - 1
+        length, banks = runs[..., 1] - runs[..., 0] + 1, (runs[..., 0] > 0).astype(int) + (runs[..., 1] < ends)
+        visible = length <= np.array((0, MAX_WIDTH_ONE_BANK, MAX_WIDTH))[banks]
+        if depth is None:
+            cost = np.where(visible, length + mask.size * (banks < 2), np.iinfo(np.int64).max)[list(AXIS_PREFERENCE)]
+            best = np.array(AXIS_PREFERENCE)[cost.argmin(0)]
+            visible &= best == np.arange(3)[:, None]
+            depth = ndimage.distance_transform_edt(mask)
+        else:
+            visible &= depth[tuple(voxels.T)] <= MAX_DEPTH
+        seen = visible.any(0)
+        if not seen.any():
+            return
+        for axis in range(3):
+            chosen = visible[axis]
+            yield np.column_stack([np.full(chosen.sum(), axis), runs[axis, chosen], voxels[chosen]])
+        left[tuple(voxels[seen].T)] = False
 
 
-def _regions(rest: np.ndarray, mask: np.ndarray) -> list[Gap]:
-    """Connected regions of ``rest``, a part of ``mask``, each with the axis of its shortest masked runs as normal.
-
-    A region too wide in every direction gives up its narrow parts first; what remains is looked at by itself.
-    """
-    where = np.nonzero(rest)
-    runs = np.stack([_run_lengths(mask, where, axis) for axis in range(3)])
-    labels, count = ndimage.label(rest)
-    region = labels[where] - 1
-    longest = np.stack([ndimage.maximum(r, region, np.arange(count)) for r in runs])[:, region]
-    deciding = np.where(longest.min(0) <= MAX_WIDTH, longest, runs)
-    normal, wide = deciding.argmin(0), deciding.min(0) > MAX_WIDTH
-    if wide.all():
-        normal, wide = longest.argmin(0), np.zeros_like(wide)
-    gaps = [gap for axis in range(3) for gap in _components(where, (normal == axis) & ~wide, axis, mask.shape)]
-    if wide.any():
-        remainder = np.zeros_like(rest)
-        remainder[tuple(w[wide] for w in where)] = True
-        gaps += _regions(remainder, remainder)
-    return gaps
-
-
-def _components(where: tuple[np.ndarray, ...], chosen: np.ndarray, axis: int, shape: tuple[int, ...]) -> Iterator[Gap]:
-    """Connected components of the chosen voxels as gaps with the given normal."""
-    if not chosen.any():
-        return
-    part = np.zeros(shape, bool)
-    part[tuple(w[chosen] for w in where)] = True
-    labels, _ = ndimage.label(part)
-    for number, bounds in enumerate(ndimage.find_objects(labels), 1):
-        voxels = labels[bounds] == number
-        banks = _banks(bounds[axis].start, bounds[axis].stop - 1, shape[axis])
-        yield Gap("voxel" if voxels.size == 1 else "box", axis, bounds, voxels, banks)
-
-
-def _run_lengths(mask: np.ndarray, where: tuple[np.ndarray, ...], axis: int) -> np.ndarray:
-    """Length along an axis of the masked run through each of the given voxels (voxels,)."""
-    others = tuple(w for a, w in enumerate(where) if a != axis)
-    plane = [n for a, n in enumerate(mask.shape) if a != axis]
-    line_numbers, line_of_voxel = np.unique(np.ravel_multi_index(others, plane), return_inverse=True)
+def _runs(mask: np.ndarray, voxels: np.ndarray, axis: int) -> np.ndarray:
+    """First and last index (voxels, 2) of the masked run along an axis through each of the given voxels (voxels, 3)."""
+    others = [a for a in range(3) if a != axis]
+    plane = [mask.shape[a] for a in others]
+    flat_places = np.ravel_multi_index(tuple(voxels[:, a] for a in others), plane)
+    line_numbers, line_of_voxel = np.unique(flat_places, return_inverse=True)
     lines = np.moveaxis(mask, axis, -1)[np.unravel_index(line_numbers, plane)]  # (lines, length)
     n = mask.shape[axis]
     position = np.arange(n, dtype=np.int32)
     before = np.maximum.accumulate(np.where(lines, -1, position), 1)
     after = np.minimum.accumulate(np.where(lines, n, position)[:, ::-1], 1)[:, ::-1]
-    return (after - before - 1)[line_of_voxel, where[axis]]
-
-
-def slabs(gaps: list[Gap], shape: tuple[int, ...]) -> list[Slab]:
-    """Join gaps that share normal, first and last index, so that one pass over the plane serves them all."""
-
-    def key(gap: Gap) -> tuple[int, int, int]:
-        return gap.axis, gap.first, gap.last
-
-    joined = []
-    for (axis, first, last), members in groupby(sorted(gaps, key=key), key):
-        plane = [n for a, n in enumerate(shape) if a != axis]
-        target = np.zeros((last - first + 1, *plane), bool)
-        for gap in members:
-            inside = tuple(s for a, s in enumerate(gap.bounds) if a != axis)
-            target[(slice(None), *inside)] |= np.moveaxis(gap.voxels, axis, 0)
-        joined.append(Slab(axis, first, last, target))
-    return joined
-
-
-def voxels_to_fill(gaps: list[Gap], shape: tuple[int, ...]) -> np.ndarray:
-    """Bool array of the voxels that the fillable gaps cover and no gap too wide does."""
-    fill = np.zeros(shape, bool)
-    for gap in sorted(gaps, key=lambda g: not g.fillable):
-        fill[gap.bounds] = np.where(gap.voxels, gap.fillable, fill[gap.bounds])
-    return fill
+    at = line_of_voxel, voxels[:, axis]
+    return np.stack([before[at] + 1, after[at] - 1], 1).astype(np.int64)

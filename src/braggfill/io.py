@@ -1,16 +1,15 @@
 """Files: scans and masks as the pipelines of the field write them, results as one ``.npz``.
 
-Nothing that is read is executed or unpickled; a file that is written appears whole or not at all.
+Nothing that is read is executed or unpickled.
 """
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -21,6 +20,7 @@ from braggfill.errors import InputError
 from braggfill.fill import METHODS, FillResult
 from braggfill.gaps import AXIS_NAMES, Gap
 from braggfill.simulation import SimulatedScan
+from braggfill.writing import whole_or_nothing
 
 HDF5_DATA = (
     "entry_1/instrument_1/detector_1/data",
@@ -31,8 +31,9 @@ HDF5_DATA = (
     "entry/data/data",
 )
 """Where PyNX, cdiutils and NeXus files keep the frames, in the order in which they are looked for."""
-HDF5_MASK = ("entry_1/instrument_1/detector_1/mask", "entry_1/image_1/mask", "entry_1/mask")
-SUFFIXES = (".npz", ".npy", ".h5", ".hdf5", ".cxi", ".nxs", ".tif", ".tiff")
+HDF5_MASK = ("entry_1/instrument_1/detector_1/mask", "entry_1/image_1/mask", "entry_1/mask", "mask")
+HDF5_SUFFIXES = (".h5", ".hdf5", ".cxi", ".nxs")
+SUFFIXES = (".npz", ".npy", *HDF5_SUFFIXES, ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -67,16 +68,18 @@ def read_scan(address: str) -> Scan:
     """
     path, dataset = split_address(address)
     with _readable(path, "scan"):
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 others = [name for name in arrays.files if name != "mask"]
                 key = _choose(others, ("data", "iobs"), "scan", path)
                 return Scan(arrays[key], arrays["mask"] if "mask" in arrays.files else None, path.name)
-        if path.suffix in (".h5", ".hdf5", ".cxi", ".nxs"):
+        if path.suffix.lower() in HDF5_SUFFIXES:
             with h5py.File(path) as file:
                 where = dataset or _find(file, HDF5_DATA, "scan", path)
-                mask = next((file[m][()] for m in HDF5_MASK if m in file), None)
-                return Scan(_dataset(file, where, "scan", path), mask, f"{path.name}:{where}")
+                intensity = _dataset(file, where, "scan", path)
+                beside = f"{where.rpartition('/')[0]}/mask"
+                mask = next((file[m][()] for m in (beside, *HDF5_MASK) if m in file), None)
+                return Scan(intensity, mask, f"{path.name}:{where}")
         return Scan(_plain_array(path), None, path.name)
 
 
@@ -84,19 +87,19 @@ def read_mask(address: str) -> np.ndarray:
     """Read a mask (> 0 = not measured) from a file of its own; ``.npz`` keys: ``mask``, else ``data``, else its only array."""
     path, dataset = split_address(address)
     with _readable(path, "mask"):
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return arrays[_choose(arrays.files, ("mask", "data"), "mask", path)]
-        if path.suffix in (".h5", ".hdf5", ".cxi", ".nxs"):
+        if path.suffix.lower() in HDF5_SUFFIXES:
             with h5py.File(path) as file:
-                return _dataset(file, dataset or _find(file, HDF5_MASK + HDF5_DATA, "mask", path), "mask", path)
+                return _dataset(file, dataset or _find(file, HDF5_MASK, "mask", path), "mask", path)
         return _plain_array(path)
 
 
 def split_address(address: str) -> tuple[Path, str | None]:
     """Split ``file.h5:/path/to/data`` into the file and the dataset; without a colon and a path there is no dataset."""
     file, colon, dataset = address.rpartition(":")
-    if colon and Path(file).suffix.lower() in (".h5", ".hdf5", ".cxi", ".nxs"):
+    if colon and Path(file).suffix.lower() in HDF5_SUFFIXES:
         return Path(file), dataset
     return Path(address), None
 
@@ -104,11 +107,15 @@ def split_address(address: str) -> tuple[Path, str | None]:
 @contextmanager
 def _readable(path: Path, role: str) -> Iterator[None]:
     """Turn whatever a reading library raises into one sentence."""
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}")
-    if not path.exists():
-        raise InputError(f"{role} {path}: there is no such file; check the path")
-    if path.is_file() and path.stat().st_size == 0:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(
+            f"{role} {path}: cannot be reached ({error.strerror}); expected an existing file; check the path"
+        ) from error
+    if path.is_file() and size == 0:
         raise InputError(f"{role} {path}: got an empty file, expected {path.suffix} data; was its writing interrupted?")
     try:
         yield
@@ -122,7 +129,7 @@ def _readable(path: Path, role: str) -> Iterator[None]:
 
 
 def _plain_array(path: Path) -> np.ndarray:
-    return np.load(path, allow_pickle=False) if path.suffix == ".npy" else tifffile.imread(path)
+    return np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else tifffile.imread(path)
 
 
 def _choose(names: list[str], wanted: tuple[str, ...], role: str, path: Path) -> str:
@@ -138,12 +145,17 @@ def _choose(names: list[str], wanted: tuple[str, ...], role: str, path: Path) ->
 
 
 def _find(file: h5py.File, wanted: tuple[str, ...], role: str, path: Path) -> str:
-    """The first usual place that is there, else the only three-dimensional dataset."""
+    """The first usual place that is there, else the only three-dimensional dataset that is no mask."""
     for name in wanted:
         if name in file:
             return name
     volumes: list[str] = []
-    file.visititems(lambda name, item: volumes.append(name) if isinstance(item, h5py.Dataset) and item.ndim == 3 else None)
+
+    def note(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and item.ndim == 3 and "mask" not in name.rpartition("/")[2]:
+            volumes.append(name)
+
+    file.visititems(note)
     if len(volumes) == 1:
         return volumes[0]
     found = "; found " + ", ".join(volumes[:5]) if volumes else ""
@@ -156,37 +168,6 @@ def _dataset(file: h5py.File, where: str, role: str, path: Path) -> np.ndarray:
             f"{role} {path}: got no dataset '{where}' in it; expected '{path.name}:/path/to/data' of one that exists"
         )
     return file[where][()]
-
-
-def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = ".npz") -> None:
-    """Raise InputError if a result must not or cannot be written to ``path``; called before the work, not after it."""
-    if path.suffix != suffix:
-        raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected '{suffix}'")
-    if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
-        raise InputError(f"output {path}: is the input itself, which is never overwritten; choose another name")
-    if path.exists() and not overwrite:
-        raise InputError(f"output {path}: exists already; choose another name or allow it with --overwrite")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
-        raise InputError(f"output {path}: cannot be written there; expected a name in a folder that exists and is writable")
-
-
-@contextmanager
-def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside ``path`` that takes its name when all is written, and vanishes when anything fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"output {path}: could not be written ({reason}); nothing was left there; free space or choose another place"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_result(path: Path, result: FillResult, input_name: str) -> None:
@@ -232,14 +213,14 @@ def summarise_gaps(gaps: list[Gap]) -> list[dict[str, Any]]:
 
     def key(gap: Gap) -> tuple[Any, ...]:
         alone = gap.kind in ("stripe", "cross arm")
-        place = (gap.first, gap.last) if alone else (-1, -1)
-        return gap.kind, gap.axis, gap.width, gap.banks, place
+        return gap.kind, gap.axis, gap.width, (gap.first, gap.last) if alone else (-1, -1)
 
     rows = []
-    for (kind, axis, width, banks, (first, last)), members in groupby(sorted(gaps, key=key), key):
+    for (kind, axis, width, (first, last)), members in groupby(sorted(gaps, key=key), key):
         group = list(members)
-        row = {"kind": kind, "normal": AXIS_NAMES[axis], "width": width, "banks": banks, "fillable": group[0].fillable}
+        row = {"kind": kind, "across": AXIS_NAMES[axis], "width": width}
         if first >= 0:
             row |= {"first": first, "last": last}
-        rows.append(row | {"number": len(group), "voxels": int(sum(g.voxels.sum() for g in group))})
+        counted = {"voxels": sum(g.voxels for g in group), "filled": sum(g.filled for g in group)}
+        rows.append(row | {"number": len(group)} | counted)
     return rows

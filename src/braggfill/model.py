@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from braggfill.errors import InputError
+from braggfill.patches import NORMAL
 
-NORMAL = 32
-"""Voxels along the gap's normal that the network sees."""
 PLANE_STRIDE = 4
 """The plane's height and width are multiples of this inside the network (two poolings by 2)."""
 COUNT_FLOOR = 0.05

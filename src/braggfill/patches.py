@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from braggfill.gaps import Slab
-from braggfill.model import NORMAL
 
+NORMAL = 32
+"""Extent of a portion along the gap's normal."""
 PORTION = 32
 """Extent of a sliding portion in the gap's plane."""
 LARGEST_PORTION = 256

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import solve
 from scipy.ndimage import binary_dilation, uniform_filter
 
-from braggfill.gaps import Gap, Slab, slabs, voxels_to_fill
+from braggfill.gaps import Slab, voxels_to_fill
 from braggfill.interpolate import linear
 
 CONTEXTS = (14, 10, 7, 4)
@@ -51,26 +51,27 @@ class Neighbourhood:
         return values[places[:, :1] + np.arange(self.width), places[:, 1:2], places[:, 2:]]
 
 
-def ridge(values: np.ndarray, mask: np.ndarray, gaps: list[Gap]) -> np.ndarray:
-    """Fill every gap by regression on the rest of the scan.
+def ridge(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+    """Fill every slab by regression on the rest of the scan.
 
     Parameters
     ----------
     values, mask : arrays (frames, rows, columns)
         log(1 + counts), float32; mask True = not measured.
-    gaps : list of Gap
+    slabs : list of Slab
 
     Returns
     -------
     float32 array (frames, rows, columns)
-        Where a regression cannot be fitted (too few free places, a gap at the border with no bank) the linear fill.
+        The linear fill where no regression can be fitted (too few free places) or a bank has holes that nothing fills.
     """
-    start = linear(values, mask, gaps)
-    wanted = voxels_to_fill(gaps, mask.shape)
+    start = linear(values, mask, slabs)
+    unknown = mask & ~voxels_to_fill(slabs, mask.shape)
     total, count = np.zeros(values.shape, np.float32), np.zeros(values.shape, np.uint8)
     fitted: dict[tuple[int, int, int, int], np.ndarray | None] = {}
-    for slab in slabs([g for g in gaps if g.fillable], mask.shape):
-        volume, missing = np.moveaxis(start, slab.axis, 0), np.moveaxis(mask, slab.axis, 0)
+    for slab in slabs:
+        volume, missing, holes = (np.moveaxis(v, slab.axis, 0) for v in (start, mask, unknown))
+        todo = np.any(slab.target, axis=0)
         for context in CONTEXTS:
             banks = min(context, slab.first), min(context, len(volume) - slab.last - 1)
             hood = Neighbourhood.across(slab.last - slab.first + 1, *banks)
@@ -78,12 +79,15 @@ def ridge(values: np.ndarray, mask: np.ndarray, gaps: list[Gap]) -> np.ndarray:
             if key not in fitted:
                 fitted[key] = fit(volume, missing, hood)
             solution = fitted[key]
-            if solution is not None:
-                predicted = predict(volume, slab, hood, solution)
-                np.moveaxis(total, slab.axis, 0)[slab.first : slab.last + 1] += np.where(slab.target, predicted, 0)
-                np.moveaxis(count, slab.axis, 0)[slab.first : slab.last + 1] += slab.target
-                break
-    return np.where(wanted & (count > 0), total / np.maximum(count, 1), start)
+            places = todo & ~near_holes(holes, slab.first, hood)
+            if solution is None or not places.any():
+                continue
+            predicted = predict(volume, slab.first, places, hood, solution)
+            inside = slab.target & places
+            np.moveaxis(total, slab.axis, 0)[slab.first : slab.last + 1] += np.where(inside, predicted, 0)
+            np.moveaxis(count, slab.axis, 0)[slab.first : slab.last + 1] += inside
+            todo &= ~places
+    return np.where(count > 0, total / np.maximum(count, 1), start)
 
 
 def fit(volume: np.ndarray, missing: np.ndarray, hood: Neighbourhood) -> np.ndarray | None:
@@ -98,7 +102,7 @@ def fit(volume: np.ndarray, missing: np.ndarray, hood: Neighbourhood) -> np.ndar
     bright = uniform_filter(np.expm1(volume), (len(hood.along) + hood.width, 2 * RADIUS + 1, 2 * RADIUS + 1))
     chance = np.log1p(bright[places[:, 0] + hood.width // 2, places[:, 1], places[:, 2]]) + 1e-3
     places = places[rng.choice(len(places), min(SAMPLES, len(places)), replace=False, p=chance / chance.sum())]
-    x, y = hood.features(volume, places), hood.targets(volume, places)
+    x, y = hood.features(volume, places).astype(float), hood.targets(volume, places).astype(float)
     gram = x.T @ x
     gram[np.diag_indices_from(gram)] += len(x) * PENALTY
     return solve(gram, x.T @ y, assume_a="pos")
@@ -119,13 +123,19 @@ def free_places(rng: np.random.Generator, missing: np.ndarray, hood: Neighbourho
     return places[blocked[top, places[:, 1], places[:, 2]] == below]
 
 
-def predict(volume: np.ndarray, slab: Slab, hood: Neighbourhood, solution: np.ndarray) -> np.ndarray:
-    """Predicted log(1 + counts) (width, height, width of the plane) of a slab, never below zero."""
+def near_holes(holes: np.ndarray, first: int, hood: Neighbourhood) -> np.ndarray:
+    """Places of the plane (height, width) whose neighbourhood across a gap at ``first`` has a hole that nothing fills."""
+    on_banks = holes[first + hood.along].any(0)
+    return binary_dilation(on_banks, np.ones((2 * RADIUS + 1,) * 2, bool)) if on_banks.any() else on_banks
+
+
+def predict(volume: np.ndarray, first: int, places: np.ndarray, hood: Neighbourhood, solution: np.ndarray) -> np.ndarray:
+    """Predicted log(1 + counts) (gap's width, height, width) at the marked places (height, width), never below zero."""
     padded = np.pad(volume, ((0, 0), (RADIUS, RADIUS), (RADIUS, RADIUS)), mode="edge")
-    plane = np.nonzero(slab.target.any(0))
-    places = np.stack([np.full(len(plane[0]), slab.first), plane[0] + RADIUS, plane[1] + RADIUS], 1)
-    some = np.array_split(places, -(-len(places) // SAMPLES))
+    plane = np.nonzero(places)
+    corners = np.stack([np.full(len(plane[0]), first), plane[0] + RADIUS, plane[1] + RADIUS], 1)
+    some = np.array_split(corners, -(-len(corners) // SAMPLES))
     inside = np.concatenate([hood.features(padded, p) @ solution for p in some])
-    predicted = np.zeros(slab.target.shape, np.float32)
+    predicted = np.zeros((hood.width, *places.shape), np.float32)
     predicted[:, plane[0], plane[1]] = np.maximum(inside, 0).T
     return predicted

@@ -11,6 +11,9 @@ from braggfill.degrade import counting_noise, expected_counts, partial_coherence
 from braggfill.diffract import diffraction_pattern
 from braggfill.errors import InputError
 
+SCANS = 1
+"""Branch of the seed that whole scans are drawn from; training portions are drawn from others."""
+
 
 @dataclass(frozen=True)
 class PatternRanges:
@@ -109,11 +112,13 @@ def simulate(
     InputError
         If the shape has an axis under 8 voxels.
     """
+    if seed < 0:
+        raise InputError(f"seed: got {seed}, expected 0 or more")
     if min(shape) < 8:
         raise InputError(f"shape: got {shape}, expected at least 8 voxels along each axis")
     doses = doses or DoseRanges()
     for index in range(n):
-        rng = np.random.default_rng([seed, index])
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SCANS, index)))
         pattern, parameters = random_pattern(rng, shape, crystals, patterns)
         peak_counts, background = log_uniform(rng, doses.peak_counts), log_uniform(rng, doses.background_counts)
         expected = expected_counts(pattern, peak_counts, background)
@@ -131,7 +136,8 @@ def detector_cross(scan: SimulatedScan, width: int) -> np.ndarray:
         )
     _, peak_row, peak_column = scan.description["peak"]
     mask = np.zeros((rows, columns), bool)
-    first_row, first_column = round(peak_row) + 6, round(peak_column) - 6 - width
+    first_row = min(round(peak_row) + 6, rows - width - 1)
+    first_column = max(round(peak_column) - 6 - width, 1)
     mask[first_row : first_row + width] = True
-    mask[:, max(first_column, 1) : max(first_column, 1) + width] = True
+    mask[:, first_column : first_column + width] = True
     return mask

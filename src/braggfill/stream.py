@@ -10,7 +10,8 @@ import torch
 from scipy.ndimage import uniform_filter
 
 from braggfill.crystal import CrystalRanges
-from braggfill.model import NORMAL
+from braggfill.errors import InputError
+from braggfill.patches import NORMAL
 from braggfill.simulation import DoseRanges, PatternRanges, log_uniform, random_pattern
 
 PATTERN_SEED, STEP_SEED = 0, 1
@@ -52,6 +53,21 @@ class StreamConfig:
     doses: DoseRanges = field(default_factory=DoseRanges)
     patterns: PatternRanges = field(default_factory=PatternRanges)
     crystals: CrystalRanges = field(default_factory=CrystalRanges)
+
+    def __post_init__(self) -> None:
+        require_positive(self, "plane", "pattern_size", "pool", "renew_steps")
+        if self.pattern_size < max(NORMAL, self.plane) or self.plane < 8:
+            raise InputError(
+                f"plane, pattern_size: got {self.plane} and {self.pattern_size}, expected a plane of at least 8 voxels "
+                f"and patterns of at least {NORMAL} that hold it"
+            )
+
+
+def require_positive(config: object, *names: str) -> None:
+    """Raise InputError unless the named values of a configuration are at least 1."""
+    for name in names:
+        if getattr(config, name) < 1:
+            raise InputError(f"{name}: got {getattr(config, name)}, expected at least 1")
 
 
 @dataclass(frozen=True)

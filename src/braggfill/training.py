@@ -1,10 +1,9 @@
 """Training: one loop, resumable to the step, the same on every run from its seed on one device."""
 
-import csv
 import math
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from braggfill.errors import InputError
 from braggfill.losses import expectation_and_spread, negative_binomial, poisson_deviance
 from braggfill.model import COUNT_FLOOR, GapNet, find_device, log_linear_along_normal
 from braggfill.stream import Portions, PortionStream
+from braggfill.writing import whole_or_nothing
 
 VALIDATION_SEED_OFFSET = 1_000_003
 """Added to the seed for the validation portions: other crystals, never trained on."""
@@ -71,25 +71,34 @@ def train(
     state_path = folder / STATE_NAME
     if state_path.exists() and not resume:
         raise InputError(f"out {folder}: got a folder with an unfinished training, expected a new one; go on with resume")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"out {folder}: cannot be made ({error.strerror}), expected the name of a folder") from error
     run = TrainingRun(config, device)
     if state_path.exists():
         run.restore(state_path)
-    else:
-        (folder / CURVE_NAME).unlink(missing_ok=True)
     losses: list[float] = []
     while run.step < config.steps:
         losses.append(run.advance())
         if on_step:
             on_step(run.step, losses[-1])
         if run.step % config.validate_every == 0 or run.step == config.steps:
-            progress = run.validate(sum(losses) / len(losses))
+            run.curve.append(run.validate(sum(losses) / len(losses)))
             losses.clear()
-            append_row(folder / CURVE_NAME, progress)
-            run.save(state_path)
-            description = {"training": asdict(config), "step": run.step, "skill": progress.skill}
-            write_weights(folder / WEIGHTS_NAME, run.average_model(), description)
+            keep(folder, run)
     return folder / WEIGHTS_NAME
+
+
+def keep(folder: Path, run: "TrainingRun") -> None:
+    """Write weights and training curve, and last the state, so that a state never runs ahead of them."""
+    description = {"training": asdict(run.config), "step": run.step, "skill": run.curve[-1].skill}
+    write_weights(folder / WEIGHTS_NAME, run.average_model(), description)
+    rows = ["step,loss,validation_likelihood,skill"]
+    rows += [f"{p.step},{p.loss:.5f},{p.validation_likelihood:.5f},{p.skill:.5f}" for p in run.curve]
+    with whole_or_nothing(folder / CURVE_NAME) as file:
+        file.write("\n".join([*rows, ""]).encode())
+    run.save(folder / STATE_NAME)
 
 
 class TrainingRun:
@@ -98,6 +107,7 @@ class TrainingRun:
     def __init__(self, config: TrainConfig, device: str) -> None:
         torch.manual_seed(config.seed)
         self.config, self.device, self.step = config, find_device(device), 0
+        self.curve: list[Progress] = []
         self.model = GapNet(config.model).to(self.device)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimiser = torch.optim.AdamW(
@@ -165,7 +175,9 @@ class TrainingRun:
             bright = expected > 0.5
             excess += float(poisson_deviance(drawn[bright], log_mean[bright].exp()).sum() - bright.sum())
             excess_linear += float(poisson_deviance(drawn[bright], linear[bright] + COUNT_FLOOR).sum() - bright.sum())
-        return Progress(self.step, loss, sum(likelihood) / len(likelihood), 1 - excess / excess_linear)
+        return Progress(
+            self.step, loss, sum(likelihood) / len(likelihood), 1 - excess / excess_linear if excess_linear else math.nan
+        )
 
     def save(self, path: Path) -> None:
         """Write everything that ``restore`` needs."""
@@ -173,18 +185,21 @@ class TrainingRun:
         tensors |= {f"average/{n}": p for n, p in self.average.items()}
         for name, p in self.model.named_parameters():
             tensors |= {f"moments/{name}/{k}": v for k, v in self.optimiser.state[p].items()}
-        write_tensors(path, tensors, {"training": asdict(self.config), "step": self.step})
+        write_tensors(path, tensors, {"training": asdict(self.config), "curve": [astuple(p) for p in self.curve]})
 
     def restore(self, path: Path) -> None:
         """Go back to a saved state of the same configuration."""
         tensors, description = read_tensors(path)
-        saved, own = description["training"], _as_json(asdict(self.config))
+        saved, own = description.get("training"), _as_json(asdict(self.config))
+        if saved is None or "curve" not in description:
+            raise InputError(f"resume {path}: got no state of a training, expected one; start anew in another folder")
         if saved != own:
             different = sorted(k for k in own if saved.get(k) != own[k])
             raise InputError(
                 f"resume {path}: got a state trained with other values of {', '.join(different)}; expected the same"
             )
-        self.step = description["step"]
+        self.curve = [Progress(*row) for row in description["curve"]]
+        self.step = self.curve[-1].step
         self.model.load_state_dict({n: tensors[f"model/{n}"] for n, _ in self.model.named_parameters()})
         for name, p in self.model.named_parameters():
             self.average[name] = tensors[f"average/{name}"].to(self.device)
@@ -203,17 +218,7 @@ def has_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 here: a GPU, or a processor with the instructions for it."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512") and torch.cpu._is_avx512_bf16_supported())
-
-
-def append_row(path: Path, progress: Progress) -> None:
-    """Add a row to the training curve, with a header if the file is new."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(progress)))
-        if new:
-            writer.writeheader()
-        writer.writerow({k: v if k == "step" else f"{v:.5f}" for k, v in asdict(progress).items()})
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
 def _as_json(values: Any) -> Any:

@@ -1,12 +1,12 @@
-"""How far off a classical fill is, measured on the scan itself: the gaps are displaced to where the counts are known."""
+"""How far off a classical fill is, measured on the scan itself: the gaps are displaced to where counts are known."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from braggfill.gaps import Gap, find_gaps
+from braggfill.gaps import Slab, find_slabs, voxels_to_fill
 
-Fill = Callable[[np.ndarray, np.ndarray, list[Gap]], np.ndarray]
+Fill = Callable[[np.ndarray, np.ndarray, list[Slab]], np.ndarray]
 CLEARANCE = 16
 """Voxels between a gap and its displaced copies."""
 FEWEST_VOXELS = 200
@@ -19,19 +19,18 @@ FAINT_COUNTS = 0.5
 """Added to the estimate before it is multiplied by the relative spread: an estimate of zero counts is not certain."""
 
 
-def displaced(gaps: list[Gap], mask: np.ndarray) -> np.ndarray:
-    """Copies of the fillable gaps moved to both sides along their normals, where measured: bool (frames, rows, columns)."""
+def displaced(slabs: list[Slab], mask: np.ndarray) -> np.ndarray:
+    """Copies of the slabs moved to both sides along their normals, where measured: bool (frames, rows, columns)."""
     copies = np.zeros_like(mask)
-    for gap in gaps:
-        step = gap.width + CLEARANCE
-        for first in (gap.first - step, gap.first + step):
-            if gap.fillable and first > 0 and first + gap.width < mask.shape[gap.axis]:
-                place = tuple(slice(first, first + gap.width) if a == gap.axis else s for a, s in enumerate(gap.bounds))
-                copies[place] |= gap.voxels
+    for slab in slabs:
+        view, width = np.moveaxis(copies, slab.axis, 0), len(slab.target)
+        for first in (slab.first - width - CLEARANCE, slab.first + width + CLEARANCE):
+            if first > 0 and first + width < len(view):
+                view[first : first + width] |= slab.target
     return copies & ~mask
 
 
-def standard_deviation(fill: Fill, counts: np.ndarray, mask: np.ndarray, gaps: list[Gap], mean: np.ndarray) -> np.ndarray:
+def standard_deviation(fill: Fill, counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], mean: np.ndarray) -> np.ndarray:
     """Standard deviation of a fill's expected counts, by brightness.
 
     Parameters
@@ -40,7 +39,7 @@ def standard_deviation(fill: Fill, counts: np.ndarray, mask: np.ndarray, gaps: l
         A fill in log(1 + counts).
     counts, mask : arrays (frames, rows, columns)
         Photon counts, float32; mask True = not measured.
-    gaps : list of Gap
+    slabs : list of Slab
     mean : array (voxels,)
         The expected counts whose spread is asked for.
 
@@ -49,11 +48,13 @@ def standard_deviation(fill: Fill, counts: np.ndarray, mask: np.ndarray, gaps: l
     array (voxels,)
         From the mean squared error of the displaced gaps' fill beyond counting noise.
     """
-    trial = displaced(gaps, mask)
+    copies = displaced(slabs, mask)
+    both = mask | copies
+    trial_slabs = find_slabs(both)
+    trial = copies & voxels_to_fill(trial_slabs, mask.shape)
     if np.count_nonzero(trial) < FEWEST_VOXELS:
         return mean + FAINT_COUNTS
-    both = mask | trial
-    filled = np.expm1(fill(np.log1p(np.where(both, 0, counts)), both, find_gaps(both)))[trial]
+    filled = np.expm1(fill(np.log1p(np.where(both, 0, counts)), both, trial_slabs))[trial]
     order = np.argsort(filled)
     filled, measured = filled[order].astype(float), counts[trial][order].astype(float)
     bins = np.array_split(np.arange(filled.size), min(BINS, filled.size // FEWEST_VOXELS))

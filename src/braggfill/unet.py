@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from braggfill.gaps import Gap, slabs, voxels_to_fill
+from braggfill.gaps import Slab, voxels_to_fill
 from braggfill.model import GapNet
 from braggfill.patches import Predictor, predict_slab, windows_for
 
@@ -20,7 +20,7 @@ def network_predictor(model: GapNet, device: torch.device) -> Predictor:
     @torch.inference_mode()
     def predict(counts: np.ndarray, measured: np.ndarray) -> np.ndarray:
         log_mean, log_dispersion = model(torch.from_numpy(counts).to(device), torch.from_numpy(measured).to(device))
-        mean = log_mean.exp()
+        mean = log_mean.double().exp()
         return torch.stack([mean, mean.square() * (1 + log_dispersion.exp())]).cpu().numpy()
 
     return predict
@@ -29,18 +29,18 @@ def network_predictor(model: GapNet, device: torch.device) -> Predictor:
 def slide(
     counts: np.ndarray,
     mask: np.ndarray,
-    gaps: list[Gap],
+    slabs: list[Slab],
     predictor: Predictor,
     skip: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """Slide a predictor along every fillable gap and average, also where the arms of a cross meet.
+    """Slide a predictor along every slab and average, also where the arms of a cross meet.
 
     Parameters
     ----------
     counts, mask : arrays (frames, rows, columns)
         Photon counts, float32; mask True = not measured.
-    gaps : list of Gap
+    slabs : list of Slab
     predictor : callable
         From portions to predicted quantities.
     skip : int, optional
@@ -51,14 +51,14 @@ def slide(
     Returns
     -------
     float64 array (quantities, voxels)
-        In the order of ``voxels_to_fill(gaps, mask.shape)``.
+        In the order of ``voxels_to_fill(slabs, mask.shape)``.
     """
-    wanted = voxels_to_fill(gaps, mask.shape)
+    wanted = voxels_to_fill(slabs, mask.shape)
     number = np.full(mask.shape, -1, np.int32)
     number[wanted] = np.arange(np.count_nonzero(wanted))
-    plan = [(slab, windows_for(slab, skip)) for slab in slabs([g for g in gaps if g.fillable], mask.shape)]
+    plan = [(slab, windows_for(slab, skip)) for slab in slabs]
     portions, done = sum(len(windows) for _, windows in plan), 0
-    total, count = np.zeros(0), np.zeros(number.max(initial=-1) + 1)
+    total, count = np.zeros(0), np.zeros(np.count_nonzero(wanted))
 
     def report(some: int) -> None:
         nonlocal done
@@ -68,8 +68,7 @@ def slide(
     for slab, windows in plan:
         predicted = predict_slab(counts, mask, slab, windows, predictor, report)
         at = np.moveaxis(number, slab.axis, 0)[slab.first : slab.last + 1]
-        use = slab.target & (at >= 0)
         total = total if total.size else np.zeros((len(predicted), count.size))
-        total[:, at[use]] += predicted[:, use]
-        count[at[use]] += 1
+        total[:, at[slab.target]] += predicted[:, slab.target]
+        count[at[slab.target]] += 1
     return total / count
