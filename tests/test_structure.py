@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
 ROWS = [
     {"errors", "fourier", "gaps"},
     {"crystal", "diffract", "degrade", "simulation"},
-    {"model", "losses", "patches", "stream", "interpolate", "ridge", "unet", "uncertainty"},
+    {"model", "losses", "patches", "stream", "interpolate", "ridge", "unet", "uncertainty", "blend"},
     {"writing", "config", "checkpoint"},
     {"fill", "training"},
     {"io"},

@@ -23,7 +23,7 @@ console = Console()
 errors = Console(stderr=True)
 
 Device = StrEnum("Device", ["auto", "cpu", "cuda"])
-MethodName = StrEnum("MethodName", ["unet", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"])
+MethodName = StrEnum("MethodName", ["blend", "unet", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"])
 
 
 @app.command()
@@ -31,7 +31,7 @@ def fill(  # noqa: PLR0913 - one argument an option
     scan: Annotated[str, typer.Argument(help="Scan file: .npz, .npy, .h5/.cxi/.nxs (also file.h5:/path), .tif.")],
     mask: Annotated[str | None, typer.Option(help="Mask file, 2-D or 3-D, > 0 = not measured; else the scan's own.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Result, .npz; else SCAN_filled.npz.")] = None,
-    method: Annotated[MethodName, typer.Option(help="How to fill; 'braggfill methods' explains each.")] = MethodName.unet,
+    method: Annotated[MethodName, typer.Option(help="How to fill; 'braggfill methods' explains each.")] = MethodName.blend,
     skip: Annotated[int | None, typer.Option(help="Voxels skipped between sliding portions; else whole planes.")] = None,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     counts_per_unit: Annotated[float | None, typer.Option(help="Photons for one unit of scaled data.")] = None,
@@ -98,6 +98,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for weights, state and training curve.")],
     config: Annotated[Path | None, typer.Option(help="TOML file; what it leaves out keeps its default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in the folder.")] = False,
+    start: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
 ) -> None:
     """Train a network on simulated portions.
@@ -109,7 +110,9 @@ def train(
 
     chosen = read_config(config) if config else TrainConfig()
     with progress_bar("training") as advance:
-        weights = run(out, chosen, resume=resume, device=device.value, on_step=lambda step, loss: advance(step, chosen.steps))
+        weights = run(
+            out, chosen, resume=resume, start=start, device=device.value, on_step=lambda step, loss: advance(step, chosen.steps)
+        )
     say(console, f"weights written to {weights}")
 
 

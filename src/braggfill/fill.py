@@ -25,15 +25,15 @@ INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 class FillOptions:
     """How to fill: what a method may need to know beside the scan."""
 
-    method: str = "unet"
+    method: str = "blend"
     skip: int | None = None
-    """Voxels skipped between two portions; None fills a gap's whole plane in one pass (``unet`` only)."""
+    """Voxels skipped between two portions; None fills a gap's whole plane in one pass (``blend`` and ``unet``)."""
     device: str = "auto"
-    """``auto``, ``cpu`` or ``cuda`` (``unet`` only)."""
+    """``auto``, ``cpu`` or ``cuda`` (``blend`` and ``unet``)."""
     counts_per_unit: float | None = None
     """Photons for one unit of the data; None for data that are counts."""
     weights: Path | None = None
-    """A weights file in place of the shipped one (``unet`` only)."""
+    """A weights file in place of the shipped one (``blend`` and ``unet``)."""
 
 
 @dataclass(frozen=True)
@@ -87,21 +87,31 @@ def _classical(fill: Fill, summary: str) -> Method:
     return Method("log(1 + counts)", summary, estimate)
 
 
-def _network(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress) -> Estimate:
-    """Expected counts and spread from the network."""
-    from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
-    from braggfill.model import find_device
-    from braggfill.unet import network_predictor, slide
+def _network(blended: bool, summary: str) -> Method:
+    """A method that uses the network, alone or blended with the ridge regression."""
 
-    path = options.weights or SHIPPED_WEIGHTS
-    model, _ = read_weights(path)
-    predictor = network_predictor(model, find_device(options.device))
-    mean, square = slide(counts, mask, slabs, predictor, options.skip, on_progress)
-    return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
+    def estimate(
+        counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress
+    ) -> Estimate:
+        from braggfill.blend import blend
+        from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
+        from braggfill.model import find_device
+        from braggfill.unet import network_predictor, slide
+
+        path = options.weights or SHIPPED_WEIGHTS
+        model, _ = read_weights(path)
+        predictor = network_predictor(model, find_device(options.device))
+        if blended:
+            return *blend(counts, mask, slabs, predictor, options.skip, on_progress), sha256(path)
+        mean, square = slide(counts, mask, slabs, predictor, options.skip, on_progress)
+        return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
+
+    return Method("log(counts)" if blended else "counts", summary, estimate)
 
 
 METHODS = {
-    "unet": Method("counts", "the network: expected count and spread from a 32-voxel portion around the gap", _network),
+    "blend": _network(True, "network and ridge in equal shares, the mean of their logarithms"),
+    "unet": _network(False, "the network alone: expected count and spread from the 32 voxels across the gap"),
     "ridge": _classical(ridge, "regression from both banks, fitted on the rest of the same scan"),
     "linear": _classical(interpolate.linear, "straight line between the banks"),
     "cubic": _classical(interpolate.cubic, "cubic spline through three voxels of each bank"),
@@ -115,7 +125,7 @@ def fill_gaps(
     intensity: np.ndarray,
     mask: np.ndarray | None = None,
     *,
-    method: str = "unet",
+    method: str = "blend",
     skip: int | None = None,
     device: str = "auto",
     counts_per_unit: float | None = None,

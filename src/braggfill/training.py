@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from braggfill.checkpoint import read_tensors, write_tensors, write_weights
+from braggfill.checkpoint import read_tensors, read_weights, sha256, write_tensors, write_weights
 from braggfill.config import TrainConfig
 from braggfill.errors import InputError
 from braggfill.losses import expectation_and_spread, negative_binomial, poisson_deviance
@@ -40,6 +40,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     resume: bool = False,
+    start: str | os.PathLike[str] | None = None,
     device: str = "cpu",
     on_step: Callable[[int, float], None] | None = None,
 ) -> Path:
@@ -52,6 +53,8 @@ def train(
     config : TrainConfig, optional
     resume : bool
         Go on from the state in ``out``; without one, start anew.
+    start : path, optional
+        Weights to start from in place of random ones.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     on_step : callable, optional
@@ -78,6 +81,8 @@ def train(
     run = TrainingRun(config, device)
     if state_path.exists():
         run.restore(state_path)
+    elif start:
+        run.start_from(Path(start))
     losses: list[float] = []
     while run.step < config.steps:
         losses.append(run.advance())
@@ -92,7 +97,7 @@ def train(
 
 def keep(folder: Path, run: "TrainingRun") -> None:
     """Write weights and training curve, and last the state, so that a state never runs ahead of them."""
-    description = {"training": asdict(run.config), "step": run.step, "skill": run.curve[-1].skill}
+    description = {"training": asdict(run.config), "step": run.step, "skill": run.curve[-1].skill, "started_from": run.origin}
     write_weights(folder / WEIGHTS_NAME, run.average_model(), description)
     rows = ["step,loss,validation_likelihood,skill"]
     rows += [f"{p.step},{p.loss:.5f},{p.validation_likelihood:.5f},{p.skill:.5f}" for p in run.curve]
@@ -108,6 +113,7 @@ class TrainingRun:
         torch.manual_seed(config.seed)
         self.config, self.device, self.step = config, find_device(device), 0
         self.curve: list[Progress] = []
+        self.origin: dict[str, Any] | None = None
         self.model = GapNet(config.model).to(self.device)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimiser = torch.optim.AdamW(
@@ -185,7 +191,22 @@ class TrainingRun:
         tensors |= {f"average/{n}": p for n, p in self.average.items()}
         for name, p in self.model.named_parameters():
             tensors |= {f"moments/{name}/{k}": v for k, v in self.optimiser.state[p].items()}
-        write_tensors(path, tensors, {"training": asdict(self.config), "curve": [astuple(p) for p in self.curve]})
+        write_tensors(
+            path,
+            tensors,
+            {"training": asdict(self.config), "curve": [astuple(p) for p in self.curve], "started_from": self.origin},
+        )
+
+    def start_from(self, path: Path) -> None:
+        """Begin with the weights of an earlier training, whose hash and description go with this one."""
+        model, description = read_weights(path)
+        if model.config != self.config.model:
+            raise InputError(
+                f"start {path}: got a network of size {model.config.channels}, expected {self.config.model.channels}"
+            )
+        self.model.load_state_dict(model.state_dict())
+        self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        self.origin = {"sha256": sha256(path)} | description
 
     def restore(self, path: Path) -> None:
         """Go back to a saved state of the same configuration."""
@@ -199,7 +220,7 @@ class TrainingRun:
                 f"resume {path}: got a state trained with other values of {', '.join(different)}; expected the same"
             )
         self.curve = [Progress(*row) for row in description["curve"]]
-        self.step = self.curve[-1].step
+        self.step, self.origin = self.curve[-1].step, description["started_from"]
         self.model.load_state_dict({n: tensors[f"model/{n}"] for n, _ in self.model.named_parameters()})
         for name, p in self.model.named_parameters():
             self.average[name] = tensors[f"average/{name}"].to(self.device)

@@ -1,6 +1,7 @@
 """How far off a classical fill is, measured on the scan itself: the gaps are displaced to where counts are known."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,6 +31,31 @@ def displaced(slabs: list[Slab], mask: np.ndarray) -> np.ndarray:
     return copies & ~mask
 
 
+@dataclass(frozen=True)
+class Trial:
+    """The gaps of a scan together with their displaced copies, to be filled and scored where the copies lie."""
+
+    mask: np.ndarray
+    """Bool (frames, rows, columns): not measured, or made so for the trial."""
+    slabs: list[Slab]
+    """What can be filled in that mask."""
+    scored: np.ndarray
+    """Bool (frames, rows, columns): voxels of the copies that are filled, whose counts are known."""
+
+    @classmethod
+    def of(cls, slabs: list[Slab], mask: np.ndarray) -> "Trial":
+        """Displace the slabs of a mask."""
+        copies = displaced(slabs, mask)
+        both = mask | copies
+        trial_slabs = find_slabs(both)
+        return cls(both, trial_slabs, copies & voxels_to_fill(trial_slabs, mask.shape))
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are voxels enough to measure anything."""
+        return int(np.count_nonzero(self.scored)) >= FEWEST_VOXELS
+
+
 def standard_deviation(fill: Fill, counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], mean: np.ndarray) -> np.ndarray:
     """Standard deviation of a fill's expected counts, by brightness.
 
@@ -48,17 +74,19 @@ def standard_deviation(fill: Fill, counts: np.ndarray, mask: np.ndarray, slabs: 
     array (voxels,)
         From the mean squared error of the displaced gaps' fill beyond counting noise.
     """
-    copies = displaced(slabs, mask)
-    both = mask | copies
-    trial_slabs = find_slabs(both)
-    trial = copies & voxels_to_fill(trial_slabs, mask.shape)
-    if np.count_nonzero(trial) < FEWEST_VOXELS:
+    trial = Trial.of(slabs, mask)
+    if not trial.enough:
         return mean + FAINT_COUNTS
-    filled = np.expm1(fill(np.log1p(np.where(both, 0, counts)), both, trial_slabs))[trial]
+    filled = np.expm1(fill(np.log1p(np.where(trial.mask, 0, counts)), trial.mask, trial.slabs))[trial.scored]
+    return spread_by_brightness(filled, counts[trial.scored], mean)
+
+
+def spread_by_brightness(filled: np.ndarray, known: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Standard deviation of expected counts ``mean``, from a trial's ``filled`` and ``known`` counts (trial voxels,)."""
     order = np.argsort(filled)
-    filled, measured = filled[order].astype(float), counts[trial][order].astype(float)
+    filled, known = filled[order].astype(float), known[order].astype(float)
     bins = np.array_split(np.arange(filled.size), min(BINS, filled.size // FEWEST_VOXELS))
-    excess = np.array([np.mean((measured[b] - filled[b]) ** 2 - filled[b]) for b in bins])
+    excess = np.array([np.mean((known[b] - filled[b]) ** 2 - filled[b]) for b in bins])
     square = np.array([np.mean((filled[b] + FAINT_COUNTS) ** 2) for b in bins])
     spread = np.sqrt(np.clip(excess / square, *SPREAD_LIMITS))
     brightness = np.log1p([np.median(filled[b]) for b in bins])
