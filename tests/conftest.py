@@ -39,3 +39,14 @@ def real_scans() -> Path:
     if not (folder / "au_34idc_s0054.npz").exists():
         pytest.skip(f"no measured scan au_34idc_s0054.npz in {folder}; set BRAGGFILL_DATA to the folder that holds it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def excess_deviance():
+    """Function (filled, counts, where) to the mean Poisson deviance over some voxels, less the 1 of a perfect bright fill."""
+
+    def measure(filled: np.ndarray, counts: np.ndarray, where: np.ndarray) -> float:
+        y, mean = counts[where].astype(float), np.maximum(filled[where].astype(float), 1e-3)
+        return float(np.mean(2 * (np.where(y > 0, y * np.log(np.maximum(y, 1) / mean), 0) - (y - mean)))) - 1
+
+    return measure

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from braggfill import InputError, train
-from braggfill.checkpoint import read_tensors, read_weights
+from braggfill.checkpoint import read_tensors, read_weights, sha256
 from braggfill.config import TrainConfig
 from braggfill.model import ModelConfig
 from braggfill.stream import StreamConfig
@@ -58,6 +58,18 @@ def test_a_training_killed_while_it_writes_ends_as_if_it_had_not_been(tmp_path, 
     parts = train(tmp_path / "parts", TINY, resume=True)
     assert whole.read_bytes() == parts.read_bytes()
     assert (tmp_path / "whole" / "curve.csv").read_bytes() == (tmp_path / "parts" / "curve.csv").read_bytes()
+
+
+def test_a_training_starts_from_given_weights_and_says_so(tmp_path):
+    first = train(tmp_path / "first", TINY)
+    second = train(tmp_path / "second", replace(TINY, steps=1, learning_rate=1e-12, weight_decay=0.0), start=first)
+    (model, old), (same, new) = read_weights(first), read_weights(second)
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(same.state_dict()[name], tensor, rtol=0, atol=1e-6)
+    assert new["started_from"]["sha256"] == sha256(first)
+    assert new["started_from"]["step"] == old["step"]
+    with pytest.raises(InputError, match="size"):
+        train(tmp_path / "third", replace(TINY, model=ModelConfig((8, 8, 4))), start=first)
 
 
 def test_weights_describe_themselves_and_predict(tmp_path):

@@ -1,8 +1,8 @@
 """The network and the ridge regression together: the mean of their logarithms.
 
-The network knows crystals in general, the regression this scan's own fringes; their errors differ, so that equal shares of both are
-better than either. (Shares fitted on displaced copies of the gaps were tried and did worse: beside the copies the regression
-has fewer places left to learn from than it has in use.)
+The network knows crystals in general, the regression this scan's own fringes; their errors differ, so that equal shares of
+both are better than either. (Shares fitted on displaced copies of the gaps were tried and did worse: beside the copies the
+regression has fewer places left to learn from than it has in use.)
 """
 
 from collections.abc import Callable
