@@ -12,7 +12,7 @@ def stripe(shape=(60, 90, 60)):
 
 def test_displaced_copies_lie_on_measured_voxels_beside_the_gap():
     mask = stripe()
-    copies = displaced(find_slabs(mask), mask)
+    copies = displaced(find_slabs(mask), mask, 16)
     rows = np.flatnonzero(copies.any((0, 2)))
     np.testing.assert_array_equal(rows, np.r_[18:24, 62:68])
 

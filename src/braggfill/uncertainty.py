@@ -8,8 +8,8 @@ import numpy as np
 from braggfill.gaps import Slab, find_slabs, voxels_to_fill
 
 Fill = Callable[[np.ndarray, np.ndarray, list[Slab]], np.ndarray]
-CLEARANCE = 16
-"""Voxels between a gap and its displaced copies."""
+CLEARANCES = (16, 24, 34, 10)
+"""Voxels between a gap and its displaced copies: the first that leaves copies enough clear of other gaps is taken."""
 FEWEST_VOXELS = 200
 """With fewer displaced voxels in a brightness bin than this nothing is measured and the spread is taken as 100 %."""
 BINS = 12
@@ -20,12 +20,12 @@ FAINT_COUNTS = 0.5
 """Added to the estimate before it is multiplied by the relative spread: an estimate of zero counts is not certain."""
 
 
-def displaced(slabs: list[Slab], mask: np.ndarray) -> np.ndarray:
+def displaced(slabs: list[Slab], mask: np.ndarray, clearance: int) -> np.ndarray:
     """Copies of the slabs moved to both sides along their normals, where measured: bool (frames, rows, columns)."""
     copies = np.zeros_like(mask)
     for slab in slabs:
         view, width = np.moveaxis(copies, slab.axis, 0), len(slab.target)
-        for first in (slab.first - width - CLEARANCE, slab.first + width + CLEARANCE):
+        for first in (slab.first - width - clearance, slab.first + width + clearance):
             if first > 0 and first + width < len(view):
                 view[first : first + width] |= slab.target
     return copies & ~mask
@@ -44,11 +44,16 @@ class Trial:
 
     @classmethod
     def of(cls, slabs: list[Slab], mask: np.ndarray) -> "Trial":
-        """Displace the slabs of a mask."""
-        copies = displaced(slabs, mask)
-        both = mask | copies
-        trial_slabs = find_slabs(both)
-        return cls(both, trial_slabs, copies & voxels_to_fill(trial_slabs, mask.shape))
+        """Displace the slabs of a mask, so far that half as many voxels can be scored as are filled, if that can be."""
+        trials = []
+        for clearance in CLEARANCES:
+            copies = displaced(slabs, mask, clearance)
+            both = mask | copies
+            trial_slabs = find_slabs(both)
+            trials.append(cls(both, trial_slabs, copies & voxels_to_fill(trial_slabs, mask.shape)))
+            if 2 * np.count_nonzero(trials[-1].scored) >= sum(int(s.target.sum()) for s in slabs):
+                break
+        return max(trials, key=lambda t: int(np.count_nonzero(t.scored)))
 
     @property
     def enough(self) -> bool:
