@@ -88,13 +88,8 @@ class GapNet(nn.Module):
         return log_mean[..., :height, :width], log_dispersion[..., :height, :width]
 
     def features_to_head(self, features: Tensor) -> Tensor:
-        """The U-Net proper: (batch, 2 NORMAL, h, w) in and out, h and w multiples of PLANE_STRIDE.
-
-        The entrance stays in float32 also under autocast: bfloat16 would round bright voxels by several per cent.
-        """
-        with torch.autocast(features.device.type, enabled=False):
-            entrance = self.stem(features.contiguous(memory_format=torch.channels_last))
-        full = self.down_full(entrance)
+        """The U-Net proper: (batch, 2 NORMAL, h, w) in and out, h and w multiples of PLANE_STRIDE."""
+        full = self.down_full(self.stem(features.contiguous(memory_format=torch.channels_last)))
         half = self.down_half(F.avg_pool2d(full, 2))
         bottom = self.bottom(F.avg_pool2d(half, 2))
         half = self.up_half(torch.cat([half, F.interpolate(bottom, scale_factor=2.0)], 1))

@@ -72,7 +72,8 @@ def plot_fill(path: Path, result: FillResult, title: str) -> None:
     missing = result.filled | result.mask
     peak = np.unravel_index(result.intensity.argmax(), missing.shape)
     counts = result.intensity * (result.options.counts_per_unit or 1.0)
-    relative = np.where(result.filled, result.std / np.maximum(result.intensity, result.std / 10), np.nan)
+    relative = np.full(missing.shape, np.nan, np.float32)
+    relative[result.filled] = result.std[result.filled] / np.maximum(result.intensity, 1e-12)[result.filled]
     rows = (
         ("measured", np.where(missing, np.nan, counts), "turbo"),
         ("filled", np.where(result.mask, np.nan, counts), "turbo"),
