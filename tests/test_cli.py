@@ -118,8 +118,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys, name):
 
 
 def test_names_with_brackets_are_printed_as_they_are(tmp_path, scan_file, capsys):
-    assert run("fill", scan_file, "--method", "linear", "-o", tmp_path / "a[red]b[/b].npz") == 0
-    assert capsys.readouterr().out.rstrip().endswith("a[red]b[/b].npz")
+    assert run("fill", scan_file, "--method", "linear", "-o", tmp_path / "a[red]b[bold].npz") == 0
+    assert capsys.readouterr().out.rstrip().endswith("a[red]b[bold].npz")
 
 
 def test_a_train_that_cannot_start_is_one_sentence(tmp_path, capsys):

@@ -14,6 +14,8 @@ from braggfill.patches import Predictor
 from braggfill.ridge import ridge
 from braggfill.unet import slide
 
+RARE = 3000
+"""A voxel brighter than all but so many measured ones is left to the network: the regression has hardly seen its like."""
 FAINT_COUNTS = 0.05
 """Added to expected counts before their logarithm is taken."""
 
@@ -26,7 +28,7 @@ def blend(
     skip: int | None,
     on_progress: Callable[[int, int], None],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fill every slab by network and regression in equal shares.
+    """Fill every slab by network and regression in equal shares, the brightest voxels by the network alone.
 
     Parameters
     ----------
@@ -51,6 +53,9 @@ def blend(
     on_progress(1, 2)
     regression = np.expm1(ridge(np.log1p(counts), mask, slabs)[voxels_to_fill(slabs, mask.shape)].astype(float))
     on_progress(2, 2)
-    mean = np.sqrt((network + FAINT_COUNTS) * (regression + FAINT_COUNTS)) - FAINT_COUNTS
+    mixed = np.sqrt((network + FAINT_COUNTS) * (regression + FAINT_COUNTS)) - FAINT_COUNTS
+    measured = counts[~mask]
+    rare = np.partition(measured, -RARE)[-RARE] if measured.size > RARE else 0
+    mean = np.where(network > rare, network, mixed)
     relative = np.sqrt(np.maximum(square / network**2 - 1, 0))
     return mean, np.maximum(mean, network) * relative
