@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from braggfill.gaps import Slab, voxels_to_fill
+from braggfill.gaps import Slab
 from braggfill.patches import Predictor
 from braggfill.ridge import ridge
+from braggfill.uncertainty import filled_counts
 from braggfill.unet import slide
 
 RARE = 3000
@@ -51,7 +52,7 @@ def blend(
     on_progress(0, 2)
     network, square = slide(counts, mask, slabs, predictor, skip)
     on_progress(1, 2)
-    regression = np.expm1(ridge(np.log1p(counts), mask, slabs)[voxels_to_fill(slabs, mask.shape)].astype(float))
+    regression = filled_counts(ridge, counts, mask, slabs)
     on_progress(2, 2)
     mixed = np.sqrt((network + FAINT_COUNTS) * (regression + FAINT_COUNTS)) - FAINT_COUNTS
     measured = counts[~mask]

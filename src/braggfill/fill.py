@@ -15,7 +15,7 @@ from braggfill.errors import InputError
 from braggfill.gaps import Gap, Slab, find_gaps, find_slabs, voxels_to_fill
 from braggfill.patches import PORTION
 from braggfill.ridge import ridge
-from braggfill.uncertainty import Fill, standard_deviation
+from braggfill.uncertainty import Fill, filled_counts, standard_deviation
 
 INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 """Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
@@ -78,7 +78,7 @@ def _classical(fill: Fill, summary: str) -> Method:
         counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress
     ) -> Estimate:
         on_progress(0, 2)
-        mean = np.expm1(fill(np.log1p(counts), mask, slabs)[voxels_to_fill(slabs, mask.shape)].astype(float))
+        mean = filled_counts(fill, counts, mask, slabs)
         on_progress(1, 2)
         std = standard_deviation(fill, counts, mask, slabs, mean)
         on_progress(2, 2)

@@ -114,6 +114,13 @@ def voxels_to_fill(slabs: list[Slab], shape: tuple[int, ...]) -> np.ndarray:
     return wanted
 
 
+def number_voxels(wanted: np.ndarray) -> np.ndarray:
+    """Place of each wanted voxel in the flat order of ``array[wanted]``, -1 elsewhere: int32 (frames, rows, columns)."""
+    number = np.full(wanted.shape, -1, np.int32)
+    number[wanted] = np.arange(np.count_nonzero(wanted))
+    return number
+
+
 def find_gaps(mask: np.ndarray, wanted: np.ndarray) -> list[Gap]:
     """Name the parts of a mask: stripes across the whole array, arms of crosses, boxes, single voxels.
 

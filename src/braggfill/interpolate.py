@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from scipy.signal import fftconvolve
 from skimage.restoration import inpaint_biharmonic
 
-from braggfill.gaps import Slab, voxels_to_fill
+from braggfill.gaps import Slab, number_voxels, voxels_to_fill
 
 REACH = 8
 """Voxels around a gap that a fill looks at; also the radius of inverse distance, as in PyNX's ``mask_interp=8,2``."""
@@ -100,8 +100,7 @@ def biharmonic(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.nd
 def _fill_bands(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], fill: BandFill) -> np.ndarray:
     """Fill every slab within its own band; average where slabs overlap; bridge from the filled where that left holes."""
     wanted = voxels_to_fill(slabs, mask.shape)
-    number = np.full(mask.shape, -1, np.int32)
-    number[wanted] = np.arange(np.count_nonzero(wanted))
+    number = number_voxels(wanted)
     total, count = np.zeros(np.count_nonzero(wanted)), np.zeros(np.count_nonzero(wanted))
     for slab in slabs:
         bounds = slab.bounds

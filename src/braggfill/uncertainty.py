@@ -20,6 +20,11 @@ FAINT_COUNTS = 0.5
 """Added to the estimate before it is multiplied by the relative spread: an estimate of zero counts is not certain."""
 
 
+def filled_counts(fill: Fill, counts: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+    """Expected counts (voxels,) by a fill in log(1 + counts), in the order of ``voxels_to_fill(slabs, mask.shape)``."""
+    return np.expm1(fill(np.log1p(counts), mask, slabs)[voxels_to_fill(slabs, mask.shape)].astype(float))
+
+
 def displaced(slabs: list[Slab], mask: np.ndarray, clearance: int) -> np.ndarray:
     """Copies of the slabs moved to both sides along their normals, where measured: bool (frames, rows, columns)."""
     copies = np.zeros_like(mask)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from braggfill.gaps import Slab, voxels_to_fill
+from braggfill.gaps import Slab, number_voxels, voxels_to_fill
 from braggfill.model import GapNet
 from braggfill.patches import Predictor, predict_slab, windows_for
 
@@ -54,8 +54,7 @@ def slide(
         In the order of ``voxels_to_fill(slabs, mask.shape)``.
     """
     wanted = voxels_to_fill(slabs, mask.shape)
-    number = np.full(mask.shape, -1, np.int32)
-    number[wanted] = np.arange(np.count_nonzero(wanted))
+    number = number_voxels(wanted)
     plan = [(slab, windows_for(slab, skip)) for slab in slabs]
     portions, done = sum(len(windows) for _, windows in plan), 0
     total, count = np.zeros(0), np.zeros(np.count_nonzero(wanted))
