@@ -11,8 +11,9 @@ from hypothesis import settings
 from braggfill.simulation import SimulatedScan, simulate
 
 torch.set_num_threads(2)
-settings.register_profile("shared machine", deadline=None)
-settings.load_profile("shared machine")
+settings.register_profile("every run alike", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile("every run alike")
 
 
 @pytest.fixture(scope="session")

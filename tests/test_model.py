@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from braggfill.model import COUNT_FLOOR, NORMAL, GapNet, ModelConfig, log_linear_along_normal
+from braggfill.model import COUNT_FLOOR, LARGEST_CORRECTION, NORMAL, GapNet, ModelConfig, log_linear_along_normal
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +74,11 @@ def test_finite_for_empty_and_for_very_bright_portions(network, value):
     measured[:, :10] = True
     for output in network(torch.full((1, NORMAL, 8, 8), value), measured):
         assert output.isfinite().all()
+
+
+def test_the_departure_from_the_first_guess_is_bounded(network):
+    torch.nn.init.constant_(network.head.bias, 1e4)
+    counts, measured = portion()
+    log_mean, _ = network(counts, measured)
+    guess = torch.expm1(log_linear_along_normal(torch.log1p(counts), measured))
+    torch.testing.assert_close(log_mean, torch.log(guess + COUNT_FLOOR) + LARGEST_CORRECTION)

@@ -46,8 +46,8 @@ def blend(
     Returns
     -------
     mean, std : arrays (voxels,)
-        Expected counts and their standard deviation, in the order of ``voxels_to_fill(slabs, mask.shape)``. The relative
-        standard deviation is the network's, of the larger of its estimate and the mean.
+        Expected counts and their standard deviation, in the order of ``voxels_to_fill(slabs, mask.shape)``. The
+        standard deviation is the network's, scaled up where the mean is larger than its estimate.
     """
     on_progress(0, 2)
     network, square = slide(counts, mask, slabs, predictor, skip)
@@ -58,5 +58,5 @@ def blend(
     measured = counts[~mask]
     rare = np.partition(measured, -RARE)[-RARE] if measured.size > RARE else 0
     mean = np.where(network > rare, network, mixed)
-    relative = np.sqrt(np.maximum(square / network**2 - 1, 0))
-    return mean, np.maximum(mean, network) * relative
+    spread = np.sqrt(np.maximum(square - network**2, 0))
+    return mean, spread * (np.maximum(mean, network) + FAINT_COUNTS) / (network + FAINT_COUNTS)

@@ -20,6 +20,8 @@ COUNT_FLOOR = 0.05
 """Counts added to the log-linear fill before its logarithm is taken, so that an empty bank is no hard zero."""
 LOG_SCALE = 5.0
 """log(1 + counts) is divided by this at the entrance."""
+LARGEST_CORRECTION = 12.0
+"""Limit on the network's departure from the linear fill, in natural logarithms: beyond it lies no data it was trained on."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class GapNet(nn.Module):
         guess = log_linear_along_normal(torch.log1p(counts), measured)
         features = torch.cat([guess / LOG_SCALE, measured.to(guess.dtype)], 1)
         correction, spread = self.features_to_head(features).float().chunk(2, 1)
-        log_mean = torch.log(torch.expm1(guess) + COUNT_FLOOR) + correction
+        log_mean = torch.log(torch.expm1(guess) + COUNT_FLOOR) + correction.clamp(-LARGEST_CORRECTION, LARGEST_CORRECTION)
         log_dispersion = 6 * torch.tanh(spread / 6) - 3
         return log_mean[..., :height, :width], log_dispersion[..., :height, :width]
 
