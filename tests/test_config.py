@@ -4,11 +4,15 @@ import pytest
 
 from braggfill import InputError
 from braggfill.config import TrainConfig, read_config
+from braggfill.particle import ParticleRanges
+from braggfill.simulation import SimulationConfig
+
+KINDS = {"gapnet.toml": TrainConfig, "library.toml": ParticleRanges}
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "configs").glob("*.toml")), ids=lambda p: p.name)
 def test_every_shipped_configuration_loads(path):
-    assert read_config(path).steps > 0
+    assert read_config(path, KINDS[path.name]) != KINDS[path.name]()
 
 
 def write(folder, text):
@@ -18,10 +22,10 @@ def write(folder, text):
 
 def test_nested_values_reach_their_place(tmp_path):
     text = "steps = 7\nlearning_rate = 1\n[model]\nchannels = [8, 8, 8]\n"
-    text += "[portions.gaps]\nmax_width = 5\n[portions.doses]\npeak_counts = [1, 10]"
-    config = read_config(write(tmp_path, text))
+    text += "[portions.gaps]\nmax_width = 5\n[portions.simulation.measurement]\npeak_counts = [1, 10]"
+    config = read_config(write(tmp_path, text), TrainConfig)
     assert (config.steps, config.learning_rate, config.model.channels) == (7, 1.0, (8, 8, 8))
-    assert (config.portions.gaps.max_width, config.portions.doses.peak_counts) == (5, (1.0, 10.0))
+    assert (config.portions.gaps.max_width, config.portions.simulation.measurement.peak_counts) == (5, (1.0, 10.0))
     assert config.batch == TrainConfig().batch
 
 
@@ -45,9 +49,36 @@ def test_nested_values_reach_their_place(tmp_path):
 )
 def test_mistakes_are_named(tmp_path, text, says):
     with pytest.raises(InputError, match=says):
-        read_config(write(tmp_path, text))
+        read_config(write(tmp_path, text), TrainConfig)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
-        read_config(tmp_path / "none.toml")
+        read_config(tmp_path / "none.toml", TrainConfig)
+
+
+def test_lists_of_any_length_and_lists_of_lists(tmp_path):
+    ranges = read_config(write(tmp_path, "metals = ['Au', 'Pt', 'Ni']\natoms = [10, 20]"), ParticleRanges)
+    assert (ranges.metals, ranges.atoms) == (("Au", "Pt", "Ni"), (10, 20))
+    config = read_config(write(tmp_path, "[patterns]\nreflections = [[1, 1, 1], [4, 0, 0]]"), SimulationConfig)
+    assert config.patterns.reflections == ((1, 1, 1), (4, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "says"),
+    [
+        (ParticleRanges, "metals = ['Au', 'Fe']", "'Fe'.*Ag.*Pt"),
+        (ParticleRanges, "metals = []", "metals"),
+        (ParticleRanges, "shapes = ['ball']", "'ball'"),
+        (ParticleRanges, "atoms = [500, 100]", "atoms"),
+        (ParticleRanges, "dislocation_share = 1.5", "dislocation_share"),
+        (SimulationConfig, "[measurement]\npeak_counts = [0, 10]", "peak_counts"),
+        (SimulationConfig, "[measurement]\nalien_share = -1", "alien_share"),
+        (SimulationConfig, "[patterns]\nreflections = [[1, 1, 0]]", "reflections"),
+        (SimulationConfig, "[patterns]\npeak_offset = [0.9, 1.2]", "peak_offset"),
+        (SimulationConfig, "[objects]\nphase_correlation = [0.5, 0.1]", "phase_correlation"),
+    ],
+)
+def test_impossible_ranges_are_named(tmp_path, kind, text, says):
+    with pytest.raises(InputError, match=says):
+        read_config(write(tmp_path, text), kind)

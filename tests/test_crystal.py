@@ -1,47 +1,86 @@
 import numpy as np
 import pytest
 
-from braggfill.crystal import FILLED_SHARE_OF_BOX, correlated_field, facet_normals, polyhedron, random_crystal
+from braggfill.crystal import FILLED_SHARE_OF_BOX, Crystal, box_round, continuum_object, facetted_modulus, finest_size
+from braggfill.diffract import atomic_object
+from braggfill.dislocation import Dislocation
+from braggfill.geometry import measured_directions
+from braggfill.particle import METALS, Particle, carve, displacement, facet_normals
+
+NO_ATOMS = np.empty((0, 3), np.int16)
+CUBE = np.concatenate([np.eye(3), -np.eye(3)])
 
 
-def test_facets_are_the_26_of_an_fcc_crystal():
-    normals = facet_normals()
-    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1)
-    indices = np.abs(normals) / np.abs(normals).max(1, keepdims=True)
-    np.testing.assert_array_equal(indices.sum(1), [3] * 8 + [1] * 6 + [2] * 12)
-    assert len(np.unique(normals.round(6), axis=0)) == 26
+def crystal_of(field, size=44.0, dislocation=None, reflection=(1, 1, 1)):
+    """A Pt particle whose atoms are displaced by ``field(positions)``."""
+    energies = np.repeat([1.0, 1.15, 1.2], [8, 6, 12]) * np.random.default_rng(0).uniform(0.9, 1.1, 26)
+    particle = carve("Pt", "wulff", facet_normals(), size * energies, dislocation)
+    return Crystal(particle, field(particle.positions), reflection)
+
+
+def skewed(crystal):
+    return measured_directions(crystal.g_inv_angstrom, 9.0, 0.4, 0.3)
 
 
 @pytest.mark.parametrize("sides", [(1, 1, 1), (1, 2, 3)])
 def test_cuboid_fills_its_share_of_the_box(sides):
-    normals = np.concatenate([np.eye(3), -np.eye(3)])
-    modulus = polyhedron(normals, np.array(sides * 2, float), 50, edge_width=0.1)
-    assert modulus.sum() == pytest.approx((FILLED_SHARE_OF_BOX * 50) ** 3, rel=0.01)
+    particle = Particle("Pt", "cube", NO_ATOMS, CUBE, 100.0 * np.array(sides * 2))
+    box = box_round(Crystal(particle, None, (1, 1, 1)), np.eye(3), 50)
+    assert facetted_modulus(particle, box, 0.1).sum() == pytest.approx((FILLED_SHARE_OF_BOX * 50) ** 3, rel=0.01)
 
 
-def test_octahedron_has_a_sixth_of_its_bounding_cube():
-    octahedron = facet_normals()[:8]
-    modulus = polyhedron(octahedron, np.ones(8), 80, edge_width=0.1)
-    assert modulus.sum() == pytest.approx((FILLED_SHARE_OF_BOX * 80) ** 3 / 6, rel=0.02)
+def test_octahedron_has_a_sixth_of_its_bounding_cube_wherever_it_lies():
+    octahedron, aside = facet_normals()[:8], np.array([30.0, -20.0, 10.0])
+    particle = Particle("Pt", "octahedron", NO_ATOMS, octahedron, 100 + octahedron @ aside)
+    box = box_round(Crystal(particle, None, (1, 1, 1)), np.eye(3), 80)
+    np.testing.assert_allclose(box.centre_angstrom, aside, atol=1e-6)
+    assert facetted_modulus(particle, box, 0.1).sum() == pytest.approx((FILLED_SHARE_OF_BOX * 80) ** 3 / 6, rel=0.02)
 
 
-def test_correlated_field_has_unit_variance_and_its_correlation_length():
-    field = correlated_field(np.random.default_rng(0), 96, 0.04)
-    assert field.mean() == pytest.approx(0, abs=1e-9)
-    assert field.std() == pytest.approx(1)
-    sigma = 0.04 * 96
-    for lag in (2, 5):  # the autocorrelation of Gaussian-filtered white noise is exp(-lag²/4σ²)
-        assert np.mean(field * np.roll(field, lag, 0)) == pytest.approx(np.exp(-(lag**2) / (4 * sigma**2)), abs=0.05)
+def test_a_skewed_box_holds_the_volume_of_the_crystal():
+    crystal = crystal_of(np.zeros_like)
+    box = box_round(crystal, skewed(crystal), 60)
+    volume = len(crystal.particle.sites) * crystal.lattice_angstrom**3 / 4
+    voxel = 1 / abs(np.linalg.det(box.voxel_inverse))
+    assert facetted_modulus(crystal.particle, box, 0.3).sum() * voxel == pytest.approx(volume, rel=0.08)
 
 
-def test_random_crystal_is_one_inside_and_zero_at_the_border():
-    crystal = random_crystal(np.random.default_rng(3), 48)
-    modulus = np.abs(crystal)
-    border = np.concatenate([modulus[[0, -1]].ravel(), modulus[:, [0, -1]].ravel(), modulus[..., [0, -1]].ravel()])
-    assert border.max() < 1e-2
-    assert np.median(modulus[modulus > 0.5]) == pytest.approx(1, abs=0.15)
+def smooth(positions):
+    """A displacement of a few radians of phase, varying over the crystal."""
+    return 0.4 * np.sin(positions / 25 + [0, 1, 2])
 
 
-def test_same_seed_same_crystal():
-    first, second = (random_crystal(np.random.default_rng(5), 24) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
+def agreement(first, second):
+    overlap = (first * second.conj()).sum().abs()
+    return float(overlap / (first.abs().square().sum() * second.abs().square().sum()).sqrt())
+
+
+@pytest.mark.parametrize("reflection", [(1, 1, 1), (-2, 0, 0), (2, 0, -2)])
+def test_continuum_and_sum_over_atoms_are_the_same_object(reflection):
+    """Two ways that share no arithmetic: facets and interpolation, and a sum over atoms transformed back."""
+    crystal = crystal_of(smooth, reflection=reflection)
+    box = box_round(crystal, skewed(crystal), finest_size(crystal, skewed(crystal)))
+    atoms, continuum = atomic_object(crystal, box), continuum_object(crystal, box, 0.3)
+    assert agreement(atoms, continuum) > 0.98
+    assert agreement(atoms, continuum.conj()) < 0.9
+    inside = continuum.abs() > 0.95
+    assert (atoms * continuum.conj())[inside].angle().std() < 0.08
+    assert atoms.abs()[inside].mean() == pytest.approx(1, abs=0.03)
+
+
+def test_continuum_and_atoms_agree_across_the_slip_plane_of_a_dislocation():
+    normal = np.ones(3) / np.sqrt(3)
+    burgers = METALS["Pt"].lattice_angstrom / 2 * np.array([1, -1, 0])
+    drawn = Dislocation("edge", tuple(burgers), tuple(normal), tuple(0.5 * 3.92 / np.sqrt(3) * normal))
+    still = crystal_of(np.zeros_like, dislocation=drawn)
+    crystal = Crystal(still.particle, displacement(still.particle), (2, 0, 0))
+    box = box_round(crystal, skewed(crystal), finest_size(crystal, skewed(crystal)))
+    assert agreement(atomic_object(crystal, box), continuum_object(crystal, box, 0.3)) > 0.95
+
+
+def test_phase_is_minus_g_dot_u_in_any_box():
+    crystal = crystal_of(lambda r: np.tile([0.1, 0.2, -0.05], (len(r), 1)))
+    phase = -crystal.g_inv_angstrom @ [0.1, 0.2, -0.05]
+    for size in (24, 64):
+        drawn = continuum_object(crystal, box_round(crystal, skewed(crystal), size), 0.4)
+        np.testing.assert_allclose(drawn[drawn.abs() > 0.5].angle(), phase, atol=1e-4)

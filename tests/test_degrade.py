@@ -1,29 +1,46 @@
 import numpy as np
 import pytest
+import torch
 
-from braggfill.degrade import counting_noise, expected_counts, partial_coherence
-
-
-def test_blur_keeps_the_total_and_adds_its_variance():
-    point = np.zeros((33, 33, 33), np.float32)
-    point[16, 16, 16] = 1
-    blurred = partial_coherence(point, 1.5)
-    assert blurred.sum() == pytest.approx(1, abs=1e-5)
-    positions = np.arange(33) - 16
-    assert (blurred.sum((1, 2)) * positions**2).sum() == pytest.approx(1.5**2, rel=0.01)
+from braggfill.degrade import ObjectRanges, degraded_object, replaced_phase, smooth_modulus, uneven_modulus
 
 
-def test_dose_is_the_peak():
-    pattern = np.random.default_rng(0).random((8, 8, 8)).astype(np.float32)
-    expected = expected_counts(pattern, 1e5, 0.5)
-    assert expected.max() == pytest.approx(1e5 + 0.5, rel=1e-6)
-    np.testing.assert_allclose((expected - 0.5) / 1e5, pattern / pattern.max(), rtol=1e-4, atol=1e-6)
+def ball(size=32, radius=11.0):
+    axis = np.arange(size) - (size - 1) / 2
+    z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
+    inside = np.sqrt(z**2 + y**2 + x**2) < radius
+    return torch.from_numpy(inside * np.exp(0.05j * x)).to(torch.complex64)
 
 
-def test_counts_have_the_mean_and_variance_of_photons():
-    rng = np.random.default_rng(0)
-    for mean in (0.3, 40.0):
-        counts = counting_noise(rng, np.full(200_000, mean))
-        assert counts.mean() == pytest.approx(mean, rel=0.01)
-        assert counts.var() == pytest.approx(mean, rel=0.02)
-        np.testing.assert_array_equal(counts, counts.round())
+def test_smoothing_keeps_the_phase_and_cuts_at_a_tenth():
+    crystal = ball()
+    smooth = smooth_modulus(crystal, 1.5)
+    modulus = smooth.abs()
+    assert float(modulus[modulus > 0].min()) >= 0.1 * float(modulus.max())
+    inside = crystal.abs() > 0
+    torch.testing.assert_close(smooth[inside].angle(), crystal[inside].angle(), atol=1e-5, rtol=0)
+    assert 0.3 < float(modulus[15, 15, 26]) < 0.7  # half the height at the surface
+
+
+def test_uneven_modulus_has_the_asked_spread_and_the_phase_left_alone():
+    crystal = ball(64, 28.0)
+    uneven = uneven_modulus(np.random.default_rng(0), crystal, 0.1, 2.0)
+    inside = crystal.abs() > 0
+    assert float(uneven.abs()[inside].std()) == pytest.approx(0.1, rel=0.1)
+    torch.testing.assert_close(uneven[inside].angle(), crystal[inside].angle(), atol=1e-5, rtol=0)
+
+
+def test_replaced_phase_has_the_asked_range_and_the_modulus_left_alone():
+    crystal = ball()
+    replaced = replaced_phase(np.random.default_rng(0), crystal, 2.0, 4.0)
+    inside = crystal.abs() > 0.5
+    assert float(replaced[inside].angle().max() - replaced[inside].angle().min()) == pytest.approx(2.0, rel=1e-3)
+    torch.testing.assert_close(replaced.abs(), crystal.abs())
+
+
+def test_phases_are_replaced_as_often_as_asked():
+    crystal, kept = ball(), []
+    for seed in range(40):
+        changed = degraded_object(np.random.default_rng(seed), crystal, ObjectRanges(phase_share=0.5))
+        kept.append(bool(torch.allclose(changed.angle()[16, 16, 8:24], crystal.angle()[16, 16, 8:24], atol=1e-3)))
+    assert 10 < sum(kept) < 30

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from braggfill.fourier import box_to_reciprocal, centred_positions
+from braggfill.fourier import box_to_reciprocal, centred_positions, reciprocal_to_box
 
 
 def random_object(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -25,6 +25,12 @@ def test_equals_numpy_fft_on_its_grid():
     expected = np.fft.fftn(crystal) * shift[:, None, None] * shift[:, None] * shift
     ours = box_to_reciprocal(torch.from_numpy(crystal), (torch.from_numpy(q),) * 3).numpy()
     np.testing.assert_allclose(ours, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
+
+
+def test_there_and_back_again():
+    crystal = torch.from_numpy(random_object(np.random.default_rng(2), 9))
+    q = 2 * np.pi / 9 * (torch.arange(9, dtype=torch.float64) - 4)
+    torch.testing.assert_close(reciprocal_to_box(box_to_reciprocal(crystal, (q,) * 3), (q,) * 3, 9), crystal, atol=1e-5, rtol=0)
 
 
 def test_positions_are_centred():

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-from braggfill import InputError
-from braggfill.simulation import detector_cross, simulate
+from braggfill import InputError, Library
+from braggfill.simulation import PatternRanges, SimulationConfig, detector_cross, random_object, simulate
 from braggfill.stream import PortionStream, StreamConfig
 
 
 def test_a_scan_depends_on_seed_and_index_alone():
-    alone = list(simulate(3, shape=(24, 32, 28), seed=4))[2]
-    again = list(simulate(3, shape=(24, 32, 28), seed=4))[2]
-    other = next(simulate(1, shape=(24, 32, 28), seed=5))
+    alone = list(simulate(3, shape=(24, 32, 28), seed=4, crystals=Library()))[2]
+    again = list(simulate(3, shape=(24, 32, 28), seed=4, crystals=Library()))[2]
+    other = next(simulate(1, shape=(24, 32, 28), seed=5, crystals=Library()))
     np.testing.assert_array_equal(alone.counts, again.counts)
     assert alone.description == again.description
     assert not np.array_equal(alone.counts, other.counts)
@@ -18,10 +18,29 @@ def test_a_scan_depends_on_seed_and_index_alone():
 def test_no_scan_is_a_training_pattern():
     """Held-out scans must not be drawn from the same numbers as the patterns of any training stream."""
     stream = PortionStream(4, StreamConfig(pattern_size=32))
-    patterns = [stream.pattern(n)[0] for n in range(3)]
+    patterns = [stream.pattern(n)[0].intensity.numpy() for n in range(3)]
     for scan in simulate(3, shape=(32, 32, 32), seed=4):
-        likeness = [np.corrcoef(np.log(scan.expected).ravel(), np.log(p + 1e-9).ravel())[0, 1] for p in patterns]
+        likeness = [np.corrcoef(np.log(scan.expected + 1e-3).ravel(), np.log(p + 1e-9).ravel())[0, 1] for p in patterns]
         assert max(likeness) < 0.99
+
+
+def test_crystals_come_from_the_library_as_often_as_asked():
+    library = Library(split="test")
+    ranges = PatternRanges(relaxed_share=0.5, atomic_share=0.0)
+    drawn = [random_object(np.random.default_rng(i), 20, library, SimulationConfig(ranges))[1] for i in range(40)]
+    named = [d["crystal"] for d in drawn if d["crystal"]]
+    assert 10 < len(named) < 30
+    assert set(named) <= set(library.names)
+    assert len({tuple(d["reflection"]) for d in drawn}) > 10
+
+
+def test_a_large_crystal_may_be_summed_atom_by_atom():
+    ranges = PatternRanges(relaxed_share=1.0, atomic_share=1.0)
+    drawn = [random_object(np.random.default_rng(i), 16, Library(), SimulationConfig(ranges)) for i in range(5)]
+    assert {parameters["sum"] for _, parameters in drawn} == {"atoms"}
+    for ideal, _ in drawn:
+        modulus = ideal.abs()
+        assert float(modulus[modulus > 0.5].median()) == pytest.approx(1, abs=0.1)
 
 
 def test_counts_are_poisson_about_the_expectation(scan):
@@ -58,7 +77,7 @@ def test_cross_keeps_its_width_at_the_border(seed):
 
 
 def test_impossible_requests_are_refused(scan):
-    for width in (0, 40):
+    for width in (-1, 40):
         with pytest.raises(InputError, match="cross"):
             detector_cross(scan, width)
     with pytest.raises(InputError, match="seed"):

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from braggfill.errors import InputError
     from braggfill.fill import METHODS, FillResult, fill_gaps
+    from braggfill.library import Library
     from braggfill.simulation import simulate
     from braggfill.training import train
 
 __version__ = version("braggfill")
-__all__ = ["METHODS", "FillResult", "InputError", "fill_gaps", "simulate", "train"]
+__all__ = ["METHODS", "FillResult", "InputError", "Library", "fill_gaps", "simulate", "train"]
 
 _HOME = {
     "METHODS": "fill",
     "FillResult": "fill",
     "InputError": "errors",
     "fill_gaps": "fill",
+    "Library": "library",
     "simulate": "simulation",
     "train": "training",
 }

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from braggfill.errors import InputError
 from braggfill.model import ModelConfig
-from braggfill.stream import StreamConfig, require_positive
+from braggfill.ranges import require_positive
+from braggfill.stream import StreamConfig
 
 T = TypeVar("T")
 
@@ -46,15 +47,15 @@ class TrainConfig:
             raise InputError(f"seed, channels: got {self.seed} and {self.model.channels}, expected at least 0 and at least 1")
 
 
-def read_config(path: Path) -> TrainConfig:
-    """Read a training configuration from a TOML file; what the file leaves out keeps its default."""
+def read_config(path: Path, kind: type[T]) -> T:
+    """Read a configuration of a kind from a TOML file; what the file leaves out keeps its default."""
     try:
         values = tomllib.loads(path.read_text())
     except OSError as error:
         raise InputError(f"config {path}: cannot be read ({error.strerror}); expected a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"config {path}: got no valid TOML ({error}); expected lines like 'steps = 4000'") from error
-    return build(TrainConfig, values, f"config {path}")
+    return build(kind, values, f"config {path}")
 
 
 def build(kind: type[T], values: dict[str, Any], where: str) -> T:
@@ -75,11 +76,13 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     origin, options = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal and value in options:
         return value
+    if origin is tuple and isinstance(value, list) and options[-1] is Ellipsis and value:
+        return tuple(_convert(options[0], v, where) for v in value)
     if origin is tuple and isinstance(value, list) and len(value) == len(options):
         return tuple(_convert(k, v, where) for k, v in zip(options, value, strict=True))
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+    if (kind is int and isinstance(value, int) and not isinstance(value, bool)) or (kind is str and isinstance(value, str)):
         return value
     expected = kind if isinstance(kind, types.GenericAlias) or origin else getattr(kind, "__name__", kind)
     raise InputError(f"{where}: got {value!r}, expected {expected}")

@@ -1,103 +1,143 @@
-"""Faceted crystals as complex objects: a convex polyhedron with soft edges, uneven modulus and a strain phase.
+"""A crystal as a complex object in a small box: modulus 1 inside its facets, phase -G.u from the displacement of its atoms.
 
-A quick stand-in for relaxed atoms: facets, smoothing and correlated fields follow the supplement (S2.2) of
-Masto et al. (2024), https://arxiv.org/abs/2403.08596.
+Facets are drawn and displacements interpolated, so that the box may be of any fineness and a small relaxed crystal stands for a
+larger one of its shape. (``diffract.atomic_object`` sums over the atoms themselves, in boxes no finer than the lattice.)
 """
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-from scipy.spatial import HalfspaceIntersection
-from scipy.spatial.transform import Rotation
-from scipy.special import expit
+import torch
+import torch.nn.functional as F
+
+from braggfill.fourier import centred_positions
+from braggfill.geometry import reciprocal_vector
+from braggfill.particle import METALS, Particle, body_corners
+from braggfill.smoothing import gaussian_blur
 
 FILLED_SHARE_OF_BOX = 0.88
 """Share of the box that the crystal spans along each axis; the rest keeps soft edges off the border."""
+BEYOND_SURFACE = 1.5
+"""Width in lattice constants of the Gaussian that carries the displacement on beyond the outermost atoms."""
 
 
 @dataclass(frozen=True)
-class CrystalRanges:
-    """Ranges from which a random crystal is drawn; lengths are shares of the box, phases in radians."""
+class Crystal:
+    """What a measurement at one reflection sees of a particle."""
 
-    modulus_noise: tuple[float, float] = (0.0, 0.15)
-    modulus_correlation: tuple[float, float] = (0.02, 0.25)
-    phase_range_rad: tuple[float, float] = (0.05, 3 * np.pi)
-    phase_correlation: tuple[float, float] = (0.08, 0.4)
-    edge_width: tuple[float, float] = (0.004, 0.012)
-    corner_smoothing: tuple[float, float] = (0.003, 0.014)
-    substrate_share: float = 0.4
+    particle: Particle
+    displacement_angstrom: np.ndarray | None
+    """(atoms, 3), or None where every atom is at its ideal place."""
+    reflection: tuple[int, int, int]
 
+    @property
+    def lattice_angstrom(self) -> float:
+        """Lattice constant."""
+        return METALS[self.particle.metal].lattice_angstrom
 
-def facet_normals() -> np.ndarray:
-    """Unit normals (26, 3) of the {111}, {100} and {110} facets of an fcc crystal, in that order."""
-    signs = np.array([v for v in product((-1, 0, 1), repeat=3) if any(v)], float)
-    nonzero = np.count_nonzero(signs, axis=1)
-    ordered = np.concatenate([signs[nonzero == n] for n in (3, 1, 2)])
-    return ordered / np.linalg.norm(ordered, axis=1, keepdims=True)
-
-
-def random_facets(rng: np.random.Generator, substrate_share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Facets of a random crystal in random orientation: normals (26, 3) and distances (26,) from the centre.
-
-    Every facet's distance is drawn by itself; a share of the crystals sits on a substrate (Winterbottom): one facet
-    cuts much closer to the centre.
-    """
-    family = np.repeat([1.0, rng.uniform(0.85, 1.4), rng.uniform(0.95, 1.4)], [8, 6, 12])
-    distances = family * rng.uniform(0.8, 1.25, family.size)
-    if rng.random() < substrate_share:
-        distances[rng.integers(14)] = rng.uniform(-0.2, 0.5)
-    return Rotation.random(rng=rng).apply(facet_normals()), distances
+    @property
+    def g_inv_angstrom(self) -> np.ndarray:
+        """The reflection's vector (3,) in 1/Å."""
+        return reciprocal_vector(self.reflection, self.lattice_angstrom)
 
 
-def polyhedron(normals: np.ndarray, distances: np.ndarray, box: int, edge_width: float) -> np.ndarray:
-    """Modulus (box, box, box) in 0…1 of the convex body inside all facets, stretched to span the box on each axis.
+@dataclass(frozen=True)
+class Box:
+    """A box of size³ voxels round a crystal, its axes dual to the three directions that a scan measures along."""
 
-    ``edge_width`` is the width of the soft edge in voxels of the box.
-    """
-    inside = -0.5 * normals[np.argmin(distances)] * max(0.0, 0.4 - distances.min())
-    corners = HalfspaceIntersection(np.column_stack([normals, -distances]), inside).intersections
+    size: int
+    voxel_inverse: np.ndarray
+    """(3, 3): voxels from the middle of the box = voxel_inverse @ (position in Å, less the centre)."""
+    centre_angstrom: np.ndarray
+    """Position (3,) of the middle of the box."""
+
+
+def box_round(crystal: Crystal, directions: np.ndarray, size: int) -> Box:
+    """The box in which a crystal spans ``FILLED_SHARE_OF_BOX`` of each axis; directions (3, 3) are unit vectors, one a row."""
+    corners = body_corners(crystal.particle.normals, crystal.particle.distances_angstrom) @ directions.T
     low, high = corners.min(0), corners.max(0)
-    voxel = (high - low) / (FILLED_SHARE_OF_BOX * box)
-    axes = [(low[a] + high[a]) / 2 + voxel[a] * (np.arange(box) - (box - 1) / 2) for a in range(3)]
-    outside = np.full((box,) * 3, -np.inf)
-    for normal, distance in zip(normals, distances, strict=True):
-        x, y, z = (n * axis for n, axis in zip(normal, axes, strict=True))
-        height = x[:, None, None] + y[:, None] + z - distance
-        np.maximum(outside, height / np.linalg.norm(normal * voxel), out=outside)
-    return expit(-outside / edge_width)
+    voxels_per_angstrom = FILLED_SHARE_OF_BOX * size / (high - low)
+    return Box(size, directions * voxels_per_angstrom[:, None], np.linalg.solve(directions, (low + high) / 2))
 
 
-def correlated_field(rng: np.random.Generator, box: int, correlation: float) -> np.ndarray:
-    """Gaussian random field (box, box, box), zero mean, unit variance; ``correlation`` length as a share of the box."""
-    field = gaussian_filter(rng.standard_normal((box,) * 3), correlation * box, mode="wrap")
-    return (field - field.mean()) / field.std()
+def finest_size(crystal: Crystal, directions: np.ndarray) -> int:
+    """Size of the finest box that atoms can fill: its voxels are no smaller than the lattice constant."""
+    voxels_per_angstrom = np.linalg.norm(box_round(crystal, directions, 1).voxel_inverse, axis=1)
+    return int(1 / voxels_per_angstrom.max() / crystal.lattice_angstrom)
 
 
-def random_crystal(rng: np.random.Generator, box: int = 64, ranges: CrystalRanges | None = None) -> np.ndarray:
-    """Draw a random crystal as a complex object.
+def continuum_object(crystal: Crystal, box: Box, edge_width: float, device: torch.device | str = "cpu") -> torch.Tensor:
+    """Draw a crystal into a box.
 
     Parameters
     ----------
-    rng : numpy Generator
-        Source of every random choice.
-    box : int
-        Voxels along each axis of the box that the crystal fills.
-    ranges : CrystalRanges, optional
+    crystal : Crystal
+    box : Box
+    edge_width : float
+        Width of the soft edge in voxels.
+    device : torch device
+        Where to draw.
 
     Returns
     -------
-    complex64 array (box, box, box)
+    complex64 tensor (size, size, size)
         Modulus about 1 inside, 0 outside; phase -G.u in radians.
     """
-    ranges = ranges or CrystalRanges()
-    normals, distances = random_facets(rng, ranges.substrate_share)
-    modulus = polyhedron(normals, distances, box, box * rng.uniform(*ranges.edge_width))
-    modulus = gaussian_filter(modulus, box * rng.uniform(*ranges.corner_smoothing))
-    uneven = correlated_field(rng, box, rng.uniform(*ranges.modulus_correlation))
-    modulus *= np.clip(1 + rng.uniform(*ranges.modulus_noise) * uneven, 0, None)
-    phase = correlated_field(rng, box, rng.uniform(*ranges.phase_correlation))
-    inside = phase[modulus > 0.5]
-    phase *= np.exp(rng.uniform(*np.log(ranges.phase_range_rad))) / np.ptp(inside)
-    return (modulus * np.exp(1j * phase)).astype(np.complex64)
+    modulus = facetted_modulus(crystal.particle, box, edge_width, device)
+    if crystal.displacement_angstrom is None:
+        return modulus.to(torch.complex64)
+    phasors, first = phasor_field(crystal)
+    return modulus * _sampled(phasors.to(device), first, crystal.lattice_angstrom, box)
+
+
+def facetted_modulus(particle: Particle, box: Box, edge_width: float, device: torch.device | str = "cpu") -> torch.Tensor:
+    """Modulus 0…1, float32 (size, size, size), of the body inside all facets, its edges ``edge_width`` voxels wide."""
+    normals = np.linalg.solve(box.voxel_inverse.T, particle.normals.T).T  # facets in voxels: normals·voxel <= distances
+    distances = particle.distances_angstrom - particle.normals @ box.centre_angstrom
+    steepness = np.linalg.norm(normals, axis=1)
+    planes = torch.from_numpy(normals / steepness[:, None]).to(device, torch.float32)
+    beyond = torch.from_numpy(distances / steepness).to(device, torch.float32)
+    position = centred_positions(box.size).to(device, torch.float32)
+    outside = torch.full((box.size,) * 3, -torch.inf, device=device)
+    for (x, y, z), distance in zip(planes, beyond, strict=True):
+        height = (x * position - distance)[:, None, None] + (y * position)[:, None] + z * position
+        torch.maximum(outside, height, out=outside)
+    return torch.sigmoid(outside.neg_().div_(edge_width))
+
+
+def phasor_field(crystal: Crystal) -> tuple[torch.Tensor, np.ndarray]:
+    """exp(-iG.u), averaged over the atoms of each unit cell and carried on a little beyond the surface.
+
+    Phasors are averaged and not phases, because those jump by 2π across the slip plane of a dislocation.
+
+    Returns
+    -------
+    phasors : complex64 tensor (cells along x, y, z)
+        Of modulus 1.
+    first : array (3,)
+        Index of the first cell; cell n is centred at (n + 1/4) lattice constants, the middle of its sites.
+    """
+    cells = crystal.particle.sites.astype(np.int64) // 2
+    first = cells.min(0) - 3
+    extent = cells.max(0) + 4 - first
+    flat = np.ravel_multi_index(tuple((cells - first).T), tuple(extent))
+    phase = crystal.displacement_angstrom @ -crystal.g_inv_angstrom
+    sums = [np.bincount(flat, part, np.prod(extent)) for part in (np.cos(phase), np.sin(phase))]
+    known = torch.from_numpy(np.stack(sums).astype(np.float32)).reshape(2, *extent)
+    around = gaussian_blur(known, BEYOND_SURFACE)
+    real, imaginary = torch.where((known == 0).all(0), around, known)
+    phasors = torch.complex(real, imaginary)
+    return phasors / phasors.abs().clamp(min=1e-12), first
+
+
+def _sampled(phasors: torch.Tensor, first: np.ndarray, lattice_angstrom: float, box: Box) -> torch.Tensor:
+    """A field on unit cells, interpolated at the voxels of a box: complex64 (size, size, size)."""
+    to_cells = np.linalg.inv(box.voxel_inverse) / lattice_angstrom  # cells = to_cells @ voxels + offset
+    offset = box.centre_angstrom / lattice_angstrom - first - 0.25
+    scale = 2 / np.array(phasors.shape)  # grid_sample runs from -1 to 1 between the outer faces, its last axis first
+    affine = np.column_stack([to_cells * scale[:, None] * box.size / 2, (offset + 0.5) * scale - 1])[::-1, [2, 1, 0, 3]]
+    theta = torch.from_numpy(np.ascontiguousarray(affine)).to(phasors.device, torch.float32)[None]
+    places = F.affine_grid(theta, [1, 1] + [box.size] * 3, align_corners=False)
+    parts = torch.stack([phasors.real, phasors.imag])[None]
+    real, imaginary = F.grid_sample(parts, places, padding_mode="border", align_corners=False)[0]
+    return torch.complex(real, imaginary)

@@ -1,19 +1,81 @@
-"""What the measurement does to an ideal pattern: partial coherence, finite dose, background, counting noise."""
+"""What tells a real crystal from an ideal one: round edges, uneven modulus, other phases (S2.2).
+
+References
+----------
+Supplement of M. Masto et al., J. Appl. Cryst. 57, 966 (2024), https://arxiv.org/abs/2403.08596
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+import torch
+
+from braggfill.ranges import check_ranges, log_uniform
+from braggfill.realism import SUPPORT_SHARE
+from braggfill.smoothing import correlated_field, gaussian_blur
+
+VANISHING = 1e-20
+"""Modulus so small that its phase does not matter."""
 
 
-def partial_coherence(intensity: np.ndarray, sigma: float) -> np.ndarray:
-    """Blur a pattern (frames, rows, columns) with a Gaussian of ``sigma`` voxels; the fringes lose contrast."""
-    return gaussian_filter(intensity, sigma)
+@dataclass(frozen=True)
+class ObjectRanges:
+    """Ranges of the changes to an object; lengths are shares of its box, phases in radians."""
+
+    smoothing: tuple[float, float] = (0.004, 0.014)
+    """Gaussian blur of the modulus, which rounds edges and corners."""
+    modulus_noise: tuple[float, float] = (0.0, 0.15)
+    """Standard deviation of the correlated noise on the modulus."""
+    modulus_correlation: tuple[float, float] = (0.02, 0.25)
+    phase_share: float = 0.5
+    """Objects whose phase is replaced by a correlated profile."""
+    phase_range_rad: tuple[float, float] = (0.05, 3 * np.pi)
+    """Peak to valley of that profile, log-uniform."""
+    phase_correlation: tuple[float, float] = (0.08, 0.4)
+
+    def __post_init__(self) -> None:
+        check_ranges(self, ("phase_range_rad", "phase_correlation", "modulus_correlation"))
 
 
-def expected_counts(intensity: np.ndarray, peak_counts: float, background_counts: float) -> np.ndarray:
-    """Expected photon counts: the pattern scaled to ``peak_counts`` at its maximum, plus a flat background per voxel."""
-    return intensity * np.float32(peak_counts / intensity.max()) + np.float32(background_counts)
+def smooth_modulus(crystal: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Blur an object's modulus by ``sigma`` voxels, its phase left alone, and cut it off outside the support."""
+    modulus = crystal.abs()
+    smooth = gaussian_blur(modulus, sigma)
+    return crystal * (torch.where(smooth > SUPPORT_SHARE * smooth.amax(), smooth, 0.0) / modulus.clamp(min=VANISHING))
 
 
-def counting_noise(rng: np.random.Generator, expected: np.ndarray) -> np.ndarray:
-    """Photon counts (float32, integer-valued) drawn from Poisson distributions with the expected counts."""
-    return rng.poisson(expected).astype(np.float32)
+def uneven_modulus(rng: np.random.Generator, crystal: torch.Tensor, noise: float, correlation: float) -> torch.Tensor:
+    """Multiply an object by 1 plus correlated noise of the given standard deviation; it is never turned below zero."""
+    field = correlated_field(rng, tuple(crystal.shape), correlation, crystal.device)
+    return crystal * (1 + noise * field).clamp(min=0)
+
+
+def replaced_phase(rng: np.random.Generator, crystal: torch.Tensor, range_rad: float, correlation: float) -> torch.Tensor:
+    """Replace an object's phase by a correlated field whose range inside the crystal, peak to valley, is ``range_rad``."""
+    modulus = crystal.abs()
+    field = correlated_field(rng, tuple(crystal.shape), correlation, crystal.device)
+    inside = field[modulus > 0.5 * modulus.max()]
+    return torch.polar(modulus, field * (range_rad / (inside.max() - inside.min())))
+
+
+def degraded_object(rng: np.random.Generator, crystal: torch.Tensor, ranges: ObjectRanges | None = None) -> torch.Tensor:
+    """Draw all changes of S2.2 and make them.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    crystal : complex64 tensor (size, size, size)
+        Object in its box.
+    ranges : ObjectRanges, optional
+
+    Returns
+    -------
+    complex64 tensor (size, size, size)
+    """
+    ranges, size = ranges or ObjectRanges(), crystal.shape[0]
+    crystal = smooth_modulus(crystal, size * rng.uniform(*ranges.smoothing))
+    if rng.random() < ranges.phase_share:
+        range_rad = log_uniform(rng, ranges.phase_range_rad)
+        crystal = replaced_phase(rng, crystal, range_rad, size * rng.uniform(*ranges.phase_correlation))
+    noise = rng.uniform(*ranges.modulus_noise)
+    return uneven_modulus(rng, crystal, noise, size * rng.uniform(*ranges.modulus_correlation))

@@ -32,10 +32,48 @@ def box_to_reciprocal(crystal: torch.Tensor, q_axes: tuple[torch.Tensor, torch.T
     ----------
     R. Soummer et al., Opt. Express 15, 15935 (2007), https://doi.org/10.1364/OE.15.015935
     """
+    x, y, z = (_span(crystal, axis) for axis in range(3))  # zeros beside the crystal add nothing
     frames, rows, columns = (
-        torch.exp(-1j * q[:, None] * centred_positions(n)).to(torch.complex64)
-        for q, n in zip(q_axes, crystal.shape, strict=True)
+        _phase_factors(q, n, -1)[:, span].to(crystal.device)
+        for q, n, span in zip(q_axes, crystal.shape, (x, y, z), strict=True)
     )
-    amplitude = crystal.to(torch.complex64) @ columns.T  # (x, y, columns)
-    amplitude = rows @ amplitude  # (x, rows, columns)
-    return (frames @ amplitude.flatten(1)).unflatten(1, amplitude.shape[1:])
+    return _transform(crystal[x, y, z].to(torch.complex64), frames, rows, columns)
+
+
+def reciprocal_to_box(
+    amplitude: torch.Tensor, q_axes: tuple[torch.Tensor, torch.Tensor, torch.Tensor], size: int
+) -> torch.Tensor:
+    """The inverse of ``box_to_reciprocal`` from the grid of the box's own discrete Fourier transform, 2π/size apart.
+
+    Parameters
+    ----------
+    amplitude : complex tensor (size, size, size)
+    q_axes : three float64 tensors (size,)
+        Reciprocal coordinates of the grid lines in radians per real-space voxel.
+    size : int
+        Voxels along each axis of the box.
+
+    Returns
+    -------
+    complex64 tensor (size, size, size)
+    """
+    x, y, z = (_phase_factors(q, size, 1).T.to(amplitude.device) / size for q in q_axes)
+    return _transform(amplitude.to(torch.complex64), x, y, z)
+
+
+def _span(crystal: torch.Tensor, axis: int) -> slice:
+    """The part of an axis of a box beyond which the object is zero."""
+    others = tuple({0, 1, 2} - {axis})
+    places = (crystal != 0).any(others).nonzero()
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 1)
+
+
+def _phase_factors(q: torch.Tensor, count: int, sign: int) -> torch.Tensor:
+    """exp(±iqr), complex64 (len(q), count), at the voxels r of an axis."""
+    return torch.exp(sign * 1j * q.cpu()[:, None] * centred_positions(count)).to(torch.complex64)
+
+
+def _transform(field: torch.Tensor, first: torch.Tensor, second: torch.Tensor, third: torch.Tensor) -> torch.Tensor:
+    """Apply one matrix to each axis of a field (x, y, z), the last axis first."""
+    field = second @ (field @ third.T)
+    return (first @ field.flatten(1)).unflatten(1, field.shape[1:])

@@ -19,7 +19,6 @@ from braggfill import __version__
 from braggfill.errors import InputError
 from braggfill.fill import METHODS, FillResult
 from braggfill.gaps import AXIS_NAMES, Gap
-from braggfill.simulation import SimulatedScan
 from braggfill.writing import whole_or_nothing
 
 HDF5_DATA = (
@@ -181,16 +180,6 @@ def write_result(path: Path, result: FillResult, input_name: str) -> None:
             std=result.std,
             provenance=np.array(json.dumps(provenance(result, input_name))),
         )
-
-
-def write_simulated(path: Path, scan: SimulatedScan, mask: np.ndarray | None) -> None:
-    """Write a simulated scan as ``.npz``: data, description as JSON, and with a mask also what it hides (``hidden``)."""
-    counts = scan.counts.astype(np.uint32)
-    arrays = {"data": counts, "description": np.array(json.dumps(scan.description))}
-    if mask is not None:
-        arrays |= {"data": np.where(mask, 0, counts), "mask": mask.astype(np.uint8), "hidden": np.where(mask, counts, 0)}
-    with whole_or_nothing(path) as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
 def provenance(result: FillResult, input_name: str) -> dict[str, Any]:

@@ -3,16 +3,19 @@
 Everything depends on the seed and the step number alone, so that a resumed training sees the same stream.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy.ndimage import uniform_filter
+import torch.nn.functional as F
 
-from braggfill.crystal import CrystalRanges
 from braggfill.errors import InputError
+from braggfill.measurement import Pattern, counting_noise
 from braggfill.patches import NORMAL
-from braggfill.simulation import DoseRanges, PatternRanges, log_uniform, random_pattern
+from braggfill.ranges import check_ranges, log_uniform, require_positive
+from braggfill.relaxation import Relaxed
+from braggfill.simulation import SimulationConfig, random_pattern
 
 PATTERN_SEED, STEP_SEED = 0, 1
 """Branches of the seed: one for the patterns, one for what is drawn at each step."""
@@ -36,6 +39,9 @@ class GapRanges:
     hot_share: float = 0.15
     """Portions with isolated voxels missing as well, mostly as lines: a bad pixel is missing in every frame."""
 
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
 
 @dataclass(frozen=True)
 class StreamConfig:
@@ -50,9 +56,7 @@ class StreamConfig:
     renew_steps: int = 24
     """A new pattern replaces the oldest after this many steps."""
     gaps: GapRanges = field(default_factory=GapRanges)
-    doses: DoseRanges = field(default_factory=DoseRanges)
-    patterns: PatternRanges = field(default_factory=PatternRanges)
-    crystals: CrystalRanges = field(default_factory=CrystalRanges)
+    simulation: SimulationConfig = field(default_factory=SimulationConfig)
 
     def __post_init__(self) -> None:
         require_positive(self, "plane", "pattern_size", "pool", "renew_steps")
@@ -61,13 +65,6 @@ class StreamConfig:
                 f"plane, pattern_size: got {self.plane} and {self.pattern_size}, expected a plane of at least 8 voxels "
                 f"and patterns of at least {NORMAL} that hold it"
             )
-
-
-def require_positive(config: object, *names: str) -> None:
-    """Raise InputError unless the named values of a configuration are at least 1."""
-    for name in names:
-        if getattr(config, name) < 1:
-            raise InputError(f"{name}: got {getattr(config, name)}, expected at least 1")
 
 
 @dataclass(frozen=True)
@@ -128,18 +125,34 @@ def _span(rng: np.random.Generator, length: int, shortest: int, longest: int) ->
 
 
 class PortionStream:
-    """Training portions by step number; the pool of patterns moves on by one every ``renew_steps`` steps."""
+    """Training portions by step number; the pool of patterns moves on by one every ``renew_steps`` steps.
 
-    def __init__(self, seed: int, config: StreamConfig | None = None) -> None:
-        self.seed, self.config = seed, config or StreamConfig()
-        self._pool: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    Parameters
+    ----------
+    seed : int
+    config : StreamConfig, optional
+    crystals : sequence of Relaxed
+        Relaxed crystals that patterns are made of, beside those drawn anew.
+    device : torch device
+        Where patterns and portions are made.
+    """
 
-    def pattern(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Pattern ``number`` of the stream (size, size, size) and its coarse brightness, maximum 1."""
+    def __init__(
+        self,
+        seed: int,
+        config: StreamConfig | None = None,
+        crystals: Sequence[Relaxed] = (),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.seed, self.config, self.crystals, self.device = seed, config or StreamConfig(), crystals, device
+        self._pool: dict[int, tuple[Pattern, np.ndarray]] = {}
+
+    def pattern(self, number: int) -> tuple[Pattern, np.ndarray]:
+        """Pattern ``number`` of the stream and its coarse brightness, the mean of blocks of ``COARSE`` voxels."""
         rng = np.random.default_rng([self.seed, PATTERN_SEED, number])
-        size = self.config.pattern_size
-        pattern, _ = random_pattern(rng, (size,) * 3, self.config.crystals, self.config.patterns)
-        return pattern, uniform_filter(pattern, 9)[COARSE // 2 :: COARSE, COARSE // 2 :: COARSE, COARSE // 2 :: COARSE]
+        shape = (self.config.pattern_size,) * 3
+        pattern, _ = random_pattern(rng, shape, self.crystals, self.config.simulation, self.device)
+        return pattern, F.avg_pool3d(pattern.intensity[None], COARSE, ceil_mode=True)[0].cpu().numpy()
 
     def fill_pool(self, step: int) -> list[int]:
         """Make the patterns that ``step`` draws from, drop older ones; return their numbers."""
@@ -152,34 +165,43 @@ class PortionStream:
         """The ``size`` portions of training step ``step``."""
         numbers = self.fill_pool(step)
         rng = np.random.default_rng([self.seed, STEP_SEED, step])
-        portions = [self._portion(rng, *self._pool[int(rng.choice(numbers))]) for _ in range(size)]
-        expected = torch.from_numpy(np.stack([p[0] for p in portions]))
-        missing = torch.from_numpy(np.stack([p[1] for p in portions]))
-        target = torch.from_numpy(np.stack([p[2] for p in portions]))
-        noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        drawn = torch.poisson(expected, noise)
+        return self.cut(rng, [self._pool[int(rng.choice(numbers))] for _ in range(size)])
+
+    def cut(self, rng: np.random.Generator, patterns: list[tuple[Pattern, np.ndarray]]) -> Portions:
+        """One portion of each pattern (given with its coarse brightness), at random places, doses and under random gaps."""
+        gaps = [random_gap(rng, self.config.plane, self.config.gaps) for _ in patterns]
+        missing, target = (torch.from_numpy(np.stack([g[part] for g in gaps])).to(self.device) for part in (0, 1))
+        expected = torch.empty(missing.shape, device=self.device)
+        for number, (pattern, brightness) in enumerate(patterns):
+            self._cut_portion(rng, pattern, brightness, expected[number], target[number])
+        drawn = counting_noise(rng, expected)
         return Portions(torch.where(missing, 0.0, drawn), ~missing, target, expected, drawn)
 
-    def _portion(
-        self, rng: np.random.Generator, pattern: np.ndarray, brightness: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Expected counts, missing voxels and target of one portion, each (NORMAL, plane, plane)."""
-        peak_counts = log_uniform(rng, self.config.doses.peak_counts)
-        background = log_uniform(rng, self.config.doses.background_counts)
+    def _cut_portion(
+        self,
+        rng: np.random.Generator,
+        pattern: Pattern,
+        brightness: np.ndarray,
+        expected: torch.Tensor,
+        target: torch.Tensor,
+    ) -> None:
+        """Write the expected counts of a random portion (NORMAL, plane, plane), and take faulty pixels out of its target."""
+        measurement = self.config.simulation.measurement
+        peak_counts = log_uniform(rng, measurement.peak_counts)
+        background = log_uniform(rng, measurement.background_counts)
         centre = self._bright_place(rng, brightness * peak_counts)
-        axes = rng.permutation(3)
-        extent = np.array([self.config.plane] * 3)
-        extent[axes[0]] = NORMAL
-        start = np.clip(centre - extent // 2, 0, self.config.pattern_size - extent)
-        cut = pattern[tuple(slice(s, s + e) for s, e in zip(start, extent, strict=True))].transpose(axes)
-        mirror = tuple(slice(None, None, int(d)) for d in rng.choice([-1, 1], 3))
-        expected = cut[mirror] * np.float32(peak_counts) + np.float32(background)
-        missing, target = random_gap(rng, self.config.plane, self.config.gaps)
-        return np.ascontiguousarray(expected), missing, target
+        axes = tuple(int(a) for a in rng.permutation(3))
+        extents = [NORMAL if axis == axes[0] else self.config.plane for axis in range(3)]
+        starts = [min(max(c - e // 2, 0), self.config.pattern_size - e) for c, e in zip(centre, extents, strict=True)]
+        frames, rows, columns = (slice(s, s + e) for s, e in zip(starts, extents, strict=True))
+        cut = pattern.expected(peak_counts, background, (frames, rows, columns))
+        expected.copy_(cut.permute(axes))
+        if not pattern.sound:
+            target &= ~pattern.faulty[rows, columns].expand(cut.shape).permute(axes)
 
-    def _bright_place(self, rng: np.random.Generator, brightness_counts: np.ndarray) -> np.ndarray:
-        """Draw a portion's centre (3,), in proportion to the logarithm of the local counts."""
-        chance = np.log1p(20 * brightness_counts).ravel() + 0.02
-        place = rng.choice(chance.size, p=chance / chance.sum())
-        coarse = np.array(np.unravel_index(place, brightness_counts.shape))
-        return coarse * COARSE + rng.integers(0, COARSE, 3)
+    def _bright_place(self, rng: np.random.Generator, brightness_counts: np.ndarray) -> list[int]:
+        """Draw a portion's centre, in proportion to the logarithm of the local counts."""
+        up_to = np.cumsum(np.log1p(20 * brightness_counts) + 0.02)
+        place = np.searchsorted(up_to, up_to[-1] * rng.random(), "right")
+        coarse = np.unravel_index(int(place), brightness_counts.shape)
+        return [int(c) * COARSE + int(i) for c, i in zip(coarse, rng.integers(0, COARSE, 3), strict=True)]

@@ -13,6 +13,7 @@ from torch import Tensor
 from braggfill.checkpoint import read_tensors, read_weights, sha256, write_tensors, write_weights
 from braggfill.config import TrainConfig
 from braggfill.errors import InputError
+from braggfill.library import Library
 from braggfill.losses import expectation_and_spread, negative_binomial, poisson_deviance
 from braggfill.model import COUNT_FLOOR, GapNet, find_device, log_linear_along_normal
 from braggfill.stream import Portions, PortionStream
@@ -119,7 +120,7 @@ class TrainingRun:
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
         )
-        self.stream = PortionStream(config.seed, config.portions)
+        self.stream = PortionStream(config.seed, config.portions, Library(split="train"), self.device)
         self.bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_bfloat16(self.device))
 
     def learning_rate(self) -> float:
@@ -169,7 +170,8 @@ class TrainingRun:
     def validate(self, loss: float) -> Progress:
         """Score the averaged weights on crystals that are not trained on."""
         model = self.average_model()
-        stream = PortionStream(self.config.seed + VALIDATION_SEED_OFFSET, self.config.portions)
+        seed = self.config.seed + VALIDATION_SEED_OFFSET
+        stream = PortionStream(seed, self.config.portions, Library(split="validation"))
         likelihood, excess, excess_linear = [], 0.0, 0.0
         for step in range(-(-self.config.validation_portions // self.config.batch)):
             portions = stream.batch(step, self.config.batch)

@@ -1,0 +1,113 @@
+"""How long the simulation takes: atoms against a direct sum, stored objects against bare transforms; ratios of one run.
+
+Run: python benchmarks/simulate.py            (writes docs/results/simulation_speed.json)
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from braggfill.crystal import Crystal
+from braggfill.degrade import degraded_object
+from braggfill.diffract import amplitude, diffraction_pattern
+from braggfill.geometry import grid_over, measured_directions
+from braggfill.measurement import measured_pattern
+from braggfill.particle import body_corners, carve, facet_normals
+from braggfill.simulation import SimulationConfig, needed_size, random_object, random_sampling
+from braggfill.stream import COARSE, PortionStream, StreamConfig
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results" / "simulation_speed.json"
+SHAPE = (128, 128, 128)
+PORTIONS, TRANSFORMS = 64, 20
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """Least wall time of several calls, the first (warm-up) left out."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def large_crystal() -> Crystal:
+    """A Pt particle of about 198 000 atoms, strained by a smooth field."""
+    energies = np.repeat([1.0, 1.15, 1.2], [8, 6, 12])
+    particle = carve("Pt", "wulff", facet_normals(), 78.6 * energies)
+    return Crystal(particle, 0.1 * np.sin(particle.positions / 40), (1, 1, 1))
+
+
+def amplitude_against_direct_sum() -> dict:
+    """Time of the whole 128³ amplitude and of a direct sum, extrapolated from some of its voxels."""
+    crystal = large_crystal()
+    corners = body_corners(crystal.particle.normals, crystal.particle.distances_angstrom)
+    directions = measured_directions(crystal.g_inv_angstrom, 9.0, 0.3, 0.0)
+    grid = grid_over(corners, directions, (3.0, 3.0, 3.0), SHAPE, (64.0, 64.0, 64.0))
+    moved = crystal.particle.positions + crystal.displacement_angstrom
+    phase = crystal.displacement_angstrom @ crystal.g_inv_angstrom
+    voxels = np.random.default_rng(0).integers(0, 128, (40, 3)) - 64
+
+    def direct() -> np.ndarray:
+        return np.array([np.exp(-1j * (phase + moved @ (v @ grid.steps_inv_angstrom))).sum() for v in voxels])
+
+    ours, sample = seconds(lambda: amplitude(crystal, grid), 3), seconds(direct, 3)
+    extrapolated = sample / len(voxels) * np.prod(SHAPE)
+    return {
+        "atoms": len(moved),
+        "amplitude_s": ours,
+        "direct_sum_extrapolated_s": extrapolated,
+        "times_faster": extrapolated / ours,
+    }
+
+
+def portions_against_transforms(number: int = 8) -> dict:
+    """Time from a stored object to 64 degraded portions of a 128³ pattern, and of bare transforms of that size."""
+    rng, config = np.random.default_rng(1), SimulationConfig()
+    stream = PortionStream(0, StreamConfig(simulation=config))
+    stored = []
+    for _ in range(number):
+        oversampling, peak = random_sampling(rng, SHAPE, config.patterns)
+        stored.append((oversampling, peak, random_object(rng, needed_size(SHAPE, oversampling, peak), (), config)[0]))
+
+    def portions() -> None:
+        rng = np.random.default_rng(2)  # the same work in every repeat
+        for oversampling, peak, ideal in stored:
+            changed = degraded_object(rng, ideal, config.objects)
+            pattern = measured_pattern(rng, diffraction_pattern(changed, SHAPE, oversampling, peak), peak, config.measurement)
+            brightness = torch.nn.functional.avg_pool3d(pattern.intensity[None], COARSE)[0].numpy()
+            stream.cut(rng, [(pattern, brightness)] * PORTIONS)
+
+    volume = torch.randn(SHAPE, dtype=torch.complex64)
+
+    def transforms() -> None:
+        for _ in range(TRANSFORMS):
+            torch.fft.fftn(volume)
+
+    bare, ours = seconds(transforms, 5), seconds(portions, 5) / number
+    return {
+        "portions": PORTIONS,
+        "portions_s": ours,
+        f"fft_{TRANSFORMS}_s": bare,
+        "bare_ffts": ours / bare * TRANSFORMS,
+    }
+
+
+def main() -> None:
+    """Time both and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    out = parser.parse_args().out
+    figures = {"threads": torch.get_num_threads(), **amplitude_against_direct_sum(), **portions_against_transforms()}
+    out.write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

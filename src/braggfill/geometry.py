@@ -1,0 +1,85 @@
+"""Where in reciprocal space a scan measures: reflection, orientation, and the steps of its frames, rows and columns.
+
+The three directions are not orthogonal: rocking the crystal moves the pattern at right angles to G, the detector is
+at right angles to the scattered beam, and the Bragg angle lies between them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from braggfill.errors import InputError
+
+HC_KEV_ANGSTROM = 12.398419843
+"""Planck's constant times the speed of light."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The voxels of a scan in reciprocal space: voxel n measures q = (n - peak) @ steps, relative to the reflection G."""
+
+    shape: tuple[int, int, int]
+    """Frames, rows, columns."""
+    steps_inv_angstrom: np.ndarray
+    """(3, 3): the change of q from one frame, row, column to the next, each a row of the array, in crystal axes."""
+    peak: tuple[float, float, float]
+    """Position of G itself, in voxels."""
+
+
+def reciprocal_vector(reflection: tuple[int, int, int], lattice_angstrom: float) -> np.ndarray:
+    """The vector G (3,) of a reflection of a cubic crystal, in 1/Å with the factor 2π."""
+    return 2 * np.pi / lattice_angstrom * np.array(reflection, float)
+
+
+def bragg_angle(g_inv_angstrom: np.ndarray, energy_kev: float) -> float:
+    """Bragg angle in radians of a reflection at a photon energy; InputError where the reflection cannot be reached."""
+    sine = float(np.linalg.norm(g_inv_angstrom)) * HC_KEV_ANGSTROM / energy_kev / (4 * np.pi)
+    if sine >= 1:
+        raise InputError(f"energy_kev: got {energy_kev:g}, expected more than {sine * energy_kev:.3g} for this reflection")
+    return float(np.arcsin(sine))
+
+
+def measured_directions(g_inv_angstrom: np.ndarray, energy_kev: float, azimuth: float, roll: float) -> np.ndarray:
+    """Unit vectors (3, 3) in which q moves from frame to frame, row to row and column to column, one a row.
+
+    Parameters
+    ----------
+    g_inv_angstrom : array (3,)
+        The reflection in crystal axes.
+    energy_kev : float
+    azimuth : float
+        Turn of the crystal about G, in radians.
+    roll : float
+        Turn of the detector about the scattered beam, in radians; at 0 its rows step within the scattering plane.
+
+    Returns
+    -------
+    array (3, 3)
+        In crystal axes. With no roll, rows and frames enclose the Bragg angle and columns are normal to both.
+    """
+    theta = bragg_angle(g_inv_angstrom, energy_kev)
+    # laboratory: G along z, the scattering plane is x-z, the rocking axis y
+    rocking = np.array([1.0, 0.0, 0.0])
+    scattered = np.array([np.cos(theta), 0.0, np.sin(theta)])
+    in_plane, normal = np.array([-np.sin(theta), 0.0, np.cos(theta)]), np.array([0.0, 1.0, 0.0])
+    detector = Rotation.from_rotvec(roll * scattered).apply(np.array([in_plane, normal]))
+    upright = g_inv_angstrom / np.linalg.norm(g_inv_angstrom)
+    to_crystal = Rotation.align_vectors(upright[None], [[0.0, 0.0, 1.0]])[0] * Rotation.from_rotvec([0, 0, azimuth])
+    return to_crystal.apply(np.vstack([rocking, detector]))
+
+
+def grid_over(
+    corners_angstrom: np.ndarray,
+    directions: np.ndarray,
+    oversampling: tuple[float, float, float],
+    shape: tuple[int, int, int],
+    peak: tuple[float, float, float],
+) -> Grid:
+    """The grid on which a crystal of given corners (corners, 3) is oversampled as asked along each measured axis.
+
+    Oversampling is voxels per fringe: 2π / step over the crystal's extent along the step's direction; 2 is Nyquist's limit.
+    """
+    extent = np.ptp(corners_angstrom @ directions.T, axis=0)
+    length = 2 * np.pi / (np.array(oversampling) * extent)
+    return Grid(shape, directions * length[:, None], peak)

@@ -1,0 +1,106 @@
+"""Many independent tasks, on the cores of this machine or on a Dask cluster; each depends on its argument alone.
+
+A task that a killed worker had begun is begun again by another; results come in the order in which they are ready.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import as_completed as local_results
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from braggfill.errors import InputError
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+ATTEMPTS = 3
+"""A task whose workers die this often is given up."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where tasks run: here by default, on a running Dask cluster, or on Slurm jobs that Dask starts."""
+
+    processes: int | None = None
+    """Processes on this machine; None for one a core."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler, such as tcp://node:8786."""
+    slurm_jobs: int = 0
+    """Slurm jobs to start, as the file jobqueue.yaml of dask-jobqueue says."""
+
+
+def spread(function: Callable[[Argument], Result], arguments: list[Argument], workers: Workers) -> Iterator[Result]:
+    """Call a function on every argument, in parallel, and yield the results as they come.
+
+    Parameters
+    ----------
+    function : callable
+        Importable from a module, so that it can be sent to other processes.
+    arguments : list
+    workers : Workers
+
+    Yields
+    ------
+    Results of the function, in no fixed order.
+
+    Raises
+    ------
+    InputError
+        If the cluster cannot be reached or its packages are not installed.
+    """
+    if workers.scheduler or workers.slurm_jobs:
+        with _dask_client(workers) as client:
+            yield from _on_cluster(client, function, arguments)
+        return
+    processes = min(workers.processes or len(os.sched_getaffinity(0)), len(arguments))
+    if processes <= 1:
+        yield from map(function, arguments)
+        return
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _one_thread) as pool:
+        futures = [pool.submit(function, argument) for argument in arguments]
+        try:
+            for future in local_results(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    """A process a core needs no threads beside its own."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def _on_cluster(client: Any, function: Callable, arguments: list) -> Iterator[Any]:
+    from distributed import as_completed
+
+    futures = [client.submit(function, argument, pure=False, retries=ATTEMPTS) for argument in arguments]
+    for future in as_completed(futures):
+        yield future.result()
+        future.release()
+
+
+@contextmanager
+def _dask_client(workers: Workers) -> Iterator[Any]:
+    """A Dask client of the cluster that was asked for; jobs that were started for it end with it."""
+    try:
+        from dask_jobqueue import SLURMCluster
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(
+            "scheduler, slurm: got no Dask here, expected the packages of the extra 'cluster'; install them with: "
+            "pip install 'braggfill[cluster]'"
+        ) from error
+    try:
+        if not workers.slurm_jobs:
+            with Client(workers.scheduler, timeout=10) as client:
+                yield client
+            return
+        with SLURMCluster() as cluster, Client(cluster) as client:
+            cluster.scale(jobs=workers.slurm_jobs)
+            yield client
+    except (OSError, ValueError) as error:
+        where = "Slurm" if workers.slurm_jobs else f"scheduler {workers.scheduler}"
+        raise InputError(f"{where}: cannot be reached ({error}); expected a running scheduler's address") from error
