@@ -3,12 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 .PHONY: demo test lint bench clean
 
-$(BIN)/.installed: pyproject.toml constraints.txt
+$(BIN)/.program: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(BIN)/.installed: $(BIN)/.program
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: $(BIN)/.installed
+demo: $(BIN)/.program
 	mkdir -p demo
 	$(BIN)/braggfill fill examples/demo_scan.npz -o demo/filled.npz --plot demo/filled.png --overwrite
 	@echo "Look at demo/filled.png; the filled scan is demo/filled.npz."
@@ -23,6 +27,7 @@ lint: $(BIN)/.installed
 
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/fill.py
+	$(BIN)/python benchmarks/simulate.py
 
 clean:
 	rm -rf .venv demo
