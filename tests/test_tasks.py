@@ -1,3 +1,4 @@
+import math
 import os
 import signal
 import time
@@ -59,3 +60,25 @@ def test_a_killed_worker_s_tasks_are_done_by_the_other(tmp_path):
     assert sorted(done) == numbers
     begun = [len((tmp_path / f"{n}.begun").read_text().split()) for n in numbers]
     assert sum(begun) > len(numbers)  # what the killed worker had begun was begun again
+
+
+def test_no_slurm_there(monkeypatch, tmp_path):
+    pytest.importorskip("dask_jobqueue")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="sbatch"):
+        list(spread(square, [1], Workers(slurm_jobs=1)))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_slurm_jobs_do_the_tasks(monkeypatch, tmp_path):
+    """A stand-in for sbatch starts the job script on this machine; scancel ends it."""
+    dask, _ = pytest.importorskip("dask"), pytest.importorskip("dask_jobqueue")
+    sbatch = f'#!/bin/bash\ncp "${{@: -1}}" {tmp_path}/job\nsetsid bash {tmp_path}/job >{tmp_path}/log 2>&1 &\n'
+    sbatch += f"echo $! >{tmp_path}/pid\necho Submitted batch job 7\n"
+    scancel = f"#!/bin/bash\nkill -- -$(cat {tmp_path}/pid)\n"
+    for name, script in (("sbatch", sbatch), ("scancel", scancel)):
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with dask.config.set({"jobqueue.slurm.cores": 1, "jobqueue.slurm.memory": "1GB", "jobqueue.slurm.processes": 1}):
+        assert sorted(spread(math.factorial, [1, 2, 3], Workers(slurm_jobs=1))) == [1, 2, 6]

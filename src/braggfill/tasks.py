@@ -5,10 +5,11 @@ A task that a killed worker had begun is begun again by another; results come in
 
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import as_completed as local_results
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +19,8 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 ATTEMPTS = 3
 """A task whose workers die this often is given up."""
+CONNECTION_SECONDS = 5
+"""A scheduler that does not answer within this time is not there."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +96,21 @@ def _dask_client(workers: Workers) -> Iterator[Any]:
             "scheduler, slurm: got no Dask here, expected the packages of the extra 'cluster'; install them with: "
             "pip install 'braggfill[cluster]'"
         ) from error
-    try:
-        if not workers.slurm_jobs:
-            with Client(workers.scheduler, timeout=10) as client:
-                yield client
-            return
-        with SLURMCluster() as cluster, Client(cluster) as client:
-            cluster.scale(jobs=workers.slurm_jobs)
-            yield client
-    except (OSError, ValueError) as error:
-        where = "Slurm" if workers.slurm_jobs else f"scheduler {workers.scheduler}"
-        raise InputError(f"{where}: cannot be reached ({error}); expected a running scheduler's address") from error
+    with ExitStack() as stack:
+        try:
+            if workers.slurm_jobs:
+                if not shutil.which("sbatch"):
+                    raise InputError("slurm: got no program 'sbatch' here, expected a machine that submits Slurm jobs")
+                cluster = stack.enter_context(SLURMCluster())
+                cluster.scale(jobs=workers.slurm_jobs)
+                client = stack.enter_context(Client(cluster))
+            else:
+                client = stack.enter_context(Client(workers.scheduler, timeout=CONNECTION_SECONDS))
+        except (OSError, ValueError) as error:
+            asked = "slurm: got jobs" if workers.slurm_jobs else f"scheduler: got '{workers.scheduler}'"
+            expected = (
+                "cores and memory of a job in jobqueue.yaml" if workers.slurm_jobs else "the address of a running scheduler"
+            )
+            reason = str(error).splitlines()[0].rstrip(" ,:")
+            raise InputError(f"{asked} that cannot be used ({reason}), expected {expected}") from error
+        yield client
