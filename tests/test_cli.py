@@ -160,6 +160,9 @@ def test_relax_builds_a_library_that_simulate_draws_from(tmp_path):
         ("simulate", ["--out", "s", "--seed", "-3"], "seed"),
         ("simulate", ["--out", "s", "--shape", "24", "24", "24", "--cross", "20"], "cross"),
         ("simulate", ["--out", "taken"], "taken"),
+        ("simulate", ["--out", "s", "-j", "0"], "jobs"),
+        ("simulate", ["--out", "s", "--scheduler", ""], "scheduler"),
+        ("simulate", ["--out", "s", "--shape", "8", "8", "100000"], "shape"),
     ],
 )
 def test_bad_simulations_are_one_sentence(tmp_path, monkeypatch, capsys, command, arguments, says):

@@ -58,8 +58,8 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_lists_of_any_length_and_lists_of_lists(tmp_path):
-    ranges = read_config(write(tmp_path, "metals = ['Au', 'Pt', 'Ni']\natoms = [10, 20]"), ParticleRanges)
-    assert (ranges.metals, ranges.atoms) == (("Au", "Pt", "Ni"), (10, 20))
+    ranges = read_config(write(tmp_path, "metals = ['Au', 'Pt', 'Ni']\natoms = [1000, 2000]"), ParticleRanges)
+    assert (ranges.metals, ranges.atoms) == (("Au", "Pt", "Ni"), (1000, 2000))
     config = read_config(write(tmp_path, "[patterns]\nreflections = [[1, 1, 1], [4, 0, 0]]"), SimulationConfig)
     assert config.patterns.reflections == ((1, 1, 1), (4, 0, 0))
 
@@ -77,6 +77,21 @@ def test_lists_of_any_length_and_lists_of_lists(tmp_path):
         (SimulationConfig, "[patterns]\nreflections = [[1, 1, 0]]", "reflections"),
         (SimulationConfig, "[patterns]\npeak_offset = [0.9, 1.2]", "peak_offset"),
         (SimulationConfig, "[objects]\nphase_correlation = [0.5, 0.1]", "phase_correlation"),
+        (SimulationConfig, "[objects]\nphase_correlation = [1e6, 1e6]", "phase_correlation"),
+        (SimulationConfig, "[measurement]\npeak_counts = [1e12, 1e12]", "peak_counts.*1e\\+09"),
+        (SimulationConfig, "[measurement]\ncoherence_sigma = [-1, 1]", "coherence_sigma"),
+        (SimulationConfig, "[measurement]\ndead_time_loss = [0.5, 1.0]", "dead_time_loss"),
+        (SimulationConfig, "[measurement]\nfaulty_pixels = [1, 9223372036854775807]", "faulty_pixels"),
+        (SimulationConfig, "[patterns]\nreflections = [[9, 9, 9]]", "energy_kev"),
+        (SimulationConfig, "[bodies]\ninterface_energy = [-5, -5]", "interface_energy"),
+        (ParticleRanges, "atoms = [1, 1]", "atoms"),
+        (ParticleRanges, "energy_100 = [1e-300, 1e-300]", "energy_100"),
+        (TrainConfig, "learning_rate = nan", "learning_rate"),
+        (TrainConfig, "average_decay = 7", "average_decay"),
+        (TrainConfig, "warmup_steps = -5", "warmup_steps"),
+        (TrainConfig, "seed = 99999999999999999999", "seed"),
+        (TrainConfig, "[portions.gaps]\nmax_width = 0", "max_width"),
+        (TrainConfig, "[portions.gaps]\nmax_width = 60", "max_width"),
     ],
 )
 def test_impossible_ranges_are_named(tmp_path, kind, text, says):

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 
@@ -83,7 +84,7 @@ def test_a_split_draws_its_own_crystals_only(tmp_path):
 def test_a_cluster_with_a_killed_worker_makes_the_same_bits(made_here, tmp_path):
     distributed = pytest.importorskip("distributed")
     killed = []
-    with distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(2, threads_per_worker=3, processes=True, dashboard_address=None) as cluster:
 
         def kill_one(done, total):
             if done == 1 and not killed:
@@ -97,3 +98,17 @@ def test_a_cluster_with_a_killed_worker_makes_the_same_bits(made_here, tmp_path)
     assert ours == theirs
     for index in range(6):
         assert scan_path(tmp_path / "set", index).read_bytes() == scan_path(made_here[0], index).read_bytes()
+
+
+@pytest.mark.parametrize("keep", [0, 500])
+def test_a_damaged_scan_is_named(made_here, tmp_path, keep):
+    shutil.copytree(made_here[0], tmp_path / "set")
+    path = scan_path(tmp_path / "set", 1)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError, match=f"{path.name}: is damaged"):
+        simulate_set(tmp_path / "set", 6, REQUEST, HERE, ignore)
+
+
+def test_asking_for_fewer_scans_forgets_none(made_here, tmp_path):
+    shutil.copytree(made_here[0], tmp_path / "set")
+    assert simulate_set(tmp_path / "set", 2, REQUEST, HERE, ignore) == made_here[1]

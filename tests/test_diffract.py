@@ -73,7 +73,7 @@ def test_amplitude_at_the_peak_counts_electrons():
     assert 55 < electrons < 78
     with_dispersion = amplitude(crystal, grid, energy_kev=9.0).item() / len(crystal.particle.sites)
     assert -6 < with_dispersion.real - electrons < -4  # f' of Pt 2.5 keV below its L3 edge
-    assert with_dispersion.imag > 0
+    assert with_dispersion.imag < 0  # waves run as exp(-iq.r)
 
 
 @pytest.mark.parametrize("reflection", [(1, 1, 1), (2, 0, 0)])
@@ -86,6 +86,13 @@ def test_a_grid_that_reaches_the_neighbouring_peak_is_refused(reflection):
         refuse_neighbouring_peak(crystal, Grid((21, 21, 21), axes, (10.0, 10.0, 10.0)))
     with pytest.raises(InputError, match=r"neighbour"):
         amplitude(crystal, Grid((19, 19, 19), axes, (6.0, 6.0, 6.0)))
+
+
+def test_far_neighbours_are_seen_as_well():
+    along = np.array([5, 1, 1]) * 2 * np.pi / 3.92
+    steps = np.array([along / 60, [0, 1e-3, 0], [0, 0, 1e-3]])
+    with pytest.raises(InputError, match="neighbour"):
+        refuse_neighbouring_peak(platinum(), Grid((131, 3, 3), steps, (65.0, 1.0, 1.0)))
 
 
 def test_atoms_in_a_box_give_back_their_pattern():

@@ -91,3 +91,16 @@ def test_unreadable_libraries_are_one_sentence(tmp_path):
         file.create_group("something/else")
     with pytest.raises(InputError, match="no crystal of split"):
         Library(tmp_path / "other.h5")
+
+
+def test_files_that_are_no_libraries_are_one_sentence_and_stay_as_they_are(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["entry"] = np.arange(5)
+    before = (tmp_path / "other.h5").read_bytes()
+    with pytest.raises(InputError, match="entry"):
+        build_library(tmp_path / "other.h5", 1, 0, SMALL, Workers(1), lambda done, total: None)
+    assert (tmp_path / "other.h5").read_bytes() == before
+    with h5py.File(tmp_path / "hollow.h5", "w") as file:
+        file.create_group("crystal_00000")
+    with pytest.raises(InputError, match="cannot be read"):
+        Library(tmp_path / "hollow.h5")[0]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
 
+from braggfill import InputError
 from braggfill.particle import (
     FEWEST_NEIGHBOURS,
     METALS,
@@ -99,3 +100,19 @@ def test_same_seed_same_particle():
     first, second = (random_particle(np.random.default_rng(5), SMALL) for _ in range(2))
     np.testing.assert_array_equal(first.sites, second.sites)
     assert first.dislocation == second.dislocation
+
+
+def test_impossible_bodies_are_refused():
+    with pytest.raises(InputError, match="enclose no body"):
+        body_corners(np.concatenate([np.eye(3), -np.eye(3)]), np.array([1, 1, 1, -2, 1, 1.0]))
+
+
+def test_a_random_winterbottom_particle_sits_on_a_large_facet():
+    for seed in range(4):
+        ranges = ParticleRanges(atoms=(3000, 3001), shapes=("winterbottom",), interface_energy=(-0.2, 0.2))
+        particle = random_particle(np.random.default_rng(seed), ranges)
+        assert neighbours(particle.sites).min() >= FEWEST_NEIGHBOURS
+        distances = particle.positions @ particle.normals.T - particle.distances_angstrom
+        layer = METALS[particle.metal].lattice_angstrom / 2
+        on_facet = (distances > -layer).sum(0)
+        assert on_facet.max() > 1.3 * np.sort(on_facet)[-2]

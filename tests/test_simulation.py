@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
+import torch
 
 from braggfill import InputError, Library
+from braggfill.crystal import Crystal
+from braggfill.degrade import ObjectRanges
+from braggfill.diffract import amplitude
+from braggfill.geometry import grid_over
+from braggfill.measurement import MeasurementRanges
+from braggfill.particle import body_corners
 from braggfill.simulation import PatternRanges, SimulationConfig, detector_cross, random_object, simulate
 from braggfill.stream import PortionStream, StreamConfig
 
@@ -43,6 +50,36 @@ def test_a_large_crystal_may_be_summed_atom_by_atom():
         assert float(modulus[modulus > 0.5].median()) == pytest.approx(1, abs=0.1)
 
 
+def test_a_pattern_is_the_sum_over_the_atoms_on_the_described_grid():
+    """From the description alone: crystal, reflection, directions, oversampling, peak; nothing between is shared."""
+    shares = dict.fromkeys(("inelastic_share", "alien_share", "jitter_share", "dead_time_share"), 0.0)
+    shares |= {"dead_pixel_share": 0.0, "hot_pixel_share": 0.0, "coherence_sigma": (0.0, 0.0)}
+    config = SimulationConfig(
+        PatternRanges(relaxed_share=1.0, atomic_share=0.0, detector_oversampling=(5.0, 7.0)),
+        objects=ObjectRanges(smoothing=(0.0, 0.0), modulus_noise=(0.0, 0.0), phase_share=0.0),
+        measurement=MeasurementRanges(**shares),
+    )
+    for seed in range(3):
+        scan = next(simulate(1, shape=(32, 36, 40), seed=seed, crystals=Library(), config=config))
+        told = scan.description
+        relaxed = next(c for c in Library() if c.name == told["crystal"])
+        crystal = Crystal(relaxed.particle, relaxed.displacement_angstrom, told["reflection"])
+        corners = body_corners(relaxed.particle.normals, relaxed.particle.distances_angstrom)
+        grid = grid_over(corners, np.array(told["directions"]), told["oversampling"], (32, 36, 40), told["peak"])
+        modulus = np.abs(amplitude(crystal, grid))
+        assert np.corrcoef(np.sqrt(scan.expected).ravel(), modulus.ravel())[0, 1] > 0.99
+
+
+def test_sums_over_atoms_do_not_depend_on_the_number_of_threads():
+    config, found = SimulationConfig(PatternRanges(relaxed_share=1.0, atomic_share=1.0)), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        scan = next(simulate(1, shape=(20, 20, 20), seed=2, crystals=Library(), config=config))
+        assert scan.description["sum"] == "atoms"
+        found.append(scan.expected.tobytes())
+    assert found[0] == found[1]
+
+
 def test_counts_are_poisson_about_the_expectation(scan):
     bright = scan.expected > 5
     pulls = (scan.counts[bright] - scan.expected[bright]) / np.sqrt(scan.expected[bright])
@@ -69,11 +106,13 @@ def test_cross_has_its_width_and_misses_the_peak(scan):
     assert not mask[row, column]
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_cross_keeps_its_width_at_the_border(seed):
+@pytest.mark.parametrize("seed", range(12))
+def test_cross_keeps_its_width_and_misses_the_peak_at_the_border(seed):
     scan = next(simulate(1, shape=(16, 24, 24), seed=seed))
     mask = detector_cross(scan, 7)
     assert (mask.all(1).sum(), mask.all(0).sum()) == (7, 7)
+    _, row, column = (round(p) for p in scan.description["peak"])
+    assert not mask[row, column]
 
 
 def test_impossible_requests_are_refused(scan):

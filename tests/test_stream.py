@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
+from braggfill.measurement import Pattern
 from braggfill.stream import GapRanges, PortionStream, StreamConfig, random_gap
 
 SMALL = StreamConfig(plane=16, pattern_size=40, pool=2, renew_steps=3)
@@ -54,3 +56,40 @@ def test_every_width_and_kind_of_gap_occurs():
         one_bank += bool(missing[: rows[0]].all() or missing[rows[-1] + 1 :].all())
     assert widths == set(range(1, 15))
     assert min(crossed, partial, one_bank) > 20
+
+
+def test_portions_are_pieces_of_the_pattern_and_faulty_pixels_are_no_target():
+    """A pattern whose voxels tell where they are; one dead and one hot pixel; every way of laying the axes."""
+    size, config = 40, StreamConfig(plane=16, pattern_size=40)
+    number = torch.arange(size**3, dtype=torch.float32).view(size, size, size) / size**3
+    dead, hot = torch.zeros(size, size, dtype=torch.bool), torch.zeros(size, size)
+    dead[20, 21], hot[18, 19] = True, 1e9
+    pattern = Pattern(number, dead, hot)
+    rng, seen = np.random.default_rng(0), set()
+    portions = PortionStream(0, config).cut(rng, [(pattern, np.ones((5, 5, 5)))] * 200)
+    for expected, target in zip(portions.expected, portions.target, strict=True):
+        faulty = (expected == 0) | (expected >= 1e9)
+        assert not (target & faulty).any()
+        scale = expected[~faulty].max()
+        steps = []
+        for axis in range(3):
+            length = expected.shape[axis]
+            steps.append(float((expected.narrow(axis, 1, length - 1) - expected.narrow(axis, 0, length - 1)).median() / scale))
+        order = np.argsort(steps)
+        assert steps[order[1]] / steps[order[0]] == pytest.approx(size, rel=0.05)
+        assert steps[order[2]] / steps[order[1]] == pytest.approx(size, rel=0.05)
+        seen.add(tuple(order))
+    assert len(seen) == 6
+
+
+def test_portions_are_drawn_where_it_is_bright():
+    brightness = np.zeros((5, 5, 5))
+    brightness[1, 3, 2] = 1e4
+    stream, rng = PortionStream(0, StreamConfig(plane=8, pattern_size=40)), np.random.default_rng(0)
+    places = np.array([stream._bright_place(rng, brightness) for _ in range(200)])
+    assert ((places // 8) == [1, 3, 2]).all(1).mean() > 0.5
+
+
+def test_old_patterns_make_room_for_new_ones():
+    stream = PortionStream(0, SMALL)
+    assert (stream.fill_pool(0), stream.fill_pool(3), stream.fill_pool(9)) == ([0, 1], [1, 2], [3, 4])

@@ -4,9 +4,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+import braggfill.training as training
 from braggfill import InputError, train
 from braggfill.checkpoint import read_tensors, read_weights, sha256
 from braggfill.config import TrainConfig
+from braggfill.library import split_of
 from braggfill.model import ModelConfig
 from braggfill.stream import StreamConfig
 from braggfill.training import STATE_NAME, TrainingRun
@@ -113,3 +115,21 @@ def test_state_holds_plain_tensors_and_json(tmp_path):
     tensors, description = read_tensors(tmp_path / "run" / STATE_NAME)
     assert [row[0] for row in description["curve"]] == [3, 6]
     assert {name.split("/")[0] for name in tensors} == {"model", "average", "moments"}
+
+
+def test_validation_and_test_crystals_are_never_trained_on(tmp_path, monkeypatch):
+    read = []
+
+    class Watched(training.Library):
+        def __getitem__(self, index):
+            read.append(split_of(self.names[index]))
+            return super().__getitem__(index)
+
+    monkeypatch.setattr(training, "Library", Watched)
+    run = TrainingRun(TINY, "cpu")
+    for step in range(4):
+        run.stream.batch(step, 2)
+    assert set(read) == {"train"}
+    read.clear()
+    run.validate(0.0)
+    assert set(read) == {"validation"}

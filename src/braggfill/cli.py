@@ -117,9 +117,9 @@ def train(
     say(console, f"weights written to {weights}")
 
 
-Jobs = Annotated[int | None, typer.Option("-j", "--jobs", help="Processes on this machine; else one a core.")]
+Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes on this machine; else one a core.")]
 Scheduler = Annotated[str | None, typer.Option(help="Dask cluster to run on instead, such as tcp://node:8786.")]
-Slurm = Annotated[int, typer.Option(help="Run on so many Slurm jobs, set up in Dask's jobqueue.yaml.")]
+Slurm = Annotated[int, typer.Option(min=0, help="Run on so many Slurm jobs, set up in Dask's jobqueue.yaml.")]
 
 
 @app.command()

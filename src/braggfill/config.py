@@ -1,6 +1,7 @@
 """Configuration: frozen dataclasses, read from TOML; an unknown key is reported with the nearest known one."""
 
 import difflib
+import math
 import tomllib
 import types
 import typing
@@ -43,8 +44,14 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require_positive(self, "steps", "batch", "validate_every", "validation_portions")
-        if self.seed < 0 or min(self.model.channels) < 1:
-            raise InputError(f"seed, channels: got {self.seed} and {self.model.channels}, expected at least 0 and at least 1")
+        if not 0 <= self.seed < 2**62 or min(self.model.channels) < 1:
+            raise InputError(f"seed, channels: got {self.seed} and {self.model.channels}, expected 0 to 2^62 and at least 1")
+        for name in ("learning_rate", "gradient_limit", "voxel_gradient_limit"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name}: got {getattr(self, name)}, expected a finite number above 0")
+        if not (self.warmup_steps >= 0 and 0 <= self.weight_decay < 1 and 0 <= self.average_decay < 1):
+            got = f"{self.warmup_steps}, {self.weight_decay} and {self.average_decay}"
+            raise InputError(f"warmup_steps, weight_decay, average_decay: got {got}, expected 0 or more, and 0 to less than 1")
 
 
 def read_config(path: Path, kind: type[T]) -> T:

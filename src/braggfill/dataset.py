@@ -7,9 +7,10 @@ that was interrupted is finished by asking for it again, and comes out the same 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from braggfill.simulation import SimulatedScan, SimulationConfig, check_request,
 from braggfill.tasks import Workers, spread
 from braggfill.writing import whole_or_nothing
 
-REQUEST, CONTENTS = "request.json", "contents.json"
+REQUEST, CONTENTS, SCAN_NAME = "request.json", "contents.json", "scan_{}.npz"
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,13 @@ def simulate_set(
     """
     check_request(request.shape, request.seed, request.cross)
     _check_folder(out, request)
+    request = replace(request, library=request.library and request.library.resolve())
     tasks = [(out.resolve(), index, request) for index in range(n)]
     missing = [task for task in tasks if not scan_path(out, task[1]).exists()]
     on_progress(n - len(missing), n)
     for done, _ in enumerate(spread(_make_scan, missing, workers), n - len(missing) + 1):
         on_progress(done, n)
-    rows = [_row_of_contents(scan_path(out, index)) for index in range(n)]
+    rows = [_row_of_contents(path) for path in sorted(out.glob(SCAN_NAME.format("*")))]
     with whole_or_nothing(out / CONTENTS) as file:
         file.write(json.dumps({"braggfill": version("braggfill"), "scans": rows}, indent=1).encode())
     return rows
@@ -82,7 +84,7 @@ def simulate_set(
 
 def scan_path(folder: Path, index: int) -> Path:
     """Where a set keeps scan ``index``."""
-    return folder / f"scan_{index:05d}.npz"
+    return folder / SCAN_NAME.format(f"{index:05d}")
 
 
 def write_simulated(path: Path, scan: SimulatedScan, mask: np.ndarray | None, split: Split, truth: bool) -> None:
@@ -115,9 +117,14 @@ def _make_scan(task: tuple[Path, int, SetRequest]) -> int:
 
 
 def _row_of_contents(path: Path) -> dict:
-    with np.load(path) as scan:
-        description = json.loads(str(scan["description"]))
-        counts = hashlib.sha256(np.ascontiguousarray(scan["data"]).tobytes()).hexdigest()
+    try:
+        with path.open("rb") as file, np.load(file) as scan:
+            description = json.loads(str(scan["description"]))
+            counts = hashlib.sha256(np.ascontiguousarray(scan["data"]).tobytes()).hexdigest()
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise InputError(
+            f"scan {path}: is damaged ({error or 'empty'}), expected a simulated scan; delete it and run again"
+        ) from error
     return {"file": path.name, "split": description["split"], "crystal": description["crystal"], "counts_sha256": counts}
 
 
@@ -129,11 +136,15 @@ def _check_folder(out: Path, request: SetRequest) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not (out / REQUEST).exists():
-            if any(out.iterdir()):
+            if any(not path.name.endswith(".part") for path in out.iterdir()):
                 raise InputError(f"out {out}: holds other files, expected a new folder or an unfinished set")
             with whole_or_nothing(out / REQUEST) as file:
                 file.write(json.dumps(wanted, indent=1).encode())
         there = json.loads((out / REQUEST).read_text())
+        if not isinstance(there, dict):
+            raise ValueError(f"{REQUEST} is no table")
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"out {out}: cannot be used ({error}); expected a new folder or an unfinished set") from error
     for key, value in wanted.items():

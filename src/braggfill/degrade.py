@@ -34,7 +34,8 @@ class ObjectRanges:
     phase_correlation: tuple[float, float] = (0.08, 0.4)
 
     def __post_init__(self) -> None:
-        check_ranges(self, ("phase_range_rad", "phase_correlation", "modulus_correlation"))
+        shares = dict.fromkeys(("smoothing", "modulus_noise", "phase_correlation", "modulus_correlation"), (0, 1))
+        check_ranges(self, ("phase_range_rad", "phase_correlation", "modulus_correlation"), shares)
 
 
 def smooth_modulus(crystal: torch.Tensor, sigma: float) -> torch.Tensor:

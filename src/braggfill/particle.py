@@ -87,7 +87,8 @@ class ParticleRanges:
     dislocation_share: float = 0.1
 
     def __post_init__(self) -> None:
-        check_ranges(self, ("atoms", "energy_100", "energy_110", "facet_spread", "truncation"))
+        factors = dict.fromkeys(("energy_100", "energy_110", "facet_spread", "truncation"), (0.05, 20.0))
+        check_ranges(self, limits={"atoms": (100, 10_000_000), "interface_energy": (-0.8, 20.0), **factors})
         for name, known in (("metals", METALS), ("shapes", SHAPES)):
             unknown = [v for v in getattr(self, name) if v not in known]
             if unknown:
@@ -103,10 +104,13 @@ def facet_normals() -> np.ndarray:
 
 
 def body_corners(normals: np.ndarray, distances: np.ndarray) -> np.ndarray:
-    """Corners (corners, 3) of the convex body {r : normals·r ≤ distances}, in any unit of length."""
+    """Corners (corners, 3) of the convex body {r : normals·r ≤ distances}, in any unit of length; InputError if it is empty."""
     # the centre of the largest sphere inside: maximise its radius, normals·r + radius <= distances
     constraints = np.column_stack([normals, np.linalg.norm(normals, axis=1)])
-    inside = linprog([0, 0, 0, -1], constraints, distances, bounds=[(None, None)] * 3 + [(0, None)]).x[:3]
+    largest = linprog([0, 0, 0, -1], constraints, distances, bounds=[(None, None)] * 3 + [(0, None)])
+    if not largest.success or largest.x[3] <= 0:
+        raise InputError(f"facets: got distances {np.round(distances, 3).tolist()} that enclose no body, expected larger ones")
+    inside = largest.x[:3]
     return HalfspaceIntersection(np.column_stack([normals, -distances]), inside).intersections
 
 

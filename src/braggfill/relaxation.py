@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PARTICLES = 2
 """Branch of the seed that particles are drawn from."""
-ATTEMPTS = 4
+ATTEMPTS = 10
 """A particle whose forces do not settle is drawn anew so many times."""
 VACUUM_ANGSTROM = 25.0
 FORCE_TOLERANCE_EV_PER_ANGSTROM = 1e-3

@@ -12,16 +12,16 @@ from braggfill.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, cont
 from braggfill.degrade import ObjectRanges, degraded_object
 from braggfill.diffract import atomic_object, diffraction_pattern
 from braggfill.errors import InputError
-from braggfill.geometry import measured_directions
+from braggfill.geometry import bragg_angle, measured_directions, reciprocal_vector
 from braggfill.measurement import MeasurementRanges, Pattern, counting_noise, measured_pattern
-from braggfill.particle import ParticleRanges, random_body
+from braggfill.particle import METALS, ParticleRanges, random_body
 from braggfill.ranges import check_ranges, log_uniform
 from braggfill.relaxation import Relaxed
 
 SCANS = 1
 """Branch of the seed that whole scans are drawn from; training portions are drawn from others."""
-COARSEST_BOX = 48
-"""Least size of the box that a crystal's facets are drawn in."""
+COARSEST_BOX, FINEST_BOX = 48, 512
+"""Least and largest size of the box that a crystal's facets are drawn in."""
 NYQUIST_MARGIN = 2.2
 """Least oversampling that is drawn."""
 
@@ -54,9 +54,12 @@ class PatternRanges:
         check_ranges(self, ("energy_kev", "edge_width", "detector_oversampling", "rocking_stretch", "detector_stretch"))
         if max(map(abs, self.peak_offset)) > 0.5:
             raise InputError(f"peak_offset: got {list(self.peak_offset)}, expected shares of -0.5 to 0.5")
+        smallest = min(metal.lattice_angstrom for metal in METALS.values())
         forbidden = [h for h in self.reflections if len({i % 2 for i in h}) > 1 or not any(h)]
         if forbidden or not self.reflections:
             raise InputError(f"reflections: got {forbidden}, expected indices all even or all odd, as fcc crystals have them")
+        for family in self.reflections:
+            bragg_angle(reciprocal_vector(family, smallest), self.energy_kev[0])
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,13 @@ def random_sampling(
 def needed_size(shape: tuple[int, int, int], oversampling: tuple[float, float, float], peak: tuple[float, float, float]) -> int:
     """Least size of a box whose zone holds a pattern."""
     farthest_fringe = max(max(p, n - p) / s for p, n, s in zip(peak, shape, oversampling, strict=True))
-    return math.ceil(2 * farthest_fringe / FILLED_SHARE_OF_BOX) + 1
+    size = math.ceil(2 * farthest_fringe / FILLED_SHARE_OF_BOX) + 1
+    if size > FINEST_BOX:
+        raise InputError(
+            f"shape {shape}: {farthest_fringe:.0f} fringes from the peak need a box of {size} voxels, expected at most "
+            f"{FINEST_BOX}; use fewer voxels or a larger oversampling"
+        )
+    return size
 
 
 def random_object(
@@ -253,8 +262,16 @@ def detector_cross(scan: SimulatedScan, width: int) -> np.ndarray:
     rows, columns = scan.counts.shape[1:]
     _, peak_row, peak_column = scan.description["peak"]
     mask = np.zeros((rows, columns), bool)
-    first_row = min(round(peak_row) + 6, rows - width - 1)
-    first_column = max(round(peak_column) - 6 - width, 1)
+    first_row = _beside(round(peak_row), rows, width, 1)
+    first_column = _beside(round(peak_column), columns, width, -1)
     mask[first_row : first_row + width] = True
     mask[:, first_column : first_column + width] = True
     return mask
+
+
+def _beside(peak: int, length: int, width: int, side: int) -> int:
+    """First line of a gap 6 voxels beside the peak, on the preferred side (1 after, -1 before) or else the roomier one."""
+    places = {1: peak + 6, -1: peak - 5 - width}
+    if 0 < places[side] < length - width:
+        return places[side]
+    return length - width - 1 if peak < length / 2 else 1

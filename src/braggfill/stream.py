@@ -15,10 +15,12 @@ from braggfill.measurement import Pattern, counting_noise
 from braggfill.patches import NORMAL
 from braggfill.ranges import check_ranges, log_uniform, require_positive
 from braggfill.relaxation import Relaxed
-from braggfill.simulation import SimulationConfig, random_pattern
+from braggfill.simulation import SimulationConfig, one_thread, random_pattern
 
-PATTERN_SEED, STEP_SEED = 0, 1
+PATTERNS, STEPS = 3, 4
 """Branches of the seed: one for the patterns, one for what is drawn at each step."""
+WIDEST = 20
+"""Widest gap that leaves banks of six voxels on both sides."""
 COARSE = 8
 """Brightness is looked up on a grid this many voxels coarse when a portion's place is drawn."""
 
@@ -41,6 +43,8 @@ class GapRanges:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        if not 1 <= self.max_width <= WIDEST:
+            raise InputError(f"max_width: got {self.max_width}, expected 1 to {WIDEST}")
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def random_gap(rng: np.random.Generator, plane: int, ranges: GapRanges) -> tuple
 
 def _span(rng: np.random.Generator, length: int, shortest: int, longest: int) -> slice:
     """Draw a slice of random width that lies inside ``length``."""
-    width = int(rng.integers(shortest, longest + 1))
+    width = int(rng.integers(shortest, min(longest, length) + 1))
     start = int(rng.integers(0, length - width + 1))
     return slice(start, start + width)
 
@@ -149,9 +153,10 @@ class PortionStream:
 
     def pattern(self, number: int) -> tuple[Pattern, np.ndarray]:
         """Pattern ``number`` of the stream and its coarse brightness, the mean of blocks of ``COARSE`` voxels."""
-        rng = np.random.default_rng([self.seed, PATTERN_SEED, number])
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(PATTERNS, number)))
         shape = (self.config.pattern_size,) * 3
-        pattern, _ = random_pattern(rng, shape, self.crystals, self.config.simulation, self.device)
+        with one_thread():
+            pattern, _ = random_pattern(rng, shape, self.crystals, self.config.simulation, self.device)
         return pattern, F.avg_pool3d(pattern.intensity[None], COARSE, ceil_mode=True)[0].cpu().numpy()
 
     def fill_pool(self, step: int) -> list[int]:
@@ -164,7 +169,7 @@ class PortionStream:
     def batch(self, step: int, size: int) -> Portions:
         """The ``size`` portions of training step ``step``."""
         numbers = self.fill_pool(step)
-        rng = np.random.default_rng([self.seed, STEP_SEED, step])
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(STEPS, step)))
         return self.cut(rng, [self._pool[int(rng.choice(numbers))] for _ in range(size)])
 
     def cut(self, rng: np.random.Generator, patterns: list[tuple[Pattern, np.ndarray]]) -> Portions:

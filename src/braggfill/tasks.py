@@ -1,6 +1,6 @@
 """Many independent tasks, on the cores of this machine or on a Dask cluster; each depends on its argument alone.
 
-A task that a killed worker had begun is begun again by another; results come in the order in which they are ready.
+Results come in the order in which they are ready. On a cluster, what a lost worker had begun is begun again by another.
 """
 
 import multiprocessing
@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import as_completed as local_results
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,8 +18,6 @@ from braggfill.errors import InputError
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
-ATTEMPTS = 3
-"""A task whose workers die this often is given up."""
 CONNECTION_SECONDS = 5
 """A scheduler that does not answer within this time is not there."""
 
@@ -52,9 +51,9 @@ def spread(function: Callable[[Argument], Result], arguments: list[Argument], wo
     Raises
     ------
     InputError
-        If the cluster cannot be reached or its packages are not installed.
+        If the cluster cannot be reached, its packages are not installed, or a process of this machine was killed.
     """
-    if workers.scheduler or workers.slurm_jobs:
+    if workers.scheduler is not None or workers.slurm_jobs:
         with _dask_client(workers) as client:
             yield from _on_cluster(client, function, arguments)
         return
@@ -67,6 +66,11 @@ def spread(function: Callable[[Argument], Result], arguments: list[Argument], wo
         try:
             for future in local_results(futures):
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                f"jobs: one of {processes} processes was killed, perhaps for want of memory; what is done is kept; "
+                "run again to go on, with fewer jobs"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -79,7 +83,7 @@ def _one_thread() -> None:
 def _on_cluster(client: Any, function: Callable, arguments: list) -> Iterator[Any]:
     from distributed import as_completed
 
-    futures = [client.submit(function, argument, pure=False, retries=ATTEMPTS) for argument in arguments]
+    futures = [client.submit(function, argument, pure=False) for argument in arguments]
     for future in as_completed(futures):
         yield future.result()
         future.release()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 from braggfill.errors import InputError
 
@@ -30,7 +31,7 @@ def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = 
 @contextmanager
 def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its name when all is written, and vanishes when anything fails."""
-    temporary = path.with_name(f".{os.getpid()}.part")
+    temporary = path.with_name(f".{uuid4().hex}.part")
     try:
         with temporary.open("wb") as file:
             yield file
