@@ -112,3 +112,10 @@ def test_a_damaged_scan_is_named(made_here, tmp_path, keep):
 def test_asking_for_fewer_scans_forgets_none(made_here, tmp_path):
     shutil.copytree(made_here[0], tmp_path / "set")
     assert simulate_set(tmp_path / "set", 2, REQUEST, HERE, ignore) == made_here[1]
+
+
+def test_what_a_killed_writer_left_is_removed(made_here, tmp_path):
+    shutil.copytree(made_here[0], tmp_path / "set")
+    (tmp_path / "set" / ".scan_00002.npz.0123abcd.part").write_bytes(b"half")
+    simulate_set(tmp_path / "set", 6, REQUEST, HERE, ignore)
+    assert not list((tmp_path / "set").glob(".*"))

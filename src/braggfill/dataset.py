@@ -19,7 +19,7 @@ from braggfill.errors import InputError
 from braggfill.library import Library, Split, split_of, split_of_number
 from braggfill.simulation import SimulatedScan, SimulationConfig, check_request, detector_cross, simulate_scan
 from braggfill.tasks import Workers, spread
-from braggfill.writing import whole_or_nothing
+from braggfill.writing import remove_leftovers, whole_or_nothing
 
 REQUEST, CONTENTS, SCAN_NAME = "request.json", "contents.json", "scan_{}.npz"
 
@@ -76,7 +76,10 @@ def simulate_set(
     on_progress(n - len(missing), n)
     for done, _ in enumerate(spread(_make_scan, missing, workers), n - len(missing) + 1):
         on_progress(done, n)
-    rows = [_row_of_contents(path) for path in sorted(out.glob(SCAN_NAME.format("*")))]
+    scans = sorted(out.glob(SCAN_NAME.format("*")))
+    rows = [_row_of_contents(path) for path in scans]
+    for path in scans:
+        remove_leftovers(path)
     with whole_or_nothing(out / CONTENTS) as file:
         file.write(json.dumps({"braggfill": version("braggfill"), "scans": rows}, indent=1).encode())
     return rows

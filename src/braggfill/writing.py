@@ -31,7 +31,7 @@ def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = 
 @contextmanager
 def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its name when all is written, and vanishes when anything fails."""
-    temporary = path.with_name(f".{uuid4().hex}.part")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -46,3 +46,9 @@ def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left of their attempts to write a file that is there by now."""
+    for leftover in path.parent.glob(f".{path.name}.*.part"):
+        leftover.unlink(missing_ok=True)
