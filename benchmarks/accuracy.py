@@ -46,11 +46,12 @@ def score(result: FillResult, counts: np.ndarray, where: np.ndarray) -> dict[str
     mean = np.maximum(filled, 1e-3)
     deviance = 2 * np.mean(np.where(hidden > 0, hidden * np.log(np.maximum(hidden, 1) / mean), 0) - (hidden - mean))
     reach = 1.645 * np.sqrt(result.std[where].astype(float) ** 2 + filled)
+    covered = (np.abs(hidden - filled) <= reach)[filled > 5]
     return {
         "pcc": float(np.corrcoef(np.log1p(filled), np.log1p(hidden))[0, 1]),
         "deviance": float(deviance),
         "bias": float(filled.sum() / hidden.sum()),
-        "coverage": float(np.mean((np.abs(hidden - filled) <= reach)[filled > 5])),
+        "coverage": float(covered.mean()) if covered.size else np.nan,
     }
 
 
@@ -90,7 +91,7 @@ def main() -> None:
     print(f"{'method':10s} {'skill':>7s} {'worst':>7s} {'pcc':>7s} {'bias':>7s} {'coverage':>8s} {'seconds':>8s}")
     for method in dict.fromkeys(row["method"] for row in table):
         mine = [row for row in table if row["method"] == method]
-        mean = {k: np.mean([row[k] for row in mine]) for k in ("skill", "pcc", "bias", "coverage", "seconds")}
+        mean = {k: np.nanmean([row[k] for row in mine]) for k in ("skill", "pcc", "bias", "coverage", "seconds")}
         worst = min(row["skill"] for row in mine)
         print(
             f"{method:10s} {mean['skill']:7.3f} {worst:7.3f} {mean['pcc']:7.4f} {mean['bias']:7.3f} "
