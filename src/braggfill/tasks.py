@@ -100,11 +100,11 @@ def _dask_client(workers: Workers) -> Iterator[Any]:
             "scheduler, slurm: got no Dask here, expected the packages of the extra 'cluster'; install them with: "
             "pip install 'braggfill[cluster]'"
         ) from error
+    if workers.slurm_jobs and not shutil.which("sbatch"):
+        raise InputError("slurm: got no program 'sbatch' here, expected a machine that submits Slurm jobs")
     with ExitStack() as stack:
         try:
             if workers.slurm_jobs:
-                if not shutil.which("sbatch"):
-                    raise InputError("slurm: got no program 'sbatch' here, expected a machine that submits Slurm jobs")
                 cluster = stack.enter_context(SLURMCluster())
                 cluster.scale(jobs=workers.slurm_jobs)
                 client = stack.enter_context(Client(cluster))
@@ -115,6 +115,6 @@ def _dask_client(workers: Workers) -> Iterator[Any]:
             expected = (
                 "cores and memory of a job in jobqueue.yaml" if workers.slurm_jobs else "the address of a running scheduler"
             )
-            reason = str(error).splitlines()[0].rstrip(" ,:")
+            reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(" ,:")
             raise InputError(f"{asked} that cannot be used ({reason}), expected {expected}") from error
         yield client
