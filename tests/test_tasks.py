@@ -65,7 +65,7 @@ def test_a_killed_worker_s_tasks_are_done_by_the_other(tmp_path):
 def test_no_slurm_there(monkeypatch, tmp_path):
     pytest.importorskip("dask_jobqueue")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="^slurm: got no program 'sbatch' here, expected"):
+    with pytest.raises(InputError, match=r"^slurm: got no program 'sbatch' here, expected"):
         list(spread(square, [1], Workers(slurm_jobs=1)))
 
 
