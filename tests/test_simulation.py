@@ -116,7 +116,7 @@ def test_cross_keeps_its_width_and_misses_the_peak_at_the_border(seed):
 
 
 def test_impossible_requests_are_refused(scan):
-    for width in (-1, 40):
+    for width in (-1, 0, 40):
         with pytest.raises(InputError, match="cross"):
             detector_cross(scan, width)
     with pytest.raises(InputError, match="seed"):

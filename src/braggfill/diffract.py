@@ -51,7 +51,7 @@ def amplitude(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> 
     per_voxel = moved @ grid.steps_inv_angstrom.T  # radians that an atom's phase turns by from voxel to voxel
     offset = np.array([n // 2 for n in grid.shape]) - np.array(grid.peak)
     strengths = np.exp(-1j * (phase + per_voxel @ offset))
-    turns = np.ascontiguousarray((per_voxel + np.pi) % (2 * np.pi) - np.pi).T.copy()
+    turns = np.ascontiguousarray(((per_voxel + np.pi) % (2 * np.pi) - np.pi).T)
     total = finufft.nufft3d1(*turns, strengths, grid.shape, eps=PRECISION, isign=-1, nthreads=torch.get_num_threads())
     return total * form_factor(crystal, grid, energy_kev)
 
@@ -110,9 +110,9 @@ def atomic_object(crystal: Crystal, box: Box) -> torch.Tensor:
     to_centre = [np.exp(1j * q * c) for c in box.voxel_inverse @ box.centre_angstrom]
     centred = amplitude(crystal, grid) * to_centre[0][:, None, None] * to_centre[1][:, None] * to_centre[2]
     atoms_per_voxel = 4 / crystal.lattice_angstrom**3 / abs(np.linalg.det(box.voxel_inverse))
-    electrons = abs(form_factor(crystal, grid)[(box.size // 2,) * 3])
+    electrons = form_factor(crystal, Grid((1, 1, 1), steps, (0, 0, 0))).item()
     axis = torch.from_numpy(q)
-    return reciprocal_to_box(torch.from_numpy(centred), (axis, axis, axis), box.size) / (atoms_per_voxel * electrons)
+    return reciprocal_to_box(torch.from_numpy(centred), (axis, axis, axis)) / (atoms_per_voxel * electrons)
 
 
 def diffraction_pattern(

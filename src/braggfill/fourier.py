@@ -37,12 +37,10 @@ def box_to_reciprocal(crystal: torch.Tensor, q_axes: tuple[torch.Tensor, torch.T
         _phase_factors(q, n, -1)[:, span].to(crystal.device)
         for q, n, span in zip(q_axes, crystal.shape, (x, y, z), strict=True)
     )
-    return _transform(crystal[x, y, z].to(torch.complex64), frames, rows, columns)
+    return along_each_axis(crystal[x, y, z].to(torch.complex64), frames, rows, columns)
 
 
-def reciprocal_to_box(
-    amplitude: torch.Tensor, q_axes: tuple[torch.Tensor, torch.Tensor, torch.Tensor], size: int
-) -> torch.Tensor:
+def reciprocal_to_box(amplitude: torch.Tensor, q_axes: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> torch.Tensor:
     """The inverse of ``box_to_reciprocal`` from the grid of the box's own discrete Fourier transform, 2π/size apart.
 
     Parameters
@@ -50,15 +48,13 @@ def reciprocal_to_box(
     amplitude : complex tensor (size, size, size)
     q_axes : three float64 tensors (size,)
         Reciprocal coordinates of the grid lines in radians per real-space voxel.
-    size : int
-        Voxels along each axis of the box.
 
     Returns
     -------
     complex64 tensor (size, size, size)
     """
-    x, y, z = (_phase_factors(q, size, 1).T.to(amplitude.device) / size for q in q_axes)
-    return _transform(amplitude.to(torch.complex64), x, y, z)
+    x, y, z = (_phase_factors(q, len(q), 1).T.to(amplitude.device) / len(q) for q in q_axes)
+    return along_each_axis(amplitude.to(torch.complex64), x, y, z)
 
 
 def _span(crystal: torch.Tensor, axis: int) -> slice:
@@ -73,7 +69,7 @@ def _phase_factors(q: torch.Tensor, count: int, sign: int) -> torch.Tensor:
     return torch.exp(sign * 1j * q.cpu()[:, None] * centred_positions(count)).to(torch.complex64)
 
 
-def _transform(field: torch.Tensor, first: torch.Tensor, second: torch.Tensor, third: torch.Tensor) -> torch.Tensor:
-    """Apply one matrix to each axis of a field (x, y, z), the last axis first."""
+def along_each_axis(field: torch.Tensor, first: torch.Tensor, second: torch.Tensor, third: torch.Tensor) -> torch.Tensor:
+    """Apply one matrix to each of the last three axes of a field (…, x, y, z), the last axis first."""
     field = second @ (field @ third.T)
-    return (first @ field.flatten(1)).unflatten(1, field.shape[1:])
+    return (first @ field.flatten(-2)).unflatten(-1, field.shape[-2:])

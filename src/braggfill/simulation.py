@@ -258,6 +258,8 @@ def one_thread() -> Iterator[None]:
 
 def detector_cross(scan: SimulatedScan, width: int) -> np.ndarray:
     """A detector mask (rows, columns), True = not measured: a cross of the given width, a few voxels beside the peak."""
+    if width == 0:
+        raise InputError("cross: got a width of 0 voxels, expected 1 or more")
     check_request(scan.counts.shape, 0, width)
     rows, columns = scan.counts.shape[1:]
     _, peak_row, peak_column = scan.description["peak"]

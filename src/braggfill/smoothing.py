@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from braggfill.fourier import along_each_axis
+
 
 def gaussian_matrix(length: int, sigma: float, wrap: bool = False) -> torch.Tensor:
     """Matrix (length, length) that smooths an axis with a Gaussian of ``sigma`` voxels; its rows sum to 1.
@@ -25,8 +27,7 @@ def gaussian_blur(field: torch.Tensor, sigma: float | tuple[float, float, float]
     frames, rows, columns = (
         gaussian_matrix(n, float(s), wrap).to(field.device) for n, s in zip(field.shape[-3:], widths, strict=True)
     )
-    smooth = rows @ (field @ columns.T)
-    return (frames @ smooth.flatten(-2)).unflatten(-1, smooth.shape[-2:])
+    return along_each_axis(field, frames, rows, columns)
 
 
 def correlated_field(
