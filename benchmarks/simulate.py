@@ -15,11 +15,14 @@ import torch
 from braggfill.crystal import Crystal
 from braggfill.degrade import degraded_object
 from braggfill.diffract import amplitude, diffraction_pattern
+from braggfill.gaps import find_slabs
 from braggfill.geometry import grid_over, measured_directions
-from braggfill.measurement import measured_pattern
+from braggfill.guesses import no_guesses
+from braggfill.layout import GapRanges, random_mask
+from braggfill.measurement import counting_noise, measured_pattern
 from braggfill.particle import body_corners, carve, facet_normals
 from braggfill.simulation import SimulationConfig, needed_size, random_object, random_sampling
-from braggfill.stream import COARSE, PortionStream, StreamConfig
+from braggfill.stream import PracticeScan, StreamConfig
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "simulation_speed.json"
 SHAPE = (128, 128, 128)
@@ -70,7 +73,8 @@ def amplitude_against_direct_sum() -> dict:
 def portions_against_transforms(number: int = 8) -> dict:
     """Time from a stored object to 64 degraded portions of a 128³ pattern, and of bare transforms of that size."""
     rng, config = np.random.default_rng(1), SimulationConfig()
-    stream = PortionStream(0, StreamConfig(simulation=config))
+    mask = random_mask(rng, SHAPE, (64.0, 64.0, 64.0), GapRanges())
+    slabs = find_slabs(mask)
     stored = []
     for _ in range(number):
         oversampling, peak = random_sampling(rng, SHAPE, config.patterns)
@@ -81,8 +85,11 @@ def portions_against_transforms(number: int = 8) -> dict:
         for oversampling, peak, ideal in stored:
             changed = degraded_object(rng, ideal, config.objects)
             pattern = measured_pattern(rng, diffraction_pattern(changed, SHAPE, oversampling, peak), peak, config.measurement)
-            brightness = torch.nn.functional.avg_pool3d(pattern.intensity[None], COARSE)[0].numpy()
-            stream.cut(rng, [(pattern, brightness)] * PORTIONS)
+            expected = pattern.expected(1e6, 0.01)
+            drawn = counting_noise(rng, expected).numpy()
+            scan = PracticeScan.of(expected.numpy(), drawn, mask, ~pattern.faulty.numpy(), slabs, no_guesses(SHAPE))
+            for _ in range(PORTIONS):
+                scan.portion(rng, StreamConfig().plane)
 
     volume = torch.randn(SHAPE, dtype=torch.complex64)
 

@@ -22,10 +22,10 @@ def write(folder, text):
 
 def test_nested_values_reach_their_place(tmp_path):
     text = "steps = 7\nlearning_rate = 1\n[model]\nchannels = [8, 8, 8]\n"
-    text += "[portions.gaps]\nmax_width = 5\n[portions.simulation.measurement]\npeak_counts = [1, 10]"
+    text += "[portions.gaps]\nwidth = [1, 5]\n[portions.simulation.measurement]\npeak_counts = [1, 10]"
     config = read_config(write(tmp_path, text), TrainConfig)
     assert (config.steps, config.learning_rate, config.model.channels) == (7, 1.0, (8, 8, 8))
-    assert (config.portions.gaps.max_width, config.portions.simulation.measurement.peak_counts) == (5, (1.0, 10.0))
+    assert (config.portions.gaps.width, config.portions.simulation.measurement.peak_counts) == ((1, 5), (1.0, 10.0))
     assert config.batch == TrainConfig().batch
 
 
@@ -33,7 +33,7 @@ def test_nested_values_reach_their_place(tmp_path):
     ("text", "says"),
     [
         ("stepz = 3", "'stepz'; did you mean 'steps'"),
-        ("[portions.gaps]\nmax_widht = 3", "'max_widht'; did you mean 'max_width'"),
+        ("[portions.gaps]\nwidht = [3, 3]", "'widht'; did you mean 'width'"),
         ("steps = 'many'", "'many', expected int"),
         ("batch = true", "True, expected int"),
         ("precision = 'float8'", "'float8', expected"),
@@ -44,7 +44,7 @@ def test_nested_values_reach_their_place(tmp_path):
         ("seed = -1", "seed"),
         ("[model]\nchannels = [0, 8, 8]", "channels"),
         ("[portions]\npool = 0", "pool: got 0"),
-        ("[portions]\npattern_size = 20", "pattern_size"),
+        ("[portions]\nscan_size = 20", "scan_size"),
     ],
 )
 def test_mistakes_are_named(tmp_path, text, says):

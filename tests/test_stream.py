@@ -1,11 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from braggfill.measurement import Pattern
-from braggfill.stream import GapRanges, PortionStream, StreamConfig, random_gap
+from braggfill.gaps import find_slabs
+from braggfill.guesses import no_guesses
+from braggfill.layout import GapRanges
+from braggfill.patches import NORMAL, along_normal
+from braggfill.stream import MeasuredScan, PortionStream, PracticeScan, StreamConfig
 
-SMALL = StreamConfig(plane=16, pattern_size=40, pool=2, renew_steps=3)
+SMALL = StreamConfig(plane=16, scan_size=40, pool=2, renew_steps=3, gaps=GapRanges(peak_distance=(1.0, 8.0)))
 
 
 @pytest.fixture(scope="module")
@@ -24,72 +29,93 @@ def test_the_gap_is_blank_and_everything_else_is_what_was_drawn(portions):
     assert not (portions.measured & portions.target).any()
     assert (portions.counts[portions.measured] == portions.drawn[portions.measured]).all()
     assert (portions.counts[~portions.measured] == 0).all()
-    assert portions.target.any()
+    assert portions.target.flatten(1).any(1).float().mean() > 0.9
 
 
 def test_counts_are_drawn_from_the_expectation():
     stream = PortionStream(2, SMALL)
     pulls = []
-    for step in range(3):
-        portions = stream.batch(step, 16)
-        bright = portions.expected > 5
-        pulls.append(((portions.drawn - portions.expected) / portions.expected.sqrt())[bright].numpy())
+    for number in range(6):
+        scan = stream.scan(number)
+        bright = scan.expected > 5
+        pulls.append((scan.drawn - scan.expected)[bright] / np.sqrt(scan.expected[bright]))
     pulls = np.concatenate(pulls)
     assert abs(pulls.mean()) < 5 / np.sqrt(pulls.size)
     assert pulls.var() == pytest.approx(1, abs=0.05)
 
 
-def test_every_width_and_kind_of_gap_occurs():
+def test_guesses_are_withheld_in_their_share_of_the_portions():
+    stream = PortionStream(3, SMALL)
+    withheld = torch.cat([stream.batch(0, 200).guesses.isnan().flatten(1).all(1) for _ in range(1)])
+    assert 0.08 < withheld.float().mean() < 0.24
+    shown = stream.batch(0, 200)
+    where = shown.target & ~withheld[:, None, None, None]
+    assert shown.guesses[:, 0][where].isfinite().all()
+
+
+def practice_scan(shape=(40, 44, 48)):
+    """A scan whose voxels tell where they are, with two stripes and two pixels that do not follow the pattern."""
+    number = np.arange(np.prod(shape), dtype=np.float32).reshape(shape) + 1
+    mask = np.zeros(shape, bool)
+    mask[18:22], mask[:, :, 30:33] = True, True
+    sound = np.ones(shape[1:], bool)
+    sound[20, 21] = sound[3, 31] = False
+    slabs = find_slabs(mask)
+    return PracticeScan.of(number, number, mask, sound, slabs, no_guesses(shape))
+
+
+def test_portions_are_what_a_fill_cuts_mirrored_and_turned():
+    scan, seen = practice_scan(), set()
     rng = np.random.default_rng(0)
-    widths, crossed, partial, one_bank = set(), 0, 0, 0
-    for _ in range(600):
-        missing, target = random_gap(rng, 32, GapRanges())
-        if not target.any():
-            continue
-        rows = np.flatnonzero(target.any((1, 2)))
-        assert not (target & ~missing).any()
-        assert rows[-1] - rows[0] + 1 == len(rows)
-        assert 8 <= rows[0] <= 16 <= rows[-1] + 2
-        widths.add(len(rows))
-        crossed += bool((missing & ~target)[0].all(0).any() or (missing & ~target)[0].all(1).any())
-        partial += not target[rows[0]].all()
-        one_bank += bool(missing[: rows[0]].all() or missing[rows[-1] + 1 :].all())
-    assert widths == set(range(1, 15))
-    assert min(crossed, partial, one_bank) > 20
+    around = [along_normal(scan.expected, slab, 0.0) for slab in scan.slabs]
+    for _ in range(400):
+        _, _, _, target, expected, _ = scan.portion(rng, 16)
+        assert expected.shape == (NORMAL, 16, 16)
+        normal, first, second = (np.sign(np.diff(expected[5:27], axis=a)).flat[0] for a in range(3))
+        steps = [abs(np.diff(expected[5:27], axis=a).flat[0]) for a in range(3)]
+        seen.add((normal, first, second, *np.argsort(steps)))
+        straight = expected[:: int(normal), :: int(first), :: int(second)]
+        straight = straight if steps[1] > steps[2] else straight.transpose(0, 2, 1)
+        assert any(
+            (whole[:, i : i + 16, j : j + 16] == straight).all()
+            for whole in around
+            for i, j in np.argwhere(whole[0, : whole.shape[1] - 15, : whole.shape[2] - 15] == straight[0, 0, 0])
+        )
+        assert np.isin(expected[target], scan.expected[scan.mask & scan.known]).all()
+    assert len(seen) == 2 * 2**3 * 2
 
 
-def test_portions_are_pieces_of_the_pattern_and_faulty_pixels_are_no_target():
-    """A pattern whose voxels tell where they are; one dead and one hot pixel; every way of laying the axes."""
-    size, config = 40, StreamConfig(plane=16, pattern_size=40)
-    number = torch.arange(size**3, dtype=torch.float32).view(size, size, size) / size**3
-    dead, hot = torch.zeros(size, size, dtype=torch.bool), torch.zeros(size, size)
-    dead[20, 21], hot[18, 19] = True, 1e9
-    pattern = Pattern(number, dead, hot)
-    rng, seen = np.random.default_rng(0), set()
-    portions = PortionStream(0, config).cut(rng, [(pattern, np.ones((5, 5, 5)))] * 200)
-    for expected, target in zip(portions.expected, portions.target, strict=True):
-        faulty = (expected == 0) | (expected >= 1e9)
-        assert not (target & faulty).any()
-        scale = expected[~faulty].max()
-        steps = []
-        for axis in range(3):
-            length = expected.shape[axis]
-            steps.append(float((expected.narrow(axis, 1, length - 1) - expected.narrow(axis, 0, length - 1)).median() / scale))
-        order = np.argsort(steps)
-        assert steps[order[1]] / steps[order[0]] == pytest.approx(size, rel=0.05)
-        assert steps[order[2]] / steps[order[1]] == pytest.approx(size, rel=0.05)
-        seen.add(tuple(order))
-    assert len(seen) == 6
+def test_a_measured_scan_is_thinned_and_its_own_gaps_are_no_target():
+    counts = np.random.default_rng(0).poisson(1e5, (40, 40, 40)).astype(np.float32)
+    mask = np.zeros(counts.shape, bool)
+    mask[5:12, 8:16, 20:30] = True
+    source = MeasuredScan("bright", np.where(mask, 0, counts), mask)
+    expected, drawn = source.thinned(np.random.default_rng(1), 1e3)
+    share = 1e3 / counts[~mask].max()
+    np.testing.assert_allclose(expected[~mask], counts[~mask] * share, rtol=1e-5)
+    assert drawn[~mask].mean() == pytest.approx(expected[~mask].mean(), rel=1e-3)
+    assert np.var(drawn[~mask]) == pytest.approx(drawn[~mask].mean(), rel=0.05)
+    assert source.thinned(np.random.default_rng(1), 1e9)[1].max() < 0.2 * counts.max()
+    scan = PortionStream(0, replace(SMALL, measured_share=1.0), measured=[source]).scan(0)
+    assert scan.mask[mask].all()
+    rng = np.random.default_rng(2)
+    for _ in range(50):
+        _, _, _, target, expected, _ = scan.portion(rng, 16)
+        assert (expected[target] > 0).all()
 
 
 def test_portions_are_drawn_where_it_is_bright():
-    brightness = np.zeros((5, 5, 5))
-    brightness[1, 3, 2] = 1e4
-    stream, rng = PortionStream(0, StreamConfig(plane=8, pattern_size=40)), np.random.default_rng(0)
-    places = np.array([stream._bright_place(rng, brightness) for _ in range(200)])
-    assert ((places // 8) == [1, 3, 2]).all(1).mean() > 0.5
+    shape = (40, 64, 64)
+    expected = np.full(shape, 1e-6, np.float32)
+    expected[:, 10:14, 50:54] = 1e4
+    mask = np.zeros(shape, bool)
+    mask[18:22] = True
+    scan = PracticeScan.of(expected, expected, mask, np.ones(shape[1:], bool), find_slabs(mask), no_guesses(shape))
+    rng = np.random.default_rng(0)
+    bright = [(scan.portion(rng, 16)[4] > 1).any() for _ in range(100)]
+    assert np.mean(bright) > 0.5
 
 
-def test_old_patterns_make_room_for_new_ones():
+def test_old_scans_make_room_for_new_ones():
     stream = PortionStream(0, SMALL)
     assert (stream.fill_pool(0), stream.fill_pool(3), stream.fill_pool(9)) == ([0, 1], [1, 2], [3, 4])

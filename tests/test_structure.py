@@ -7,7 +7,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
 ROWS = [
-    {"errors", "fourier", "smoothing", "ranges", "gaps", "tasks"},
+    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks"},
     {
         "geometry",
         "dislocation",
@@ -20,7 +20,7 @@ ROWS = [
         "measurement",
         "simulation",
     },
-    {"model", "losses", "patches", "stream", "interpolate", "ridge", "unet", "uncertainty", "blend"},
+    {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "guesses", "metrics", "unet", "uncertainty"},
     {"writing", "config", "checkpoint", "library", "dataset"},
     {"fill", "training"},
     {"io"},

@@ -1,9 +1,12 @@
 import csv
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 
+import braggfill.ridge as ridge
 import braggfill.training as training
 from braggfill import InputError, train
 from braggfill.checkpoint import read_tensors, read_weights, sha256
@@ -11,7 +14,7 @@ from braggfill.config import TrainConfig
 from braggfill.library import split_of
 from braggfill.model import ModelConfig
 from braggfill.stream import StreamConfig
-from braggfill.training import STATE_NAME, TrainingRun
+from braggfill.training import STATE_NAME, TrainingRun, start_fabric
 
 TINY = TrainConfig(
     steps=6,
@@ -19,10 +22,17 @@ TINY = TrainConfig(
     warmup_steps=2,
     validate_every=3,
     validation_portions=8,
+    validation_scans=3,
     precision="float32",
     model=ModelConfig((8, 8, 8)),
-    portions=StreamConfig(plane=16, pattern_size=40, pool=2, renew_steps=2),
+    portions=StreamConfig(plane=16, scan_size=40, pool=2, renew_steps=2),
 )
+
+
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch):
+    """The regression among the first guesses is made quick; nothing here depends on how good it is."""
+    monkeypatch.setattr(ridge, "SAMPLES", 1000)
 
 
 def test_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
@@ -94,7 +104,8 @@ def test_a_started_training_is_not_overwritten_nor_resumed_with_other_settings(t
 
 
 def test_training_lowers_the_loss():
-    run = TrainingRun(replace(TINY, steps=60, batch=8, learning_rate=3e-3), "cpu")
+    config = replace(TINY, steps=60, batch=8, learning_rate=3e-3)
+    run = TrainingRun(config, start_fabric(config, "cpu"))
     before = run.validate(0.0)
     for _ in range(60):
         run.advance()
@@ -103,7 +114,8 @@ def test_training_lowers_the_loss():
 
 
 def test_learning_rate_rises_linearly_and_falls_like_half_a_cosine():
-    run = TrainingRun(replace(TINY, steps=102, warmup_steps=2, learning_rate=2.0), "cpu")
+    config = replace(TINY, steps=102, warmup_steps=2, learning_rate=2.0)
+    run = TrainingRun(config, start_fabric(config, "cpu"))
     rates = []
     for run.step in (0, 1, 2, 52, 102):
         rates.append(run.learning_rate())
@@ -126,10 +138,28 @@ def test_validation_and_test_crystals_are_never_trained_on(tmp_path, monkeypatch
             return super().__getitem__(index)
 
     monkeypatch.setattr(training, "Library", Watched)
-    run = TrainingRun(TINY, "cpu")
+    run = TrainingRun(TINY, start_fabric(TINY, "cpu"))
     for step in range(4):
         run.stream.batch(step, 2)
     assert set(read) == {"train"}
     read.clear()
     run.validate(0.0)
     assert set(read) == {"validation"}
+
+
+def test_two_processes_that_share_the_batches_train_as_one(tmp_path):
+    config = tmp_path / "tiny.toml"
+    config.write_text(
+        "steps = 4\nbatch = 4\nwarmup_steps = 1\nvalidate_every = 4\nprecision = 'float32'\n"
+        "validation_portions = 4\nvalidation_scans = 1\n"
+        "[model]\nchannels = [8, 8, 8]\n[portions]\nplane = 16\nscan_size = 40\npool = 1\n"
+    )
+    tensors = []
+    for devices in ("1", "2"):
+        out = tmp_path / devices
+        command = [sys.executable, "-m", "braggfill", "train", "--config", config, "--out", out]
+        subprocess.run([*command, "--device", "cpu", "--devices", devices], check=True, capture_output=True)
+        tensors.append(read_tensors(out / "weights.safetensors")[0])
+    one, two = tensors
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-4)

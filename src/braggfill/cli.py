@@ -23,8 +23,9 @@ console = Console()
 errors = Console(stderr=True)
 
 Device = StrEnum("Device", ["auto", "cpu", "cuda"])
+Precision = StrEnum("Precision", ["float32", "bfloat16", "float16"])
 SplitName = StrEnum("SplitName", ["train", "validation", "test"])
-MethodName = StrEnum("MethodName", ["blend", "unet", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"])
+MethodName = StrEnum("MethodName", ["unet", "quick", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"])
 
 
 @app.command()
@@ -32,9 +33,11 @@ def fill(  # noqa: PLR0913 - one argument an option
     scan: Annotated[str, typer.Argument(help="Scan file: .npz, .npy, .h5/.cxi/.nxs (also file.h5:/path), .tif.")],
     mask: Annotated[str | None, typer.Option(help="Mask file, 2-D or 3-D, > 0 = not measured; else the scan's own.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Result, .npz; else SCAN_filled.npz.")] = None,
-    method: Annotated[MethodName, typer.Option(help="How to fill; 'braggfill methods' explains each.")] = MethodName.blend,
+    method: Annotated[MethodName, typer.Option(help="How to fill; 'braggfill methods' explains each.")] = MethodName.unet,
     skip: Annotated[int | None, typer.Option(help="Voxels skipped between sliding portions; else whole planes.")] = None,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    precision: Annotated[Precision, typer.Option(help="Arithmetic of the network.")] = Precision.float32,
+    tta: Annotated[bool, typer.Option("--tta", help="Average the network over the eight mirror images.")] = False,
     counts_per_unit: Annotated[float | None, typer.Option(help="Photons for one unit of scaled data.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights made by 'train', else the shipped ones.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also draw slices before and after (.png).")] = None,
@@ -49,7 +52,7 @@ def fill(  # noqa: PLR0913 - one argument an option
     from braggfill.report import gap_table, plot_fill, summary, warnings
     from braggfill.writing import check_output
 
-    check_options(FillOptions(method.value, skip, device.value, counts_per_unit, weights))
+    check_options(FillOptions(method.value, skip, device.value, precision.value, tta, counts_per_unit, weights))
     loaded = read_scan(scan)
     source = split_address(scan)[0]
     output = output or source.with_name(f"{source.stem}_filled.npz")
@@ -65,6 +68,8 @@ def fill(  # noqa: PLR0913 - one argument an option
             method=method.value,
             skip=skip,
             device=device.value,
+            precision=precision.value,
+            tta=tta,
             counts_per_unit=counts_per_unit,
             weights=weights,
             on_progress=advance,
@@ -100,20 +105,34 @@ def train(
     config: Annotated[Path | None, typer.Option(help="TOML file; what it leaves out keeps its default.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in the folder.")] = False,
     start: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
+    measured: Annotated[list[str] | None, typer.Option(help="Scan of many counts to learn from as well; repeat it.")] = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+    devices: Annotated[int, typer.Option(min=1, help="GPUs that share every batch.")] = 1,
 ) -> None:
     """Train a network on simulated portions.
 
     Example: braggfill train --config configs/gapnet.toml --out runs/gapnet
     """
+    from braggfill.checkpoint import read_tensors
     from braggfill.config import TrainConfig, read_config
+    from braggfill.io import read_measured
+    from braggfill.report import plot_training
+    from braggfill.training import STATE_NAME
     from braggfill.training import train as run
 
     chosen = read_config(config, TrainConfig) if config else TrainConfig()
     with progress_bar("training") as advance:
         weights = run(
-            out, chosen, resume=resume, start=start, device=device.value, on_step=lambda step, loss: advance(step, chosen.steps)
+            out,
+            chosen,
+            resume=resume,
+            start=start,
+            measured=[read_measured(address) for address in measured or []],
+            device=device.value,
+            devices=devices,
+            on_step=lambda step, loss: advance(step, chosen.steps),
         )
+    plot_training(out / "curve.png", read_tensors(out / STATE_NAME)[1]["curve"])
     say(console, f"weights written to {weights}")
 
 

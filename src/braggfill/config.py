@@ -39,11 +39,13 @@ class TrainConfig:
     """Arithmetic of the convolutions; auto takes bfloat16 where the processor has it in hardware."""
     validate_every: int = 500
     validation_portions: int = 192
+    validation_scans: int = 16
+    """Scans that these are cut from."""
     model: ModelConfig = field(default_factory=ModelConfig)
     portions: StreamConfig = field(default_factory=StreamConfig)
 
     def __post_init__(self) -> None:
-        require_positive(self, "steps", "batch", "validate_every", "validation_portions")
+        require_positive(self, "steps", "batch", "validate_every", "validation_portions", "validation_scans")
         if not 0 <= self.seed < 2**62 or min(self.model.channels) < 1:
             raise InputError(f"seed, channels: got {self.seed} and {self.model.channels}, expected 0 to 2^62 and at least 1")
         for name in ("learning_rate", "gradient_limit", "voxel_gradient_limit"):

@@ -13,10 +13,12 @@ import numpy as np
 from braggfill import interpolate
 from braggfill.errors import InputError
 from braggfill.gaps import Gap, Slab, find_gaps, find_slabs, voxels_to_fill
+from braggfill.kriging import kriging
 from braggfill.patches import PORTION
 from braggfill.ridge import ridge
 from braggfill.uncertainty import Fill, filled_counts, standard_deviation
 
+PRECISIONS = ("float32", "bfloat16", "float16")
 INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 """Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
 
@@ -25,15 +27,19 @@ INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 class FillOptions:
     """How to fill: what a method may need to know beside the scan."""
 
-    method: str = "blend"
+    method: str = "unet"
     skip: int | None = None
-    """Voxels skipped between two portions; None fills a gap's whole plane in one pass (``blend`` and ``unet``)."""
+    """Voxels skipped between two portions; None fills a gap's whole plane in one pass (the network)."""
     device: str = "auto"
-    """``auto``, ``cpu`` or ``cuda`` (``blend`` and ``unet``)."""
+    """``auto``, ``cpu`` or ``cuda`` (the network)."""
+    precision: str = "float32"
+    """Arithmetic of the network."""
+    tta: bool = False
+    """Average the network's predictions over the eight mirror images of every portion."""
     counts_per_unit: float | None = None
     """Photons for one unit of the data; None for data that are counts."""
     weights: Path | None = None
-    """A weights file in place of the shipped one (``blend`` and ``unet``)."""
+    """A weights file in place of the shipped one (the network)."""
 
 
 @dataclass(frozen=True)
@@ -87,31 +93,33 @@ def _classical(fill: Fill, summary: str) -> Method:
     return Method("log(1 + counts)", summary, estimate)
 
 
-def _network(blended: bool, summary: str) -> Method:
-    """A method that uses the network, alone or blended with the ridge regression."""
+def _network(guessed: bool, summary: str) -> Method:
+    """A method that uses the network, with the scan's own first guesses or without."""
 
     def estimate(
         counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress
     ) -> Estimate:
-        from braggfill.blend import blend
         from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
+        from braggfill.guesses import first_guesses, no_guesses
         from braggfill.model import find_device
+        from braggfill.patches import GuessedScan
         from braggfill.unet import network_predictor, slide
 
         path = options.weights or SHIPPED_WEIGHTS
         model, _ = read_weights(path)
-        predictor = network_predictor(model, find_device(options.device))
-        if blended:
-            return *blend(counts, mask, slabs, predictor, options.skip, on_progress), sha256(path)
-        mean, square = slide(counts, mask, slabs, predictor, options.skip, on_progress)
+        predictor = network_predictor(model, find_device(options.device), options.precision, options.tta)
+        guesses = first_guesses(counts, mask, slabs) if guessed else no_guesses(counts.shape)
+        scan = GuessedScan(counts, mask, guesses)
+        mean, square = slide(scan, slabs, predictor, options.skip, on_progress)
         return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
 
-    return Method("log(counts)" if blended else "counts", summary, estimate)
+    return Method("counts", summary, estimate)
 
 
 METHODS = {
-    "blend": _network(True, "network and ridge in equal shares, the mean of their logarithms"),
-    "unet": _network(False, "the network alone: expected count and spread from the 32 voxels across the gap"),
+    "unet": _network(True, "the network, which corrects what kriging and ridge say about this scan"),
+    "quick": _network(False, "the network from the 32 voxels across the gap alone, ten times faster"),
+    "kriging": _classical(kriging, "best linear estimate from the scan's own autocovariance"),
     "ridge": _classical(ridge, "regression from both banks, fitted on the rest of the same scan"),
     "linear": _classical(interpolate.linear, "straight line between the banks"),
     "cubic": _classical(interpolate.cubic, "cubic spline through three voxels of each bank"),
@@ -121,13 +129,15 @@ METHODS = {
 }
 
 
-def fill_gaps(
+def fill_gaps(  # noqa: PLR0913 - one argument an option
     intensity: np.ndarray,
     mask: np.ndarray | None = None,
     *,
-    method: str = "blend",
+    method: str = "unet",
     skip: int | None = None,
     device: str = "auto",
+    precision: str = "float32",
+    tta: bool = False,
     counts_per_unit: float | None = None,
     weights: str | Path | None = None,
     on_progress: Progress = lambda done, total: None,
@@ -147,6 +157,10 @@ def fill_gaps(
         a gap's whole plane at once, which is faster and has no inner borders.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
+    precision : str
+        Arithmetic of the network: ``float32``, or on a GPU ``bfloat16`` or ``float16``.
+    tta : bool
+        Average the network's predictions over the eight mirror images of every portion (test-time augmentation).
     counts_per_unit : float, optional
         Photons for one unit of ``intensity``; needed unless the data are whole counts, whose noise is known.
     weights : path, optional
@@ -175,7 +189,7 @@ def fill_gaps(
     >>> int(result.filled.sum()), bool(result.mask.any())
     (3840, False)
     """
-    options = FillOptions(method, skip, device, counts_per_unit, Path(weights) if weights else None)
+    options = FillOptions(method, skip, device, precision, tta, counts_per_unit, Path(weights) if weights else None)
     check_options(options)
     values = as_volume(intensity)
     missing = unmeasured(values) | np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
@@ -201,6 +215,8 @@ def check_options(options: FillOptions) -> None:
             f"skip: got {options.skip}, expected a whole number 0 to {PORTION - 1}: portions are {PORTION} voxels wide "
             "and must not leave a voxel out"
         )
+    if options.precision not in PRECISIONS:
+        raise InputError(f"precision: got '{options.precision}', expected one of {', '.join(PRECISIONS)}")
     scale = options.counts_per_unit
     if scale is not None and not (isinstance(scale, Real) and 0 < scale < np.inf):
         raise InputError(f"counts_per_unit: got {scale!r}, expected a positive number of photons")

@@ -17,8 +17,10 @@ import tifffile
 
 from braggfill import __version__
 from braggfill.errors import InputError
-from braggfill.fill import METHODS, FillResult
+from braggfill.fill import METHODS, FillResult, as_mask, as_volume, unit_of_counts, unmeasured
 from braggfill.gaps import AXIS_NAMES, Gap
+from braggfill.patches import NORMAL
+from braggfill.stream import MeasuredScan
 from braggfill.writing import whole_or_nothing
 
 HDF5_DATA = (
@@ -93,6 +95,21 @@ def read_mask(address: str) -> np.ndarray:
             with h5py.File(path) as file:
                 return _dataset(file, dataset or _find(file, HDF5_MASK, "mask", path), "mask", path)
         return _plain_array(path)
+
+
+def read_measured(address: str) -> MeasuredScan:
+    """Read a scan of whole counts to train on; what is masked or marked in it as not measured stays so."""
+    scan = read_scan(address)
+    values = as_volume(scan.intensity)
+    mask = unmeasured(values) | as_mask(scan.mask, values.shape)
+    counts = np.where(mask, 0, values).astype(np.float32)
+    unit_of_counts(counts)
+    if min(counts.shape) < NORMAL or counts.max() < 1:
+        raise InputError(
+            f"measured {address}: got {counts.shape} voxels with at most {counts.max():g} counts, expected at least "
+            f"{NORMAL} along each axis and a peak"
+        )
+    return MeasuredScan(scan.name, counts, mask)
 
 
 def split_address(address: str) -> tuple[Path, str | None]:

@@ -1,8 +1,9 @@
 """The network: one gap's normal as channels, two-dimensional convolutions over the gap's plane.
 
 It sees a slab of voxels (batch, normal, height, width): 32 voxels along the gap's normal, centred on the gap, over any
-extent of the plane. It knows each voxel's counts and whether it was measured, starts from a log-linear fill along the
-normal and predicts for every voxel the expected count and how far off that expectation may be.
+extent of the plane. It knows each voxel's counts, whether it was measured, and what two classical fills fitted to the same
+scan say. It starts from the first of these (without them from a log-linear fill along the normal) and predicts for
+every voxel the expected count and how far off that expectation may be.
 """
 
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class GapNet(nn.Module):
         super().__init__()
         self.config = config or ModelConfig()
         full, half, quarter = self.config.channels
-        self.stem = nn.Conv2d(2 * NORMAL, full, 3, padding=1)
+        self.stem = nn.Conv2d(3 * NORMAL, full, 3, padding=1)
         self.down_full = ResidualBlock(full, full)
         self.down_half = ResidualBlock(full, half)
         self.bottom = ResidualBlock(half, quarter)
@@ -63,7 +64,7 @@ class GapNet(nn.Module):
             nn.init.zeros_(parameter)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, counts: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, counts: Tensor, measured: Tensor, guesses: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Predict every voxel of a slab.
 
         Parameters
@@ -71,6 +72,8 @@ class GapNet(nn.Module):
         counts : float32 tensor (batch, NORMAL, height, width)
             Photon counts; the values of voxels not measured are ignored.
         measured : bool tensor (batch, NORMAL, height, width)
+        guesses : float32 tensor (batch, GUESSES, NORMAL, height, width), optional
+            First guesses of log(1 + counts), smoothed and regressed; NaN where there is none.
 
         Returns
         -------
@@ -82,8 +85,14 @@ class GapNet(nn.Module):
         height, width = counts.shape[2:]
         beyond = (0, -width % PLANE_STRIDE, 0, -height % PLANE_STRIDE)
         counts, measured = F.pad(counts, beyond), F.pad(measured, beyond)
-        guess = log_linear_along_normal(torch.log1p(counts), measured)
-        features = torch.cat([guess / LOG_SCALE, measured.to(guess.dtype)], 1)
+        linear = log_linear_along_normal(torch.log1p(counts), measured)
+        guess, other = linear, linear
+        if guesses is not None:
+            smooth, regression = F.pad(guesses, beyond, value=torch.nan).unbind(1)
+            guess = torch.where(measured | smooth.isnan(), linear, smooth)
+            other = torch.where(measured, smooth, regression)
+            other = torch.where(other.isnan(), guess, other)
+        features = torch.cat([guess / LOG_SCALE, measured.to(guess.dtype), other - guess], 1)
         correction, spread = self.features_to_head(features).float().chunk(2, 1)
         log_mean = torch.log(torch.expm1(guess) + COUNT_FLOOR) + correction.clamp(-LARGEST_CORRECTION, LARGEST_CORRECTION)
         log_dispersion = 6 * torch.tanh(spread / 6) - 3
@@ -106,6 +115,13 @@ def find_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device: got 'cuda' but torch finds no GPU here, expected 'auto' or 'cpu'")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 here: a GPU, or a processor with the instructions for it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
 def log_linear_along_normal(log_counts: Tensor, measured: Tensor) -> Tensor:

@@ -30,8 +30,21 @@ MARGIN = 16
 VOXELS_A_BATCH = 16 * NORMAL * PORTION**2
 """Voxels given to the predictor at once, unless one portion is larger."""
 
-Predictor = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(counts, measured), each (batch, NORMAL, height, width), to quantities (n, batch, NORMAL, height, width)."""
+Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""(counts, measured, guesses) to quantities (n, batch, NORMAL, height, width); counts and measured are (batch, NORMAL, height,
+width), guesses (batch, guesses, NORMAL, height, width)."""
+
+
+@dataclass(frozen=True)
+class GuessedScan:
+    """A scan as a predictor sees it."""
+
+    counts: np.ndarray
+    """Photon counts, float32 (frames, rows, columns)."""
+    mask: np.ndarray
+    """Bool (frames, rows, columns): True = not measured."""
+    guesses: np.ndarray
+    """First guesses of log(1 + counts), float32 (guesses, frames, rows, columns); NaN where there is none."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +149,7 @@ def windows_for(slab: Slab, skip: int | None) -> list[Window]:
 
 
 def predict_slab(
-    counts: np.ndarray,
-    mask: np.ndarray,
+    scan: GuessedScan,
     slab: Slab,
     windows: list[Window],
     predictor: Predictor,
@@ -147,8 +159,7 @@ def predict_slab(
 
     Parameters
     ----------
-    counts, mask : arrays (frames, rows, columns)
-        Photon counts, float32; mask True = not measured.
+    scan : GuessedScan
     slab : Slab
         Where to predict.
     windows : list of Window
@@ -162,13 +173,15 @@ def predict_slab(
     -------
     float64 array (quantities, slab width, height, width)
     """
-    around, measured = along_normal(counts, slab, 0.0), ~along_normal(mask, slab, True)
+    around, measured = along_normal(scan.counts, slab, 0.0), ~along_normal(scan.mask, slab, True)
+    guesses = [along_normal(guess, slab, np.nan) for guess in scan.guesses]
     first = slab.first - normal_start(slab)
     batch = max(1, VOXELS_A_BATCH // (NORMAL * windows[0].height * windows[0].width))
     blend = None
     for i in range(0, len(windows), batch):
         some = windows[i : i + batch]
-        predicted = predictor(extract(around, some, 0.0), extract(measured, some, False))
+        guessed = np.stack([extract(guess, some, np.nan) for guess in guesses], 1)
+        predicted = predictor(extract(around, some, 0.0), extract(measured, some, False), guessed)
         blend = blend or Blend(len(predicted), slab.target.shape)
         blend.add(predicted[:, :, first : first + len(slab.target)], some)
         on_portions(len(some))

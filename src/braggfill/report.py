@@ -64,6 +64,25 @@ def summary(result: FillResult) -> str:
     )
 
 
+def plot_training(path: Path, curve: list[list[float]]) -> None:
+    """Draw a training curve (PNG): rows of step, loss, validation likelihood and skill."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    steps, loss, likelihood, skill = zip(*curve, strict=True)
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.plot(steps, loss, label="training")
+    above.plot(steps, likelihood, label="validation crystals")
+    above.set(ylabel="neg. log-likelihood above the truth's", yscale="log")
+    above.legend()
+    below.plot(steps, skill)
+    below.set(xlabel="step", ylabel="skill on validation crystals")
+    with whole_or_nothing(path) as file:
+        figure.savefig(file, format="png", dpi=100)
+
+
 def plot_fill(path: Path, result: FillResult, title: str) -> None:
     """Draw slices through the brightest voxel: as measured, filled, and the relative uncertainty of the estimates (PNG)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -17,7 +17,7 @@ CONTEXTS = (14, 10, 7, 4)
 """Voxels of each bank along the normal; the first that the scan has room for beside the gap."""
 RADIUS = 2
 """Radius in the gap's plane of the lines that are looked at."""
-SAMPLES = 30_000
+SAMPLES = 20_000
 """Places in the scan from which the regression is fitted."""
 FEWEST_SAMPLES = 2_000
 """With fewer places than this the regression is not fitted and the linear fill stays."""
@@ -108,7 +108,7 @@ def fit(volume: np.ndarray, missing: np.ndarray, hood: Neighbourhood) -> np.ndar
     return solve(gram, x.T @ y, assume_a="pos")
 
 
-def free_places(rng: np.random.Generator, missing: np.ndarray, hood: Neighbourhood, tries: int = 400_000) -> np.ndarray:
+def free_places(rng: np.random.Generator, missing: np.ndarray, hood: Neighbourhood, tries: int = 200_000) -> np.ndarray:
     """Random places (n, 3) at which banks and imagined gap lie inside the array and touch nothing missing."""
     low = np.array([max(-hood.along.min(initial=0), 0), RADIUS, RADIUS])
     high = np.array(missing.shape) - [max(hood.along.max(initial=0) + 1, hood.width), RADIUS, RADIUS]

@@ -1,50 +1,30 @@
-"""The endless stream of training portions: simulated patterns, cut where it is bright, with gaps of every kind laid on them.
+"""The endless stream of training portions, cut from simulated scans with gaps exactly as a fill cuts them.
 
 Everything depends on the seed and the step number alone, so that a resumed training sees the same stream.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from scipy.ndimage import gaussian_filter
 
 from braggfill.errors import InputError
-from braggfill.measurement import Pattern, counting_noise
-from braggfill.patches import NORMAL
+from braggfill.gaps import Slab, find_slabs
+from braggfill.guesses import first_guesses
+from braggfill.layout import GapRanges, random_mask
+from braggfill.measurement import counting_noise
+from braggfill.patches import NORMAL, along_normal, normal_start
 from braggfill.ranges import check_ranges, log_uniform, require_positive
 from braggfill.relaxation import Relaxed
 from braggfill.simulation import SimulationConfig, one_thread, random_pattern
 
-PATTERNS, STEPS = 3, 4
-"""Branches of the seed: one for the patterns, one for what is drawn at each step."""
-WIDEST = 20
-"""Widest gap that leaves banks of six voxels on both sides."""
-COARSE = 8
-"""Brightness is looked up on a grid this many voxels coarse when a portion's place is drawn."""
-
-
-@dataclass(frozen=True)
-class GapRanges:
-    """How often each kind of gap is laid on a training portion."""
-
-    max_width: int = 14
-    cross_share: float = 0.35
-    """Portions with a second arm across the plane."""
-    box_share: float = 0.12
-    """Portions whose gap spans only part of the plane."""
-    border_share: float = 0.06
-    """Portions whose gap touches the array's border along the normal: one bank is missing."""
-    edge_share: float = 0.15
-    """Portions with the array's border inside the plane."""
-    hot_share: float = 0.15
-    """Portions with isolated voxels missing as well, mostly as lines: a bad pixel is missing in every frame."""
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
-        if not 1 <= self.max_width <= WIDEST:
-            raise InputError(f"max_width: got {self.max_width}, expected 1 to {WIDEST}")
+PRACTICE_SCANS, STEPS = 3, 4
+"""Branches of the seed: one for the scans, one for what is drawn at each step."""
+THINNEST = 0.1
+"""Largest share of a measured scan's photons that is kept."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +33,39 @@ class StreamConfig:
 
     plane: int = 32
     """Extent of a portion in the gap's plane, in voxels."""
-    pattern_size: int = 128
-    """Extent of the simulated patterns along each axis, in voxels."""
-    pool: int = 48
-    """Patterns kept at a time."""
+    scan_size: int = 128
+    """Extent of the simulated scans along each axis, in voxels."""
+    pool: int = 40
+    """Scans kept at a time."""
     renew_steps: int = 24
-    """A new pattern replaces the oldest after this many steps."""
+    """A new scan replaces the oldest after this many steps."""
+    measured_share: float = 0.1
+    """Scans that are a measured one thinned to a lower dose, where there is one."""
+    blind_share: float = 0.15
+    """Portions for which the first guesses are withheld, so that the network can do without."""
     gaps: GapRanges = field(default_factory=GapRanges)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
 
     def __post_init__(self) -> None:
-        require_positive(self, "plane", "pattern_size", "pool", "renew_steps")
-        if self.pattern_size < max(NORMAL, self.plane) or self.plane < 8:
+        check_ranges(self)
+        require_positive(self, "plane", "scan_size", "pool", "renew_steps")
+        if self.scan_size < max(NORMAL, self.plane) or self.plane < 8:
             raise InputError(
-                f"plane, pattern_size: got {self.plane} and {self.pattern_size}, expected a plane of at least 8 voxels "
-                f"and patterns of at least {NORMAL} that hold it"
+                f"plane, scan_size: got {self.plane} and {self.scan_size}, expected a plane of at least 8 voxels "
+                f"and scans of at least {NORMAL} that hold it"
             )
 
 
 @dataclass(frozen=True)
 class Portions:
-    """A batch of training portions; every tensor is (batch, NORMAL, plane, plane)."""
+    """A batch of training portions; every tensor is (batch, NORMAL, plane, plane), ``guesses`` has them as a second axis."""
 
     counts: torch.Tensor
     """Photon counts, float32; zero where not measured."""
     measured: torch.Tensor
     """Bool."""
+    guesses: torch.Tensor
+    """First guesses of log(1 + counts), float32; NaN where there is none."""
     target: torch.Tensor
     """Bool: the voxels of the gap, whose prediction is scored."""
     expected: torch.Tensor
@@ -87,49 +74,100 @@ class Portions:
     """A draw of counts from the expectation, float32, also inside the gap."""
 
 
-def random_gap(rng: np.random.Generator, plane: int, ranges: GapRanges) -> tuple[np.ndarray, np.ndarray]:
-    """Lay a gap on a portion: (missing, target), bool arrays (NORMAL, plane, plane), True = not measured / to predict."""
-    missing = np.zeros((NORMAL, plane, plane), bool)
-    width = int(rng.integers(1, ranges.max_width + 1))
-    first = NORMAL // 2 - width // 2 - int(rng.integers(2)) * (width % 2)
-    target = missing.copy()
-    target[first : first + width] = True
-    if rng.random() < ranges.box_share:
-        keep = np.zeros_like(target)
-        longest = plane if rng.random() < 0.5 else 6
-        keep[:, _span(rng, plane, 1, longest), _span(rng, plane, 1, longest)] = True
-        target &= keep
-    missing |= target
-    if rng.random() < ranges.cross_share:
-        arm = _span(rng, plane, 1, ranges.max_width)
-        missing[(slice(None), arm) if rng.random() < 0.5 else (slice(None), slice(None), arm)] = True
-    if rng.random() < ranges.border_share:
-        if rng.random() < 0.5:
-            missing[:first] = True
-        else:
-            missing[first + width :] = True
-    if rng.random() < ranges.edge_share:
-        axis, beyond = int(rng.integers(1, 3)), int(rng.integers(1, plane // 2))
-        side = slice(None, beyond) if rng.random() < 0.5 else slice(plane - beyond, None)
-        outside = (slice(None),) * axis + (side,)
-        missing[outside], target[outside] = True, False
-    if rng.random() < ranges.hot_share:
-        extent = np.array(missing.shape)
-        if rng.random() < 0.7:
-            extent[rng.integers(3)] = 1
-        missing |= rng.random(extent) < rng.uniform(0, 0.02)
-    return missing, target
+@dataclass(frozen=True)
+class PracticeScan:
+    """A simulated scan with gaps whose contents are known; arrays are (frames, rows, columns)."""
+
+    expected: np.ndarray
+    drawn: np.ndarray
+    mask: np.ndarray
+    guesses: np.ndarray
+    """(guesses, frames, rows, columns)."""
+    known: np.ndarray
+    """Bool, whole or (rows, columns): voxels whose expected counts are told by ``expected``."""
+    slabs: list[Slab]
+    places: np.ndarray
+    """(places, 3): slab number and a place in its plane."""
+    chances: np.ndarray
+    """Cumulative chance of each place."""
+
+    @classmethod
+    def of(
+        cls,
+        expected: np.ndarray,
+        drawn: np.ndarray,
+        mask: np.ndarray,
+        known: np.ndarray,
+        slabs: list[Slab],
+        guesses: np.ndarray,
+    ) -> "PracticeScan":
+        """Weigh the places where portions are drawn: more often where it is bright."""
+        places, weights = [np.empty((0, 3), int)], [np.empty(0)]
+        smooth = np.log1p(20 * gaussian_filter(expected, 2))
+        for number, slab in enumerate(slabs):
+            inside = np.moveaxis(smooth, slab.axis, 0)[slab.first : slab.last + 1]
+            weight = np.where(slab.target.any(0), (inside * slab.target).mean(0) + 0.02, 0)
+            at = np.argwhere(weight)
+            places.append(np.column_stack([np.full(len(at), number), at]))
+            weights.append(weight[tuple(at.T)] / np.sqrt(weight.sum()))
+        return cls(expected, drawn, mask, guesses, known, slabs, np.concatenate(places), np.cumsum(np.concatenate(weights)))
+
+    def portion(self, rng: np.random.Generator, plane: int) -> tuple[np.ndarray, ...]:
+        """Counts, measured, guesses, target, expected and drawn of a random portion, randomly mirrored and turned."""
+        number, *centre = self.places[np.searchsorted(self.chances, self.chances[-1] * rng.random(), "right")]
+        slab = self.slabs[number]
+        shift = rng.integers(-plane // 2, plane // 2, 2)
+        corner = [
+            int(np.clip(c - plane // 2 + s, 0, n - plane)) for c, s, n in zip(centre, shift, slab.target.shape[1:], strict=True)
+        ]
+        crop = [slice(c, c + plane) for c in corner]
+        crop.insert(slab.axis, slice(None))
+        frames, rows, columns = crop
+        drawn, mask = self.drawn[frames, rows, columns], self.mask[frames, rows, columns]
+        volumes = [
+            (np.where(mask, 0, drawn), 0.0),
+            (~mask, False),
+            *((guess[frames, rows, columns], np.nan) for guess in self.guesses),
+            (np.broadcast_to(self.known, self.mask.shape)[frames, rows, columns], False),
+            (self.expected[frames, rows, columns], 0.0),
+            (drawn, 0.0),
+        ]
+        cut = [along_normal(volume, slab, beyond) for volume, beyond in volumes]
+        target = np.zeros_like(cut[1])
+        first = slab.first - normal_start(slab)
+        target[first : first + len(slab.target)] = slab.target[:, *(slice(c, c + plane) for c in corner)]
+        cut[-3] = cut[-3] & target
+        turn = [slice(None, None, int(step)) for step in rng.choice([-1, 1], 3)]
+        order = (0, 1, 2) if rng.random() < 0.5 else (0, 2, 1)
+        cut = [v[tuple(turn)].transpose(order) for v in cut]
+        n = 2 + len(self.guesses)
+        return cut[0], cut[1], np.stack(cut[2:n]), *cut[n:]
 
 
-def _span(rng: np.random.Generator, length: int, shortest: int, longest: int) -> slice:
-    """Draw a slice of random width that lies inside ``length``."""
-    width = int(rng.integers(shortest, min(longest, length) + 1))
-    start = int(rng.integers(0, length - width + 1))
-    return slice(start, start + width)
+@dataclass(frozen=True)
+class MeasuredScan:
+    """A measured scan of so many counts that a tenth of them is as good as noise-free; arrays are (frames, rows, columns)."""
+
+    name: str
+    counts: np.ndarray
+    """Whole numbers."""
+    mask: np.ndarray
+    """Bool: True = not measured."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the counts, as 64 hexadecimal digits."""
+        return hashlib.sha256(self.counts.tobytes()).hexdigest()
+
+    def thinned(self, rng: np.random.Generator, peak_counts: float) -> tuple[np.ndarray, np.ndarray]:
+        """Expected and drawn counts, float32, as if measured with a lower dose: every photon is kept with one probability."""
+        share = min(THINNEST, peak_counts / self.counts.max())
+        drawn = rng.binomial(self.counts.astype(np.int64), share)
+        return (self.counts * share).astype(np.float32), drawn.astype(np.float32)
 
 
 class PortionStream:
-    """Training portions by step number; the pool of patterns moves on by one every ``renew_steps`` steps.
+    """Training portions by step number; the pool of scans moves on by one every ``renew_steps`` steps.
 
     Parameters
     ----------
@@ -138,7 +176,9 @@ class PortionStream:
     crystals : sequence of Relaxed
         Relaxed crystals that patterns are made of, beside those drawn anew.
     device : torch device
-        Where patterns and portions are made.
+        Where patterns are made and portions delivered.
+    measured : sequence of MeasuredScan
+        Measured scans to thin and learn from as well.
     """
 
     def __init__(
@@ -147,66 +187,56 @@ class PortionStream:
         config: StreamConfig | None = None,
         crystals: Sequence[Relaxed] = (),
         device: torch.device | str = "cpu",
+        measured: Sequence[MeasuredScan] = (),
     ) -> None:
         self.seed, self.config, self.crystals, self.device = seed, config or StreamConfig(), crystals, device
-        self._pool: dict[int, tuple[Pattern, np.ndarray]] = {}
+        self.measured = measured
+        self._pool: dict[int, PracticeScan] = {}
 
-    def pattern(self, number: int) -> tuple[Pattern, np.ndarray]:
-        """Pattern ``number`` of the stream and its coarse brightness, the mean of blocks of ``COARSE`` voxels."""
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(PATTERNS, number)))
-        shape = (self.config.pattern_size,) * 3
+    def scan(self, number: int) -> PracticeScan:
+        """Scan ``number`` of the stream."""
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(PRACTICE_SCANS, number)))
+        if self.measured and rng.random() < self.config.measured_share:
+            source = self.measured[int(rng.integers(len(self.measured)))]
+            expected, drawn = source.thinned(rng, log_uniform(rng, self.config.simulation.measurement.peak_counts))
+            peak = tuple(float(i) for i in np.unravel_index(expected.argmax(), expected.shape))
+            missing, known = source.mask, ~source.mask
+        else:
+            expected, drawn, peak, known = self._simulated(rng)
+            missing = np.zeros(expected.shape, bool)
+        while True:
+            mask = missing | random_mask(rng, expected.shape, peak, self.config.gaps)
+            if slabs := find_slabs(mask):
+                guesses = first_guesses(np.where(mask, 0, drawn), mask, slabs)
+                return PracticeScan.of(expected, drawn, mask, known, slabs, guesses)
+
+    def _simulated(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[float, ...], np.ndarray]:
+        """Expected and drawn counts of a random crystal, its peak in voxels, and the pixels (rows, columns) that follow it."""
+        config, shape = self.config.simulation, (self.config.scan_size,) * 3
         with one_thread():
-            pattern, _ = random_pattern(rng, shape, self.crystals, self.config.simulation, self.device)
-        return pattern, F.avg_pool3d(pattern.intensity[None], COARSE, ceil_mode=True)[0].cpu().numpy()
+            pattern, parameters = random_pattern(rng, shape, self.crystals, config, self.device)
+            peak_counts = log_uniform(rng, config.measurement.peak_counts)
+            expected = pattern.expected(peak_counts, log_uniform(rng, config.measurement.background_counts))
+            drawn = counting_noise(rng, expected)
+        return expected.cpu().numpy(), drawn.cpu().numpy(), parameters["peak"], ~pattern.faulty.cpu().numpy()
 
     def fill_pool(self, step: int) -> list[int]:
-        """Make the patterns that ``step`` draws from, drop older ones; return their numbers."""
+        """Make the scans that ``step`` draws from, drop older ones; return their numbers."""
         first = step // self.config.renew_steps
         numbers = list(range(first, first + self.config.pool))
-        self._pool = {n: self._pool[n] if n in self._pool else self.pattern(n) for n in numbers}
+        self._pool = {n: self._pool[n] if n in self._pool else self.scan(n) for n in numbers}
         return numbers
 
-    def batch(self, step: int, size: int) -> Portions:
-        """The ``size`` portions of training step ``step``."""
+    def batch(self, step: int, size: int, share: slice = slice(None)) -> Portions:
+        """The ``size`` portions of training step ``step``, or a share of them."""
         numbers = self.fill_pool(step)
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(STEPS, step)))
-        return self.cut(rng, [self._pool[int(rng.choice(numbers))] for _ in range(size)])
-
-    def cut(self, rng: np.random.Generator, patterns: list[tuple[Pattern, np.ndarray]]) -> Portions:
-        """One portion of each pattern (given with its coarse brightness), at random places, doses and under random gaps."""
-        gaps = [random_gap(rng, self.config.plane, self.config.gaps) for _ in patterns]
-        missing, target = (torch.from_numpy(np.stack([g[part] for g in gaps])).to(self.device) for part in (0, 1))
-        expected = torch.empty(missing.shape, device=self.device)
-        for number, (pattern, brightness) in enumerate(patterns):
-            self._cut_portion(rng, pattern, brightness, expected[number], target[number])
-        drawn = counting_noise(rng, expected)
-        return Portions(torch.where(missing, 0.0, drawn), ~missing, target, expected, drawn)
-
-    def _cut_portion(
-        self,
-        rng: np.random.Generator,
-        pattern: Pattern,
-        brightness: np.ndarray,
-        expected: torch.Tensor,
-        target: torch.Tensor,
-    ) -> None:
-        """Write the expected counts of a random portion (NORMAL, plane, plane), and take faulty pixels out of its target."""
-        measurement = self.config.simulation.measurement
-        peak_counts = log_uniform(rng, measurement.peak_counts)
-        background = log_uniform(rng, measurement.background_counts)
-        centre = self._bright_place(rng, brightness * peak_counts)
-        axes = tuple(int(a) for a in rng.permutation(3))
-        extents = [NORMAL if axis == axes[0] else self.config.plane for axis in range(3)]
-        starts = [min(max(c - e // 2, 0), self.config.pattern_size - e) for c, e in zip(centre, extents, strict=True)]
-        frames, rows, columns = (slice(s, s + e) for s, e in zip(starts, extents, strict=True))
-        cut = pattern.expected(peak_counts, background, (frames, rows, columns))
-        expected.copy_(cut.permute(axes))
-        if not pattern.sound:
-            target &= ~pattern.faulty[rows, columns].expand(cut.shape).permute(axes)
-
-    def _bright_place(self, rng: np.random.Generator, brightness_counts: np.ndarray) -> list[int]:
-        """Draw a portion's centre, in proportion to the logarithm of the local counts."""
-        up_to = np.cumsum(np.log1p(20 * brightness_counts) + 0.02)
-        place = np.searchsorted(up_to, up_to[-1] * rng.random(), "right")
-        coarse = np.unravel_index(int(place), brightness_counts.shape)
-        return [int(c) * COARSE + int(i) for c, i in zip(coarse, rng.integers(0, COARSE, 3), strict=True)]
+        portions, blind = [], []
+        for index in range(size)[share]:
+            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(STEPS, step, index)))
+            portions.append(self._pool[int(rng.choice(numbers))].portion(rng, self.config.plane))
+            blind.append(rng.random() < self.config.blind_share)
+        counts, measured, guesses, target, expected, drawn = (
+            torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*portions, strict=True)
+        )
+        guesses[torch.tensor(blind, device=self.device)] = torch.nan
+        return Portions(counts, measured, guesses, target, expected, drawn)

@@ -2,25 +2,29 @@
 
 import math
 import os
-from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, astuple, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from braggfill.checkpoint import read_tensors, read_weights, sha256, write_tensors, write_weights
 from braggfill.config import TrainConfig
 from braggfill.errors import InputError
 from braggfill.library import Library
-from braggfill.losses import expectation_and_spread, negative_binomial, poisson_deviance
-from braggfill.model import COUNT_FLOOR, GapNet, find_device, log_linear_along_normal
-from braggfill.stream import Portions, PortionStream
+from braggfill.losses import expectation_and_spread, likelihood_above_floor, poisson_deviance
+from braggfill.model import COUNT_FLOOR, GapNet, find_device, has_bfloat16, log_linear_along_normal
+from braggfill.stream import MeasuredScan, Portions, PortionStream
 from braggfill.writing import whole_or_nothing
 
 VALIDATION_SEED_OFFSET = 1_000_003
 """Added to the seed for the validation portions: other crystals, never trained on."""
+LEAST_EXCESS = 0.05
+"""Portions whose linear fill is better than this (mean deviance from the expectation) say nothing about skill."""
 WEIGHTS_NAME, STATE_NAME, CURVE_NAME = "weights.safetensors", "state.safetensors", "curve.csv"
 
 
@@ -33,7 +37,7 @@ class Progress:
     validation_likelihood: float
     """Mean negative log-likelihood of the validation counts, relative to a perfect expectation without spread."""
     skill: float
-    """Share of the log-linear fill's excess Poisson deviance that is removed on the validation portions."""
+    """Share of the log-linear fill's excess Poisson deviance that is removed, mean over the validation portions."""
 
 
 def train(
@@ -42,7 +46,9 @@ def train(
     *,
     resume: bool = False,
     start: str | os.PathLike[str] | None = None,
+    measured: Sequence[MeasuredScan] = (),
     device: str = "cpu",
+    devices: int = 1,
     on_step: Callable[[int, float], None] | None = None,
 ) -> Path:
     """Train a network on simulated portions.
@@ -56,8 +62,12 @@ def train(
         Go on from the state in ``out``; without one, start anew.
     start : path, optional
         Weights to start from in place of random ones.
+    measured : sequence of MeasuredScan
+        Measured scans of many counts to learn from beside simulated ones.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
+    devices : int
+        GPUs (or processes) that share every batch. More than one starts this program again once for each.
     on_step : callable, optional
         Called with the step's number and loss after every step.
 
@@ -79,7 +89,7 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"out {folder}: cannot be made ({error.strerror}), expected the name of a folder") from error
-    run = TrainingRun(config, device)
+    run = TrainingRun(config, start_fabric(config, device, devices), measured)
     if state_path.exists():
         run.restore(state_path)
     elif start:
@@ -90,15 +100,17 @@ def train(
         if on_step:
             on_step(run.step, losses[-1])
         if run.step % config.validate_every == 0 or run.step == config.steps:
-            run.curve.append(run.validate(sum(losses) / len(losses)))
+            if run.fabric.is_global_zero:
+                run.curve.append(run.validate(sum(losses) / len(losses)))
+                keep(folder, run)
             losses.clear()
-            keep(folder, run)
+            run.fabric.barrier()
     return folder / WEIGHTS_NAME
 
 
 def keep(folder: Path, run: "TrainingRun") -> None:
     """Write weights and training curve, and last the state, so that a state never runs ahead of them."""
-    description = {"training": asdict(run.config), "step": run.step, "skill": run.curve[-1].skill, "started_from": run.origin}
+    description = {"training": run.request, "step": run.step, "skill": run.curve[-1].skill, "started_from": run.origin}
     write_weights(folder / WEIGHTS_NAME, run.average_model(), description)
     rows = ["step,loss,validation_likelihood,skill"]
     rows += [f"{p.step},{p.loss:.5f},{p.validation_likelihood:.5f},{p.skill:.5f}" for p in run.curve]
@@ -107,12 +119,24 @@ def keep(folder: Path, run: "TrainingRun") -> None:
     run.save(folder / STATE_NAME)
 
 
+def start_fabric(config: TrainConfig, device: str, devices: int = 1) -> Fabric:
+    """Where and in which arithmetic to train; with several devices, one process for each from here on."""
+    kind = find_device(device)
+    bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_bfloat16(kind))
+    strategy = "ddp" if devices > 1 else "auto"
+    fabric = Fabric(
+        accelerator=kind.type, strategy=strategy, devices=devices, precision="bf16-mixed" if bfloat16 else "32-true"
+    )
+    fabric.launch()
+    return fabric
+
+
 class TrainingRun:
     """The state of a training: weights, their average, the optimiser's moments, the step."""
 
-    def __init__(self, config: TrainConfig, device: str) -> None:
+    def __init__(self, config: TrainConfig, fabric: Fabric, measured: Sequence[MeasuredScan] = ()) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.device, self.step = config, find_device(device), 0
+        self.config, self.fabric, self.device, self.step = config, fabric, fabric.device, 0
         self.curve: list[Progress] = []
         self.origin: dict[str, Any] | None = None
         self.model = GapNet(config.model).to(self.device)
@@ -120,8 +144,14 @@ class TrainingRun:
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
         )
-        self.stream = PortionStream(config.seed, config.portions, Library(split="train"), self.device)
-        self.bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_bfloat16(self.device))
+        self.shared_model, self.shared_optimiser = fabric.setup(self.model, self.optimiser)
+        self.stream = PortionStream(config.seed, config.portions, Library(split="train"), self.device, measured)
+        self.measured = {scan.name: scan.sha256 for scan in measured}
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """Everything the run depends on: its configuration and the measured scans it learns from."""
+        return asdict(self.config) | {"measured_scans": self.measured}
 
     def learning_rate(self) -> float:
         """Learning rate of the coming step: linear warm-up, then half a cosine to zero."""
@@ -131,34 +161,44 @@ class TrainingRun:
         done = (self.step - c.warmup_steps) / max(1, c.steps - c.warmup_steps)
         return c.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
-    def predict(self, model: GapNet, portions: Portions) -> tuple[Tensor, Tensor]:
+    def predict(self, model: torch.nn.Module, portions: Portions) -> tuple[Tensor, Tensor]:
         """Logarithms of mean and dispersion in the targets of some portions, each (voxels,), on the device."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            log_mean, log_dispersion = model(portions.counts.to(self.device), portions.measured.to(self.device))
+        with self.fabric.autocast():
+            log_mean, log_dispersion = model(
+                *(v.to(self.device) for v in (portions.counts, portions.measured, portions.guesses))
+            )
         target = portions.target.to(self.device)
         return log_mean[target], log_dispersion[target]
 
     def advance(self) -> float:
         """One optimiser step; return its loss per voxel."""
-        portions = self.stream.batch(self.step, self.config.batch)
+        fabric = self.fabric
+        share = slice(fabric.global_rank, self.config.batch, fabric.world_size)
+        portions = self.stream.batch(self.step, self.config.batch, share)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
         expected = portions.expected[portions.target].to(self.device)
         drawn = portions.drawn[portions.target].to(self.device)
-        log_mean, log_dispersion = self.predict(self.model, portions)
-        limit = self.config.voxel_gradient_limit / max(1, len(drawn))
+        log_mean, log_dispersion = self.predict(self.shared_model, portions)
+        voxels = self.mean_over_processes(len(drawn))
+        limit = self.config.voxel_gradient_limit / max(1.0, voxels)
         for output in (log_mean, log_dispersion):
             output.register_hook(lambda gradient: gradient.clamp(-limit, limit))
-        loss = expectation_and_spread(expected, drawn, log_mean, log_dispersion).sum() / max(1, len(drawn))
+        loss = expectation_and_spread(expected, drawn, log_mean, log_dispersion).sum() / max(1.0, voxels)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        fabric.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_limit)
-        self.optimiser.step()
+        self.shared_optimiser.step()
         self.step += 1
         decay = min(self.config.average_decay, self.step / (self.step + 10))
         for name, p in self.model.named_parameters():
             self.average[name].lerp_(p.detach(), 1 - decay)
         return likelihood_above_floor(drawn, expected, log_mean.detach(), log_dispersion.detach())
+
+    def mean_over_processes(self, number: int) -> float:
+        """Mean of a number over the processes that share the batches."""
+        mean = self.fabric.all_reduce(torch.tensor(float(number), device=self.device), reduce_op="mean")
+        return float(mean)  # type: ignore[arg-type]
 
     def average_model(self) -> GapNet:
         """A network with the averaged weights."""
@@ -166,26 +206,33 @@ class TrainingRun:
         model.load_state_dict(self.average)
         return model.eval()
 
+    @cached_property
+    def validation_batches(self) -> list[Portions]:
+        """Portions of crystals that are not trained on, always the same."""
+        c = self.config
+        batches = -(-c.validation_portions // c.batch)
+        config = replace(c.portions, pool=c.validation_scans, renew_steps=batches)
+        stream = PortionStream(c.seed + VALIDATION_SEED_OFFSET, config, Library(split="validation"))
+        return [stream.batch(step, c.batch) for step in range(batches)]
+
     @torch.inference_mode()
     def validate(self, loss: float) -> Progress:
-        """Score the averaged weights on crystals that are not trained on."""
+        """Score the averaged weights on the validation portions."""
         model = self.average_model()
-        seed = self.config.seed + VALIDATION_SEED_OFFSET
-        stream = PortionStream(seed, self.config.portions, Library(split="validation"))
-        likelihood, excess, excess_linear = [], 0.0, 0.0
-        for step in range(-(-self.config.validation_portions // self.config.batch)):
-            portions = stream.batch(step, self.config.batch)
+        likelihood, skills = [], []
+        for portions in self.validation_batches:
             t = portions.target
             expected, drawn = portions.expected[t], portions.drawn[t]
             log_mean, log_dispersion = (v.cpu() for v in self.predict(model, portions))
-            linear = torch.expm1(log_linear_along_normal(torch.log1p(portions.counts), portions.measured))[t]
             likelihood.append(likelihood_above_floor(drawn, expected, log_mean, log_dispersion))
-            bright = expected > 0.5
-            excess += float(poisson_deviance(drawn[bright], log_mean[bright].exp()).sum() - bright.sum())
-            excess_linear += float(poisson_deviance(drawn[bright], linear[bright] + COUNT_FLOOR).sum() - bright.sum())
-        return Progress(
-            self.step, loss, sum(likelihood) / len(likelihood), 1 - excess / excess_linear if excess_linear else math.nan
-        )
+            linear = torch.log(
+                torch.expm1(log_linear_along_normal(torch.log1p(portions.counts), portions.measured))[t] + COUNT_FLOOR
+            )
+            sizes = t.sum((1, 2, 3)).tolist()
+            parts = zip(*(v.split(sizes) for v in (expected, log_mean, linear)), strict=True)
+            skills += [skill(*part) for part in parts]
+        known = torch.tensor([s for s in skills if s is not None])
+        return Progress(self.step, loss, sum(likelihood) / len(likelihood), float(known.mean()) if len(known) else math.nan)
 
     def save(self, path: Path) -> None:
         """Write everything that ``restore`` needs."""
@@ -196,7 +243,7 @@ class TrainingRun:
         write_tensors(
             path,
             tensors,
-            {"training": asdict(self.config), "curve": [astuple(p) for p in self.curve], "started_from": self.origin},
+            {"training": self.request, "curve": [astuple(p) for p in self.curve], "started_from": self.origin},
         )
 
     def start_from(self, path: Path) -> None:
@@ -213,7 +260,7 @@ class TrainingRun:
     def restore(self, path: Path) -> None:
         """Go back to a saved state of the same configuration."""
         tensors, description = read_tensors(path)
-        saved, own = description.get("training"), _as_json(asdict(self.config))
+        saved, own = description.get("training"), _as_json(self.request)
         if saved is None or "curve" not in description:
             raise InputError(f"resume {path}: got no state of a training, expected one; start anew in another folder")
         if saved != own:
@@ -231,17 +278,11 @@ class TrainingRun:
             self.optimiser.state[p] = {k: v if k == "step" else v.to(self.device) for k, v in moments.items()}
 
 
-def likelihood_above_floor(counts: Tensor, expected: Tensor, log_mean: Tensor, log_dispersion: Tensor) -> float:
-    """Mean negative log-likelihood of counts, less that of the true expectation known for certain; 0 is perfect."""
-    floor = negative_binomial(counts, torch.log(expected.clamp(min=1e-6)), torch.full_like(log_dispersion, -9.0))
-    return float((negative_binomial(counts, log_mean, log_dispersion) - floor).mean())
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster than float32 here: a GPU, or a processor with the instructions for it."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+def skill(expected: Tensor, log_mean: Tensor, log_linear: Tensor) -> float | None:
+    """Share of the linear fill's deviance that is removed, at least -1; None where there is nothing to gain."""
+    bright = expected > 0.5
+    ours, linear = (float(poisson_deviance(expected[bright], v[bright].exp()).sum()) for v in (log_mean, log_linear))
+    return max(-1.0, 1 - ours / linear) if linear > LEAST_EXCESS * max(1, int(bright.sum())) else None
 
 
 def _as_json(values: Any) -> Any:

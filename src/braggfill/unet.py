@@ -1,5 +1,6 @@
 """The learned fill: the network slid along every gap, expected counts and their spread blended."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -7,28 +8,37 @@ import torch
 
 from braggfill.gaps import Slab, number_voxels, voxels_to_fill
 from braggfill.model import GapNet
-from braggfill.patches import Predictor, predict_slab, windows_for
+from braggfill.patches import GuessedScan, Predictor, predict_slab, windows_for
+
+FLIPS = [axes for n in range(4) for axes in itertools.combinations((-3, -2, -1), n)]
+"""All ways of mirroring a portion along some of its last three axes."""
 
 
-def network_predictor(model: GapNet, device: torch.device) -> Predictor:
+def network_predictor(model: GapNet, device: torch.device, precision: str = "float32", mirrored: bool = False) -> Predictor:
     """A predictor for the patching method that gives two quantities: the expected count m and the mean square m²(1 + a).
 
-    Both average over overlapping portions, so that what the portions disagree on adds to the variance.
+    Both average over overlapping portions, and over mirrored ones where these are asked for, so that what the
+    predictions disagree on adds to the variance.
     """
     model = model.to(device)
 
     @torch.inference_mode()
-    def predict(counts: np.ndarray, measured: np.ndarray) -> np.ndarray:
-        log_mean, log_dispersion = model(torch.from_numpy(counts).to(device), torch.from_numpy(measured).to(device))
-        mean = log_mean.double().exp()
-        return torch.stack([mean, mean.square() * (1 + log_dispersion.exp())]).cpu().numpy()
+    def predict(counts: np.ndarray, measured: np.ndarray, guesses: np.ndarray) -> np.ndarray:
+        portions = [torch.from_numpy(v).to(device) for v in (counts, measured, guesses)]
+        flips = FLIPS if mirrored else FLIPS[:1]
+        total = torch.zeros((2, *counts.shape), dtype=torch.float64, device=device)
+        for axes in flips:
+            with torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
+                log_mean, log_dispersion = model(*(v.flip(axes) for v in portions))
+            mean = log_mean.flip(axes).double().exp()
+            total += torch.stack([mean, mean.square() * (1 + log_dispersion.flip(axes).exp())])
+        return (total / len(flips)).cpu().numpy()
 
     return predict
 
 
 def slide(
-    counts: np.ndarray,
-    mask: np.ndarray,
+    scan: GuessedScan,
     slabs: list[Slab],
     predictor: Predictor,
     skip: int | None = None,
@@ -38,8 +48,7 @@ def slide(
 
     Parameters
     ----------
-    counts, mask : arrays (frames, rows, columns)
-        Photon counts, float32; mask True = not measured.
+    scan : GuessedScan
     slabs : list of Slab
     predictor : callable
         From portions to predicted quantities.
@@ -51,9 +60,9 @@ def slide(
     Returns
     -------
     float64 array (quantities, voxels)
-        In the order of ``voxels_to_fill(slabs, mask.shape)``.
+        In the order of ``voxels_to_fill(slabs, scan.mask.shape)``.
     """
-    wanted = voxels_to_fill(slabs, mask.shape)
+    wanted = voxels_to_fill(slabs, scan.mask.shape)
     number = number_voxels(wanted)
     plan = [(slab, windows_for(slab, skip)) for slab in slabs]
     portions, done = sum(len(windows) for _, windows in plan), 0
@@ -65,7 +74,7 @@ def slide(
         on_progress(done, portions)
 
     for slab, windows in plan:
-        predicted = predict_slab(counts, mask, slab, windows, predictor, report)
+        predicted = predict_slab(scan, slab, windows, predictor, report)
         at = np.moveaxis(number, slab.axis, 0)[slab.first : slab.last + 1]
         total = total if total.size else np.zeros((len(predicted), count.size))
         total[:, at[slab.target]] += predicted[:, slab.target]

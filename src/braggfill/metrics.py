@@ -1,0 +1,53 @@
+"""How right a fill is: arrays in, numbers out; the same for simulated and measured counts."""
+
+import numpy as np
+from scipy.stats import nbinom
+
+LEAST_MEAN = 1e-3
+"""Estimates below this many counts are taken as this many: an estimate of zero rules a photon out."""
+
+
+def log_correlation(estimate: np.ndarray, counts: np.ndarray) -> float:
+    """Pearson correlation of log(1 + counts); NaN where either does not vary."""
+    one, other = np.log1p(estimate.astype(float)), np.log1p(counts.astype(float))
+    one, other = one - one.mean(), other - other.mean()
+    spread = np.sqrt((one**2).sum() * (other**2).sum())
+    return float((one * other).sum() / spread) if spread > 0 else np.nan
+
+
+def poisson_deviance(estimate: np.ndarray, counts: np.ndarray) -> float:
+    """Mean Poisson deviance of counts from estimated expectations: about 1 where a bright fill is perfect, less where faint."""
+    mean, counts = np.maximum(estimate.astype(float), LEAST_MEAN), counts.astype(float)
+    logs = np.where(counts > 0, counts * np.log(np.maximum(counts, LEAST_MEAN) / mean), 0)
+    return float(2 * np.mean(logs - (counts - mean)))
+
+
+def skill(estimate: np.ndarray, baseline: np.ndarray, counts: np.ndarray, floor: float = 1.0) -> float:
+    """Share of a baseline's excess deviance over ``floor`` that is removed: 1 is perfect, 0 the baseline, negative worse."""
+    return 1 - (poisson_deviance(estimate, counts) - floor) / (poisson_deviance(baseline, counts) - floor)
+
+
+def total_bias(estimate: np.ndarray, counts: np.ndarray) -> float:
+    """Estimated over hidden counts, all voxels together."""
+    return float(estimate.sum(dtype=float) / counts.sum(dtype=float))
+
+
+def predictive_rank(rng: np.random.Generator, mean: np.ndarray, std: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Where counts lie in their predicted distributions, 0 to 1; uniform if these are right.
+
+    Predicted counts are negative binomial: an expectation ``mean`` ± ``std`` and counting noise. Counts are whole, so that each
+    stands for an interval of ranks, of which one is drawn.
+
+    References
+    ----------
+    C. Czado, T. Gneiting, L. Held, Biometrics 65, 1254 (2009), https://doi.org/10.1111/j.1541-0420.2009.01191.x
+    """
+    mean = np.maximum(mean.astype(float), LEAST_MEAN)
+    shape = (mean / np.maximum(std.astype(float), 1e-3 * mean)) ** 2
+    below, upto = (nbinom.cdf(counts - step, shape, shape / (shape + mean)) for step in (1, 0))
+    return below + rng.random(counts.shape) * (upto - below)
+
+
+def coverage(ranks: np.ndarray, level: float) -> float:
+    """Share of counts inside their central interval of probability ``level``, from their predictive ranks."""
+    return float(np.mean(np.abs(ranks - 0.5) <= level / 2)) if ranks.size else np.nan

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from braggfill.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_correlation_is_scipy_s(rng):
+    one, other = rng.gamma(1, 30, 500), rng.poisson(20, 500)
+    assert log_correlation(one, other) == pytest.approx(stats.pearsonr(np.log1p(one), np.log1p(other))[0], abs=1e-12)
+    assert np.isnan(log_correlation(np.ones(5), other[:5]))
+
+
+def test_deviance_is_twice_the_log_likelihood_ratio(rng):
+    mean = rng.gamma(1, 10, 500)
+    counts = rng.poisson(mean)
+    saturated = stats.poisson.logpmf(counts, np.maximum(counts, 1e-300))
+    expected = 2 * np.mean(saturated - stats.poisson.logpmf(counts, mean))
+    assert poisson_deviance(mean, counts) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_perfect_bright_fill_has_a_deviance_of_one_and_skill_one(rng):
+    mean = rng.uniform(50, 500, 100_000)
+    counts, baseline = rng.poisson(mean), mean * rng.lognormal(0, 0.5, mean.size)
+    assert poisson_deviance(mean, counts) == pytest.approx(1, abs=0.02)
+    assert skill(mean, baseline, counts) == pytest.approx(1, abs=0.01)
+    assert skill(baseline, baseline, counts) == 0
+    assert skill(np.roll(mean, 1), baseline, counts) < 0
+
+
+def test_bias_is_of_the_totals():
+    assert total_bias(np.array([1.0, 5.0]), np.array([2, 2])) == 1.5
+
+
+@pytest.mark.parametrize("scale", [0.3, 30.0, 3e4])
+def test_ranks_of_negative_binomial_counts_are_uniform(rng, scale):
+    mean = rng.gamma(2, scale, 20_000)
+    std = mean * rng.uniform(0.05, 1.5, mean.size)
+    counts = rng.poisson(rng.gamma((mean / std) ** 2, std**2 / mean))
+    ranks = predictive_rank(rng, mean, std, counts)
+    assert stats.kstest(ranks, "uniform").pvalue > 1e-3
+    for level in (0.5, 0.9):
+        assert coverage(ranks, level) == pytest.approx(level, abs=0.015)
+    assert coverage(predictive_rank(rng, mean, std / 3, counts), 0.9) < 0.9 or scale < 1
+
+
+def test_a_sure_estimate_is_poisson(rng):
+    mean = rng.gamma(2, 5, 20_000)
+    ranks = predictive_rank(rng, mean, np.zeros_like(mean), rng.poisson(mean))
+    assert stats.kstest(ranks, "uniform").pvalue > 1e-3
