@@ -9,7 +9,8 @@ import torch
 
 from braggfill import METHODS, fill_gaps
 from braggfill.checkpoint import write_tensors
-from braggfill.cli import MethodName, main
+from braggfill.cli import MethodName, Precision, main
+from braggfill.fill import PRECISIONS
 
 ROOT = Path(__file__).parents[1]
 
@@ -177,6 +178,7 @@ def test_bad_simulations_are_one_sentence(tmp_path, monkeypatch, capsys, command
 
 def test_method_names_of_the_command_line_are_the_table_s(capsys):
     assert [m.value for m in MethodName] == list(METHODS)
+    assert [p.value for p in Precision] == list(PRECISIONS)
     assert run("methods") == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in METHODS)

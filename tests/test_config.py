@@ -90,8 +90,10 @@ def test_lists_of_any_length_and_lists_of_lists(tmp_path):
         (TrainConfig, "average_decay = 7", "average_decay"),
         (TrainConfig, "warmup_steps = -5", "warmup_steps"),
         (TrainConfig, "seed = 99999999999999999999", "seed"),
-        (TrainConfig, "[portions.gaps]\nmax_width = 0", "max_width"),
-        (TrainConfig, "[portions.gaps]\nmax_width = 60", "max_width"),
+        (TrainConfig, "[portions.gaps]\nwidth = [0, 3]", "width: got"),
+        (TrainConfig, "[portions.gaps]\nwidth = [1, 60]", "width: got"),
+        (TrainConfig, "[portions.gaps]\naliens = [-1, 2]", "aliens: got"),
+        (TrainConfig, "[portions.gaps]\nspacing = 0", "spacing: got"),
     ],
 )
 def test_impossible_ranges_are_named(tmp_path, kind, text, says):

@@ -3,7 +3,7 @@ import torch
 from scipy import stats
 from scipy.special import gammaln
 
-from braggfill.losses import expectation_and_spread, negative_binomial, poisson_deviance
+from braggfill.losses import expectation_and_spread, negative_binomial
 
 
 def test_negative_binomial_is_scipy_s():
@@ -37,11 +37,3 @@ def test_mean_s_gradient_is_the_expected_gradient_over_counts():
         negative_binomial(seen, log_mean, torch.full_like(counts, -1.0)).mean().backward()
         gradients.append(float(log_mean.grad.sum()))
     assert abs(gradients[0] - gradients[1]) < 0.02
-
-
-def test_poisson_deviance_is_twice_the_log_likelihood_ratio():
-    rng = np.random.default_rng(3)
-    counts, mean = rng.integers(0, 50, 200).astype(float), rng.uniform(0.1, 50, 200)
-    best = stats.poisson.logpmf(counts, np.maximum(counts, 1e-300))
-    expected = 2 * (best - stats.poisson.logpmf(counts, mean))
-    np.testing.assert_allclose(poisson_deviance(torch.tensor(counts), torch.tensor(mean)).numpy(), expected, atol=1e-9)

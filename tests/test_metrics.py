@@ -24,6 +24,14 @@ def test_deviance_is_twice_the_log_likelihood_ratio(rng):
     assert poisson_deviance(mean, counts) == pytest.approx(expected, rel=1e-9)
 
 
+def test_deviance_of_single_voxels(rng):
+    counts, mean = rng.integers(0, 50, 200).astype(float), rng.uniform(0.1, 50, 200)
+    best = stats.poisson.logpmf(counts, np.maximum(counts, 1e-300))
+    expected = 2 * (best - stats.poisson.logpmf(counts, mean))
+    ours = [poisson_deviance(mean[i : i + 1], counts[i : i + 1]) for i in range(200)]
+    np.testing.assert_allclose(ours, expected, atol=1e-9)
+
+
 def test_a_perfect_bright_fill_has_a_deviance_of_one_and_skill_one(rng):
     mean = rng.uniform(50, 500, 100_000)
     counts, baseline = rng.poisson(mean), mean * rng.lognormal(0, 0.5, mean.size)

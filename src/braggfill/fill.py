@@ -13,7 +13,6 @@ import numpy as np
 from braggfill import interpolate
 from braggfill.errors import InputError
 from braggfill.gaps import Gap, Slab, find_gaps, find_slabs, voxels_to_fill
-from braggfill.kriging import kriging
 from braggfill.patches import PORTION
 from braggfill.ridge import ridge
 from braggfill.uncertainty import Fill, filled_counts, standard_deviation
@@ -93,6 +92,13 @@ def _classical(fill: Fill, summary: str) -> Method:
     return Method("log(1 + counts)", summary, estimate)
 
 
+def _kriging(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+    """Kriging, whose import takes seconds (torch) that the other classical fills do not need."""
+    from braggfill.kriging import kriging
+
+    return kriging(values, mask, slabs)
+
+
 def _network(guessed: bool, summary: str) -> Method:
     """A method that uses the network, with the scan's own first guesses or without."""
 
@@ -119,7 +125,7 @@ def _network(guessed: bool, summary: str) -> Method:
 METHODS = {
     "unet": _network(True, "the network, which corrects what kriging and ridge say about this scan"),
     "quick": _network(False, "the network from the 32 voxels across the gap alone, ten times faster"),
-    "kriging": _classical(kriging, "best linear estimate from the scan's own autocovariance"),
+    "kriging": _classical(_kriging, "best linear estimate from the scan's own autocovariance"),
     "ridge": _classical(ridge, "regression from both banks, fitted on the rest of the same scan"),
     "linear": _classical(interpolate.linear, "straight line between the banks"),
     "cubic": _classical(interpolate.cubic, "cubic spline through three voxels of each bank"),

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -20,8 +20,10 @@ from braggfill.errors import InputError
 from braggfill.fill import METHODS, FillResult, as_mask, as_volume, unit_of_counts, unmeasured
 from braggfill.gaps import AXIS_NAMES, Gap
 from braggfill.patches import NORMAL
-from braggfill.stream import MeasuredScan
 from braggfill.writing import whole_or_nothing
+
+if TYPE_CHECKING:
+    from braggfill.stream import MeasuredScan
 
 HDF5_DATA = (
     "entry_1/instrument_1/detector_1/data",
@@ -97,8 +99,10 @@ def read_mask(address: str) -> np.ndarray:
         return _plain_array(path)
 
 
-def read_measured(address: str) -> MeasuredScan:
+def read_measured(address: str) -> "MeasuredScan":
     """Read a scan of whole counts to train on; what is masked or marked in it as not measured stays so."""
+    from braggfill.stream import MeasuredScan
+
     scan = read_scan(address)
     values = as_volume(scan.intensity)
     mask = unmeasured(values) | as_mask(scan.mask, values.shape)

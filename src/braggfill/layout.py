@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from braggfill.errors import InputError
 from braggfill.gaps import MAX_WIDTH, MAX_WIDTH_ONE_BANK
-from braggfill.ranges import check_ranges, log_uniform
+from braggfill.ranges import check_ranges, log_uniform, require_positive
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,10 @@ class GapRanges:
     """Their share of the scan, log-uniform."""
 
     def __post_init__(self) -> None:
-        check_ranges(
-            self, ("width", "peak_distance", "alien_extent", "bad_voxels"), {"width": (1, MAX_WIDTH), "bad_voxels": (0, 0.5)}
-        )
-        if self.spacing < 1 or min(*self.stripes, *self.aliens, *self.bad_pixels) < 0:
-            raise InputError("spacing, stripes, aliens, bad_pixels: got one below 0, expected 0 or more (spacing: 1)")
+        none_or_some = dict.fromkeys(("stripes", "aliens", "bad_pixels"), (0, 10_000))
+        limits = {"width": (1, MAX_WIDTH), "bad_voxels": (0, 0.5), **none_or_some}
+        check_ranges(self, ("width", "peak_distance", "alien_extent", "bad_voxels"), limits)
+        require_positive(self, "spacing")
 
 
 def random_mask(

@@ -41,11 +41,6 @@ def expectation_and_spread(expected: Tensor, counts: Tensor, log_mean: Tensor, l
     return mean_part + spread_part
 
 
-def poisson_deviance(counts: Tensor, mean: Tensor) -> Tensor:
-    """Poisson deviance of each voxel, 2 [y log(y / mean) - (y - mean)]; about 1 where a bright fill is perfect."""
-    return 2 * (torch.xlogy(counts, counts / mean) - (counts - mean))
-
-
 def likelihood_above_floor(counts: Tensor, expected: Tensor, log_mean: Tensor, log_dispersion: Tensor) -> float:
     """Mean negative log-likelihood of counts, less that of the true expectation known for certain; 0 is perfect."""
     floor = negative_binomial(counts, torch.log(expected.clamp(min=1e-6)), torch.full_like(log_dispersion, -9.0))

@@ -1,6 +1,7 @@
 """How right a fill is: arrays in, numbers out; the same for simulated and measured counts."""
 
 import numpy as np
+from scipy.special import xlogy
 from scipy.stats import nbinom
 
 LEAST_MEAN = 1e-3
@@ -18,8 +19,7 @@ def log_correlation(estimate: np.ndarray, counts: np.ndarray) -> float:
 def poisson_deviance(estimate: np.ndarray, counts: np.ndarray) -> float:
     """Mean Poisson deviance of counts from estimated expectations: about 1 where a bright fill is perfect, less where faint."""
     mean, counts = np.maximum(estimate.astype(float), LEAST_MEAN), counts.astype(float)
-    logs = np.where(counts > 0, counts * np.log(np.maximum(counts, LEAST_MEAN) / mean), 0)
-    return float(2 * np.mean(logs - (counts - mean)))
+    return float(2 * np.mean(xlogy(counts, counts / mean) - (counts - mean)))
 
 
 def skill(estimate: np.ndarray, baseline: np.ndarray, counts: np.ndarray, floor: float = 1.0) -> float:

@@ -18,11 +18,11 @@ from braggfill.patches import NORMAL
 PLANE_STRIDE = 4
 """The plane's height and width are multiples of this inside the network (two poolings by 2)."""
 COUNT_FLOOR = 0.05
-"""Counts added to the log-linear fill before its logarithm is taken, so that an empty bank is no hard zero."""
+"""Counts added to the first guess before its logarithm is taken, so that an empty bank is no hard zero."""
 LOG_SCALE = 5.0
 """log(1 + counts) is divided by this at the entrance."""
 LARGEST_CORRECTION = 12.0
-"""Limit on the network's departure from the linear fill, in natural logarithms: beyond it lies no data it was trained on."""
+"""Limit on the network's departure from its first guess, in natural logarithms: beyond it lies no data it was trained on."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from braggfill.checkpoint import read_tensors, read_weights, sha256, write_tenso
 from braggfill.config import TrainConfig
 from braggfill.errors import InputError
 from braggfill.library import Library
-from braggfill.losses import expectation_and_spread, likelihood_above_floor, poisson_deviance
+from braggfill.losses import expectation_and_spread, likelihood_above_floor
+from braggfill.metrics import poisson_deviance, skill
 from braggfill.model import COUNT_FLOOR, GapNet, find_device, has_bfloat16, log_linear_along_normal
 from braggfill.stream import MeasuredScan, Portions, PortionStream
 from braggfill.writing import whole_or_nothing
@@ -230,7 +231,7 @@ class TrainingRun:
             )
             sizes = t.sum((1, 2, 3)).tolist()
             parts = zip(*(v.split(sizes) for v in (expected, log_mean, linear)), strict=True)
-            skills += [skill(*part) for part in parts]
+            skills += [portion_skill(*part) for part in parts]
         known = torch.tensor([s for s in skills if s is not None])
         return Progress(self.step, loss, sum(likelihood) / len(likelihood), float(known.mean()) if len(known) else math.nan)
 
@@ -278,11 +279,13 @@ class TrainingRun:
             self.optimiser.state[p] = {k: v if k == "step" else v.to(self.device) for k, v in moments.items()}
 
 
-def skill(expected: Tensor, log_mean: Tensor, log_linear: Tensor) -> float | None:
-    """Share of the linear fill's deviance that is removed, at least -1; None where there is nothing to gain."""
+def portion_skill(expected: Tensor, log_mean: Tensor, log_linear: Tensor) -> float | None:
+    """Skill in a portion's bright voxels, at least -1; None where there is nothing to gain."""
     bright = expected > 0.5
-    ours, linear = (float(poisson_deviance(expected[bright], v[bright].exp()).sum()) for v in (log_mean, log_linear))
-    return max(-1.0, 1 - ours / linear) if linear > LEAST_EXCESS * max(1, int(bright.sum())) else None
+    if not bright.any():
+        return None
+    truth, ours, linear = (v[bright].numpy() for v in (expected, log_mean.exp(), log_linear.exp()))
+    return max(-1.0, skill(ours, linear, truth, floor=0.0)) if poisson_deviance(linear, truth) > LEAST_EXCESS else None
 
 
 def _as_json(values: Any) -> Any:
