@@ -2,88 +2,37 @@
 
 The paper's procedure is one call of a 3-D U-Net for each 32³ window that slides over the gap. Its size is public, its
 weights are not needed for timing: a network of that size with random weights is timed on 100 windows and multiplied.
+With --error, also whether one pass is as right as portions at every place (minutes).
 
-Usage: python benchmarks/fill.py [--windows 100] [--repeat 3] [--out docs/results/fill_speed.json]
+Usage: python benchmarks/fill.py [--windows 100] [--repeat 3] [--error] [--out docs/results/fill_speed.json]
 """
 
 import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from paper_unet import PaperUNet
+from torch.utils.flop_counter import FlopCounterMode
 
 from braggfill import fill_gaps
+from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights
 from braggfill.gaps import Slab
-from braggfill.patches import windows_for
-from braggfill.simulation import detector_cross, simulate
-
-BOTTLENECK_CHANNELS = 478
-"""At 2³ voxels, after Masto et al. (2024); the levels above are taken as halves of the one below."""
-
-
-class Dilated(nn.Module):
-    """Four convolutions of different dilation, concatenated."""
-
-    def __init__(self, channels_in: int, channels_out: int, dilations: tuple[int, ...]) -> None:
-        super().__init__()
-        parts = [channels_out // 4 + (i < channels_out % 4) for i in range(4)]
-        self.branches = nn.ModuleList(
-            nn.Conv3d(channels_in, part, 3, padding=d, dilation=d) for part, d in zip(parts, dilations, strict=True)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels_in, 32, 32, 32) to (batch, channels_out, 32, 32, 32), or half that extent."""
-        return F.leaky_relu(torch.cat([branch(x) for branch in self.branches], 1), 0.2)
-
-
-def double(channels_in: int, channels_out: int) -> nn.Sequential:
-    """Two convolutions with leaky ReLU."""
-    act = nn.LeakyReLU(0.2)
-    return nn.Sequential(
-        nn.Conv3d(channels_in, channels_out, 3, padding=1), act, nn.Conv3d(channels_out, channels_out, 3, padding=1), act
-    )
-
-
-def same_padding(kernel: int) -> nn.ConstantPad3d:
-    """Padding that keeps the extent under a convolution with an odd or even kernel."""
-    return nn.ConstantPad3d(((kernel - 1) // 2, kernel // 2) * 3, 0.0)
-
-
-class PaperSizedUNet(nn.Module):
-    """A 3-D U-Net of the size in the paper: four poolings from 32³ to 2³, dilated first blocks, layers 24-12-6-1 at the end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        c = [BOTTLENECK_CHANNELS // 2**i for i in (4, 3, 2, 1, 0)]
-        first, second = Dilated(1, c[0], (4, 3, 2, 1)), Dilated(c[0], c[1], (3, 2, 2, 1))
-        self.down = nn.ModuleList([first, second, double(c[1], c[2]), double(c[2], c[3])])
-        self.bottom = double(c[3], c[4])
-        self.up = nn.ModuleList([double(c[i + 1] + c[i], c[i]) for i in (3, 2, 1, 0)])
-        sizes = [(c[0], 24, 4), (24, 12, 3), (12, 6, 2), (6, 1, 1)]
-        self.end = nn.Sequential(*[nn.Sequential(same_padding(k), nn.Conv3d(i, o, k)) for i, o, k in sizes])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, 1, 32, 32, 32) in and out."""
-        skips = []
-        for block in self.down:
-            skips.append(x := block(x))
-            x = F.max_pool3d(x, 2)
-        x = self.bottom(x)
-        for block, skip in zip(self.up, reversed(skips), strict=True):
-            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), skip], 1))
-        return torch.sigmoid(1.5 * self.end(x))
+from braggfill.guesses import GUESSES
+from braggfill.metrics import poisson_deviance
+from braggfill.patches import NORMAL, windows_for
+from braggfill.simulation import SimulatedScan, detector_cross, simulate
 
 
 def seconds_a_window(windows: int) -> float:
     """Time of one call of the paper-sized network on one window, mean of many, in the faster of both memory layouts."""
     times = []
     for layout in (torch.contiguous_format, torch.channels_last_3d):
-        model = PaperSizedUNet().eval().to(memory_format=layout)
+        model = PaperUNet().eval().to(memory_format=layout)
         portion = torch.rand(1, 1, 32, 32, 32).to(memory_format=layout)
         with torch.inference_mode():
             model(portion)
@@ -99,34 +48,79 @@ def windows_of_a_cross(size: int, skip: int) -> int:
     return 2 * len(windows_for(Slab(1, 60, 65, np.ones((6, size, size), bool)), skip))
 
 
+def median_seconds(work: Callable[[], object], repeat: int) -> float:
+    """Median wall time of several calls."""
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def matmul_share(repeat: int) -> dict[str, float]:
+    """Rate of the network's forward pass over a gap's plane of a 128³ scan, beside that of a matrix product."""
+    model, _ = read_weights(SHIPPED_WEIGHTS)
+    counts, guesses = torch.rand(1, NORMAL, 128, 128), torch.rand(1, GUESSES, NORMAL, 128, 128)
+    matrix = torch.rand(4096, 4096)
+    with torch.inference_mode():
+        with FlopCounterMode(display=False) as counter:
+            model(counts, counts > 0.2, guesses)
+        forward = median_seconds(lambda: model(counts, counts > 0.2, guesses), repeat)
+        product = median_seconds(lambda: matrix @ matrix, repeat)
+    rates = {"forward_gflop_s": counter.get_total_flops() / forward / 1e9, "matmul_gflop_s": 2 * 4096**3 / product / 1e9}
+    return {"forward_s": forward, **rates, "share": rates["forward_gflop_s"] / rates["matmul_gflop_s"]}
+
+
+def tiled(scan: SimulatedScan, shape: tuple[int, int, int]) -> np.ndarray:
+    """Counts of a larger scan, for timing: the scan mirrored at its borders."""
+    beyond = [(0, n - m) for n, m in zip(shape, scan.counts.shape, strict=True)]
+    return np.pad(scan.counts, beyond, mode="symmetric")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--windows", type=int, default=100)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--error", action="store_true")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     scan = next(simulate(1, seed=1))
     mask = detector_cross(scan, 6)
+    large = tiled(scan, (256, 300, 300))
+    large_mask = np.pad(mask, [(0, n - m) for n, m in zip((300, 300), mask.shape, strict=True)], mode="edge")
     window = seconds_a_window(arguments.windows)
     paper = {f"k{k}": window * windows_of_a_cross(128, k) for k in (0, 4)}
-    ours = {}
-    for name, method, skip in (("quick k4", "quick", 4), ("quick one pass", "quick", None), ("unet one pass", "unet", None)):
-        times = []
-        for _ in range(arguments.repeat):
-            start = time.perf_counter()
-            fill_gaps(scan.counts, mask, method=method, skip=skip, device="cpu")
-            times.append(time.perf_counter() - start)
-        ours[name] = float(np.median(times))
+    cases = {
+        "quick k4": (scan.counts, mask, "quick", 4),
+        "quick one pass": (scan.counts, mask, "quick", None),
+        "unet one pass": (scan.counts, mask, "unet", None),
+        "quick one pass 256x300x300": (large, large_mask, "quick", None),
+        "unet one pass 256x300x300": (large, large_mask, "unet", None),
+    }
+    ours = {
+        name: median_seconds(lambda c=case: fill_gaps(c[0], c[1], method=c[2], skip=c[3], device="cpu"), arguments.repeat)
+        for name, case in cases.items()
+    }
     result = {
         "processors": len(os.sched_getaffinity(0)),
         "torch_threads": torch.get_num_threads(),
-        "paper_sized_network_parameters": sum(p.numel() for p in PaperSizedUNet().parameters()),
+        "paper_sized_network_parameters": sum(p.numel() for p in PaperUNet().parameters()),
         "paper_seconds_a_window": window,
         "paper_windows": {f"k{k}": windows_of_a_cross(128, k) for k in (0, 4)},
         "paper_seconds_extrapolated": paper,
         "fill_gaps_seconds": ours,
-        "ratio": {f"paper {p} / fill_gaps {o}": paper[p] / ours[o] for p in paper for o in ours},
+        "ratio": {f"paper {p} / fill_gaps {o}": paper[p] / ours[o] for p in paper for o in ours if "256" not in o},
+        "256x300x300 over 128x128x128": {
+            m: ours[f"{m} one pass 256x300x300"] / ours[f"{m} one pass"] for m in ("quick", "unet")
+        },
+        "forward_pass": matmul_share(arguments.repeat),
     }
+    if arguments.error:
+        hidden = np.broadcast_to(mask, scan.counts.shape)
+        fills = {skip: fill_gaps(scan.counts, mask, method="quick", skip=skip, device="cpu") for skip in (0, None)}
+        deviance = {skip: poisson_deviance(fill.intensity[hidden], scan.expected[hidden]) for skip, fill in fills.items()}
+        result["deviance_from_truth"] = {"quick k0": deviance[0], "quick one pass": deviance[None]}
     print(json.dumps(result, indent=2))
     if arguments.out:
         arguments.out.write_text(json.dumps(result, indent=2) + "\n")

@@ -126,6 +126,14 @@ def test_mirroring_the_detector_mirrors_the_fill_within_its_uncertainty(scan, cr
     assert (difference <= 1.645 * straight.std[straight.filled] + 1).mean() > 0.95
 
 
+@pytest.mark.parametrize("method", ["kriging", "unet", "quick"])
+def test_transposing_the_detector_transposes_the_fill(scan, cross, method):
+    straight = fill_gaps(scan.counts, cross, method=method)
+    transposed = fill_gaps(scan.counts.transpose(0, 2, 1), cross.T, method=method)
+    difference = np.abs(transposed.intensity.transpose(0, 2, 1) - straight.intensity)[straight.filled]
+    assert (difference <= 0.5 * straight.std[straight.filled] + 0.5).mean() > 0.97
+
+
 def test_sliding_portions_agree_with_the_single_pass(scan, cross):
     single = fill_gaps(scan.counts, cross)
     sliding = fill_gaps(scan.counts, cross, skip=4)
@@ -199,6 +207,7 @@ HOLE = np.arange(36).reshape(6, 6) == 14
         ({"intensity": VOLUME, "mask": HOLE, "counts_per_unit": 0}, "positive"),
         ({"intensity": VOLUME, "mask": HOLE, "counts_per_unit": "2"}, "'2'.*positive"),
         ({"intensity": VOLUME, "mask": HOLE, "skip": 2.5}, "2.5.*whole number"),
+        ({"intensity": VOLUME, "mask": HOLE, "skip": 2.0}, "2.0.*whole number"),
         ({"intensity": VOLUME / 3, "mask": HOLE}, "0.333333.*counts_per_unit"),
     ],
 )

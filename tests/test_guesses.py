@@ -1,7 +1,7 @@
 import numpy as np
 
 from braggfill.gaps import find_slabs
-from braggfill.guesses import FEWEST_VOXELS, GUESSES, first_guesses, no_guesses
+from braggfill.guesses import FEWEST_VOXELS, GUESSES, first_guesses
 from braggfill.kriging import kriging, smoothed
 from braggfill.ridge import ridge
 
@@ -26,6 +26,11 @@ def test_guesses_are_the_two_fills_and_nan_where_nobody_sees():
     assert np.isnan(guesses[1, 10, 70, 30])
 
 
-def test_no_guesses_are_nan():
-    assert np.isnan(no_guesses((3, 4, 5))).all()
-    assert no_guesses((3, 4, 5)).shape == (GUESSES, 3, 4, 5)
+def test_ridge_is_not_asked_where_it_is_not_wanted():
+    counts = np.random.default_rng(0).poisson(20.0, (32, 40, 36)).astype(np.float32)
+    mask = np.zeros(counts.shape, bool)
+    mask[:, 20:25] = True
+    both, one = (first_guesses(np.where(mask, 0, counts), mask, find_slabs(mask), regressed=r) for r in (True, False))
+    np.testing.assert_array_equal(one[0], both[0])
+    assert np.isfinite(both[1][mask]).all()
+    assert np.isnan(one[1]).all()

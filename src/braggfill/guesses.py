@@ -1,6 +1,7 @@
 """What the scan itself says about its gaps, before any network: two classical fills that are fitted to the scan at hand."""
 
 import numpy as np
+import torch
 
 from braggfill.gaps import Slab, voxels_to_fill
 from braggfill.kriging import smoothed
@@ -12,7 +13,14 @@ FEWEST_VOXELS = 2000
 """Slabs with fewer voxels than this are not worth a regression of their own."""
 
 
-def first_guesses(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+def first_guesses(
+    counts: np.ndarray,
+    mask: np.ndarray,
+    slabs: list[Slab],
+    *,
+    regressed: bool = True,
+    device: str | torch.device = "cpu",
+) -> np.ndarray:
     """Guess log(1 + counts) in the gaps of a scan.
 
     Parameters
@@ -20,6 +28,10 @@ def first_guesses(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np
     counts, mask : arrays (frames, rows, columns)
         Photon counts, float32; mask True = not measured.
     slabs : list of Slab
+    regressed : bool
+        Whether to ask ridge, which takes longer than the rest.
+    device : torch device
+        Where kriging is computed; ridge stays on the processor.
 
     Returns
     -------
@@ -27,11 +39,10 @@ def first_guesses(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np
         log(1 + expected counts): kriging in and around the gaps, ridge in the gaps; NaN elsewhere.
     """
     values = np.log1p(counts)
-    large = [slab for slab in slabs if np.count_nonzero(slab.target) >= FEWEST_VOXELS]
-    regression = np.where(voxels_to_fill(large, mask.shape), ridge(values, mask, large), np.nan)
-    return np.stack([smoothed(values, mask, slabs), regression]).astype(np.float32)
-
-
-def no_guesses(shape: tuple[int, ...]) -> np.ndarray:
-    """What stands for the guesses where none are made: NaN, float32 (guesses, frames, rows, columns)."""
-    return np.broadcast_to(np.float32(np.nan), (GUESSES, *shape))
+    guesses = np.full((GUESSES, *mask.shape), np.nan, np.float32)
+    guesses[0] = smoothed(values, mask, slabs, device)
+    if regressed:
+        large = [slab for slab in slabs if np.count_nonzero(slab.target) >= FEWEST_VOXELS]
+        where = voxels_to_fill(large, mask.shape)
+        guesses[1][where] = ridge(values, mask, large)[where]
+    return guesses

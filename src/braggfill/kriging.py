@@ -10,10 +10,10 @@ References
 ----------
 C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning (2006), chapter 2,
 https://doi.org/10.7551/mitpress/3206.001.0001
+M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49, 409 (1952), https://doi.org/10.6028/jres.049.044
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,15 +35,19 @@ FAINT_ENVELOPE = 0.005
 BRIGHT_COUNTS = 10.0
 """Local counts from which on a voxel has full weight in the autocovariance."""
 REACH = 16
-"""Lags beyond this many voxels are taken as uncorrelated; also how far around a gap voxels are looked at."""
+"""Lags beyond this many voxels are taken as uncorrelated."""
+CONTEXT = 8
+"""How many voxels around a gap are looked at."""
 TAPER_SIGMA = 8.0
 """Gaussian width in voxels by which the measured autocovariance is tapered."""
 DEPARTURE = 0.3
 """Variance of what does not follow the model, as a share of the fringes' own."""
-STEPS = 60
+STEPS = 40
 """Most steps of the conjugate gradients."""
-TOLERANCE = 1e-5
+TOLERANCE = 1e-9
 """They stop when the squared residual is this small a share of what it was."""
+TYPICAL_WEIGHT = 0.1
+"""Statistical weight that the preconditioner takes every voxel to have, as a share of the largest."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,9 @@ class Fringes:
         """Expected log(1 + counts) in a box of the scan, from what is measured in it."""
         measured, contrast, noise = (v[box] for v in (self.measured, self.contrast, self.noise))
         departure = DEPARTURE * self.autocovariance[REACH, REACH, REACH].clamp(min=1e-3)
-        weight = measured / (noise + departure).sqrt()
-        smooth = Smoother(self.autocovariance, contrast.shape)
-        solution = conjugate_gradients(lambda v: v + weight * smooth(weight * v), weight * contrast)
-        return self.envelope[box] + self.scale[box] * smooth(weight * solution)
+        return self.envelope[box] + self.scale[box] * conditional_mean(
+            self.autocovariance, measured / (noise + departure), contrast
+        )
 
 
 def autocovariance(contrast: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
@@ -105,43 +108,52 @@ def padded_lengths(shape: torch.Size) -> list[int]:
     return [next_fast_len(max(n + REACH, 2 * REACH + 1), real=True) for n in shape]
 
 
-class Smoother:
-    """Convolution of a box with an autocovariance, nothing wrapped round its borders."""
+def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
+    """Expectation f of a Gaussian field, given its data: (S⁻¹ + W) f = W data, with S the field's autocovariance.
 
-    def __init__(self, kernel: Tensor, shape: torch.Size) -> None:
-        self.shape, self.padded = shape, padded_lengths(shape)
-        spread = kernel.new_zeros(self.padded)
-        spread[(slice(0, 2 * REACH + 1),) * 3] = kernel
-        self.spectrum = torch.fft.rfftn(spread.roll((-REACH,) * 3, (0, 1, 2))).real.clamp(min=0)
+    Conjugate gradients, preconditioned by the solution z = (S⁻¹ + τ)⁻¹ r for one weight τ everywhere, which is a product in
+    Fourier space. S⁻¹ itself never appears: (S⁻¹ + W) z = r + (W - τ) z.
 
-    def __call__(self, field: Tensor) -> Tensor:
-        """Float32 (shape) in and out."""
-        inside = tuple(slice(0, n) for n in self.shape)
-        return torch.fft.irfftn(torch.fft.rfftn(field, self.padded) * self.spectrum, self.padded)[inside]
+    Parameters
+    ----------
+    kernel : float32 tensor (2 REACH + 1 along each axis)
+        Autocovariance, zero lag in the middle; the field is uncorrelated beyond and nothing wraps round the borders.
+    weight, data : float32 tensors (frames, rows, columns)
+        Inverse variance of the data's noise, zero where there are none.
 
-
-def conjugate_gradients(matrix: Callable[[Tensor], Tensor], right: Tensor) -> Tensor:
-    """Solve matrix(x) = right for a symmetric positive definite linear map."""
-    x, residual = torch.zeros_like(right), right.clone()
-    direction, square = residual.clone(), residual.square().sum()
-    goal = TOLERANCE * square
+    Returns
+    -------
+    float32 tensor (frames, rows, columns)
+    """
+    padded, inside = padded_lengths(data.shape), tuple(slice(0, n) for n in data.shape)
+    spread = kernel.new_zeros(padded)
+    spread[(slice(0, 2 * REACH + 1),) * 3] = kernel
+    spectrum = torch.fft.rfftn(spread.roll((-REACH,) * 3, (0, 1, 2))).real.clamp(min=0)
+    typical = TYPICAL_WEIGHT * weight.max()
+    solve, beyond = spectrum / (1 + typical * spectrum), -typical.expand(padded).clone()
+    beyond[inside] += weight
+    residual, field = kernel.new_zeros(padded), kernel.new_zeros(padded)
+    residual[inside] = weight * data
+    direction, image, square, goal = field.clone(), field.clone(), torch.inf, 0.0
     for _ in range(STEPS):
+        step = torch.fft.irfftn(torch.fft.rfftn(residual) * solve, padded)
+        previous, square = square, float((residual * step).sum())
+        goal = goal or TOLERANCE * square
         if square <= goal:
             break
-        image = matrix(direction)
-        step = square / (direction * image).sum()
-        x += step * direction
-        residual -= step * image
-        previous, square = square, residual.square().sum()
-        direction = residual + square / previous * direction
-    return x
+        direction = step + square / previous * direction
+        image = residual + beyond * step + square / previous * image
+        length = square / float((direction * image).sum())
+        field += length * direction
+        residual -= length * image
+    return field[inside]
 
 
 Box = tuple[slice, slice, slice]
 
 
 def group_boxes(slabs: list[Slab], shape: tuple[int, ...]) -> list[tuple[Box, list[Slab]]]:
-    """Boxes with REACH voxels around the slabs in them; slabs share a box where that is no larger than theirs together."""
+    """Boxes with CONTEXT voxels around the slabs in them; slabs share a box where that is no larger than theirs together."""
     groups: list[tuple[Box, list[Slab]]] = []
     for slab in slabs:
         frames, rows, columns = slab.bounds
@@ -157,7 +169,9 @@ def group_boxes(slabs: list[Slab], shape: tuple[int, ...]) -> list[tuple[Box, li
 
 
 def _widened(box: Box, shape: tuple[int, ...]) -> Box:
-    frames, rows, columns = (slice(max(s.start - REACH, 0), min(s.stop + REACH, n)) for s, n in zip(box, shape, strict=True))
+    frames, rows, columns = (
+        slice(max(s.start - CONTEXT, 0), min(s.stop + CONTEXT, n)) for s, n in zip(box, shape, strict=True)
+    )
     return frames, rows, columns
 
 

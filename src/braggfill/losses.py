@@ -42,6 +42,6 @@ def expectation_and_spread(expected: Tensor, counts: Tensor, log_mean: Tensor, l
 
 
 def likelihood_above_floor(counts: Tensor, expected: Tensor, log_mean: Tensor, log_dispersion: Tensor) -> float:
-    """Mean negative log-likelihood of counts, less that of the true expectation known for certain; 0 is perfect."""
+    """Mean negative log-likelihood of counts, less that of the true expectation known to a hundredth; about 0 is perfect."""
     floor = negative_binomial(counts, torch.log(expected.clamp(min=1e-6)), torch.full_like(log_dispersion, -9.0))
     return float((negative_binomial(counts, log_mean, log_dispersion) - floor).mean())

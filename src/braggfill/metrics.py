@@ -42,7 +42,7 @@ def predictive_rank(rng: np.random.Generator, mean: np.ndarray, std: np.ndarray,
     ----------
     C. Czado, T. Gneiting, L. Held, Biometrics 65, 1254 (2009), https://doi.org/10.1111/j.1541-0420.2009.01191.x
     """
-    mean = np.maximum(mean.astype(float), LEAST_MEAN)
+    mean, counts = np.maximum(mean.astype(float), LEAST_MEAN), counts.astype(float)
     shape = (mean / np.maximum(std.astype(float), 1e-3 * mean)) ** 2
     below, upto = (nbinom.cdf(counts - step, shape, shape / (shape + mean)) for step in (1, 0))
     return below + rng.random(counts.shape) * (upto - below)

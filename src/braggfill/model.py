@@ -99,7 +99,7 @@ class GapNet(nn.Module):
         return log_mean[..., :height, :width], log_dispersion[..., :height, :width]
 
     def features_to_head(self, features: Tensor) -> Tensor:
-        """The U-Net proper: (batch, 2 NORMAL, h, w) in and out, h and w multiples of PLANE_STRIDE."""
+        """The U-Net proper: (batch, 3 NORMAL, h, w) to (batch, 2 NORMAL, h, w), h and w multiples of PLANE_STRIDE."""
         full = self.down_full(self.stem(features.contiguous(memory_format=torch.channels_last)))
         half = self.down_half(F.avg_pool2d(full, 2))
         bottom = self.bottom(F.avg_pool2d(half, 2))

@@ -75,12 +75,14 @@ def ridge(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray
         for context in CONTEXTS:
             banks = min(context, slab.first), min(context, len(volume) - slab.last - 1)
             hood = Neighbourhood.across(slab.last - slab.first + 1, *banks)
+            places = todo & ~near_holes(holes, slab.first, hood)
+            if not places.any():
+                continue
             key = (slab.axis, hood.width, *banks)
             if key not in fitted:
                 fitted[key] = fit(volume, missing, hood)
             solution = fitted[key]
-            places = todo & ~near_holes(holes, slab.first, hood)
-            if solution is None or not places.any():
+            if solution is None:
                 continue
             predicted = predict(volume, slab.first, places, hood, solution)
             inside = slab.target & places
@@ -91,27 +93,31 @@ def ridge(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray
 
 
 def fit(volume: np.ndarray, missing: np.ndarray, hood: Neighbourhood) -> np.ndarray | None:
-    """Regression coefficients (features, width) from places where banks and gap are measured; None if there are too few.
-
-    Places are drawn more often where it is bright, and always the same for the same scan.
-    """
-    rng = np.random.default_rng(0)
-    places = free_places(rng, missing, hood)
+    """Regression coefficients (features, width) from places where banks and gap are measured; None if there are too few."""
+    places = places_to_learn_from(volume, missing, hood)
     if len(places) < FEWEST_SAMPLES:
         return None
-    bright = uniform_filter(np.expm1(volume), (len(hood.along) + hood.width, 2 * RADIUS + 1, 2 * RADIUS + 1))
-    chance = np.log1p(bright[places[:, 0] + hood.width // 2, places[:, 1], places[:, 2]]) + 1e-3
-    places = places[rng.choice(len(places), min(SAMPLES, len(places)), replace=False, p=chance / chance.sum())]
     x, y = hood.features(volume, places).astype(float), hood.targets(volume, places).astype(float)
     gram = x.T @ x
     gram[np.diag_indices_from(gram)] += len(x) * PENALTY
     return solve(gram, x.T @ y, assume_a="pos")
 
 
+def places_to_learn_from(volume: np.ndarray, missing: np.ndarray, hood: Neighbourhood) -> np.ndarray:
+    """Some free places (n, 3), more of them where it is bright, always the same for the same scan."""
+    rng = np.random.default_rng(0)
+    places = free_places(rng, missing, hood)
+    if not len(places):
+        return places
+    bright = uniform_filter(np.expm1(volume), (len(hood.along) + hood.width, 2 * RADIUS + 1, 2 * RADIUS + 1))
+    chance = np.log1p(bright[places[:, 0] + hood.width // 2, places[:, 1], places[:, 2]]) + 1e-3
+    return places[rng.choice(len(places), min(SAMPLES, len(places)), replace=False, p=chance / chance.sum())]
+
+
 def free_places(rng: np.random.Generator, missing: np.ndarray, hood: Neighbourhood, tries: int = 200_000) -> np.ndarray:
     """Random places (n, 3) at which banks and imagined gap lie inside the array and touch nothing missing."""
     low = np.array([max(-hood.along.min(initial=0), 0), RADIUS, RADIUS])
-    high = np.array(missing.shape) - [max(hood.along.max(initial=0) + 1, hood.width), RADIUS, RADIUS]
+    high = np.array(missing.shape) - [max(hood.along.max(initial=0), hood.width - 1), RADIUS, RADIUS]
     if (high <= low).any():
         return np.empty((0, 3), int)
     places = rng.integers(low, high, (tries, 3))

@@ -41,8 +41,8 @@ class StreamConfig:
     """A new scan replaces the oldest after this many steps."""
     measured_share: float = 0.1
     """Scans that are a measured one thinned to a lower dose, where there is one."""
-    blind_share: float = 0.15
-    """Portions for which the first guesses are withheld, so that the network can do without."""
+    withheld_share: float = 0.3
+    """Portions for which ridge's guess is withheld, so that the network can do without."""
     gaps: GapRanges = field(default_factory=GapRanges)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
 
@@ -156,8 +156,8 @@ class MeasuredScan:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the counts, as 64 hexadecimal digits."""
-        return hashlib.sha256(self.counts.tobytes()).hexdigest()
+        """SHA-256 of counts and mask, as 64 hexadecimal digits."""
+        return hashlib.sha256(self.counts.tobytes() + self.mask.tobytes()).hexdigest()
 
     def thinned(self, rng: np.random.Generator, peak_counts: float) -> tuple[np.ndarray, np.ndarray]:
         """Expected and drawn counts, float32, as if measured with a lower dose: every photon is kept with one probability."""
@@ -191,6 +191,12 @@ class PortionStream:
     ) -> None:
         self.seed, self.config, self.crystals, self.device = seed, config or StreamConfig(), crystals, device
         self.measured = measured
+        for scan in measured:
+            if min(scan.counts.shape) < self.config.plane:
+                raise InputError(
+                    f"measured {scan.name}: got {scan.counts.shape} voxels, expected at least the portions' plane of "
+                    f"{self.config.plane} along each axis"
+                )
         self._pool: dict[int, PracticeScan] = {}
 
     def scan(self, number: int) -> PracticeScan:
@@ -207,7 +213,7 @@ class PortionStream:
         while True:
             mask = missing | random_mask(rng, expected.shape, peak, self.config.gaps)
             if slabs := find_slabs(mask):
-                guesses = first_guesses(np.where(mask, 0, drawn), mask, slabs)
+                guesses = first_guesses(np.where(mask, 0, drawn), mask, slabs, device=self.device)
                 return PracticeScan.of(expected, drawn, mask, known, slabs, guesses)
 
     def _simulated(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[float, ...], np.ndarray]:
@@ -230,13 +236,13 @@ class PortionStream:
     def batch(self, step: int, size: int, share: slice = slice(None)) -> Portions:
         """The ``size`` portions of training step ``step``, or a share of them."""
         numbers = self.fill_pool(step)
-        portions, blind = [], []
+        portions, withheld = [], []
         for index in range(size)[share]:
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(STEPS, step, index)))
             portions.append(self._pool[int(rng.choice(numbers))].portion(rng, self.config.plane))
-            blind.append(rng.random() < self.config.blind_share)
+            withheld.append(rng.random() < self.config.withheld_share)
         counts, measured, guesses, target, expected, drawn = (
             torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*portions, strict=True)
         )
-        guesses[torch.tensor(blind, device=self.device)] = torch.nan
+        guesses[torch.tensor(withheld, device=self.device), 1] = torch.nan
         return Portions(counts, measured, guesses, target, expected, drawn)

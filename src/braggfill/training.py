@@ -1,5 +1,6 @@
 """Training: one loop, resumable to the step, the same on every run from its seed on one device."""
 
+import json
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -93,6 +94,10 @@ def train(
     run = TrainingRun(config, start_fabric(config, device, devices), measured)
     if state_path.exists():
         run.restore(state_path)
+        if start and (run.origin or {}).get("sha256") != sha256(Path(start)):
+            raise InputError(
+                f"start {start}: got other weights than the state in {folder} began with, expected the same or none"
+            )
     elif start:
         run.start_from(Path(start))
     losses: list[float] = []
@@ -123,6 +128,8 @@ def keep(folder: Path, run: "TrainingRun") -> None:
 def start_fabric(config: TrainConfig, device: str, devices: int = 1) -> Fabric:
     """Where and in which arithmetic to train; with several devices, one process for each from here on."""
     kind = find_device(device)
+    if not 1 <= devices <= config.batch:
+        raise InputError(f"devices: got {devices}, expected 1 to the {config.batch} portions of a batch")
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_bfloat16(kind))
     strategy = "ddp" if devices > 1 else "auto"
     fabric = Fabric(
@@ -140,14 +147,14 @@ class TrainingRun:
         self.config, self.fabric, self.device, self.step = config, fabric, fabric.device, 0
         self.curve: list[Progress] = []
         self.origin: dict[str, Any] | None = None
-        self.model = GapNet(config.model).to(self.device)
+        self.model = self.build().to(self.device)
         self.average = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=config.weight_decay
         )
         self.shared_model, self.shared_optimiser = fabric.setup(self.model, self.optimiser)
         self.stream = PortionStream(config.seed, config.portions, Library(split="train"), self.device, measured)
-        self.measured = {scan.name: scan.sha256 for scan in measured}
+        self.measured = [[scan.name, scan.sha256] for scan in measured]
 
     @property
     def request(self) -> dict[str, Any]:
@@ -201,9 +208,13 @@ class TrainingRun:
         mean = self.fabric.all_reduce(torch.tensor(float(number), device=self.device), reduce_op="mean")
         return float(mean)  # type: ignore[arg-type]
 
+    def build(self) -> GapNet:
+        """The network with fresh weights."""
+        return GapNet(self.config.model)
+
     def average_model(self) -> GapNet:
-        """A network with the averaged weights."""
-        model = GapNet(self.config.model).to(self.device)
+        """The network with the averaged weights."""
+        model = self.build().to(self.device)
         model.load_state_dict(self.average)
         return model.eval()
 
@@ -261,7 +272,7 @@ class TrainingRun:
     def restore(self, path: Path) -> None:
         """Go back to a saved state of the same configuration."""
         tensors, description = read_tensors(path)
-        saved, own = description.get("training"), _as_json(self.request)
+        saved, own = description.get("training"), json.loads(json.dumps(self.request))
         if saved is None or "curve" not in description:
             raise InputError(f"resume {path}: got no state of a training, expected one; start anew in another folder")
         if saved != own:
@@ -286,10 +297,3 @@ def portion_skill(expected: Tensor, log_mean: Tensor, log_linear: Tensor) -> flo
         return None
     truth, ours, linear = (v[bright].numpy() for v in (expected, log_mean.exp(), log_linear.exp()))
     return max(-1.0, skill(ours, linear, truth, floor=0.0)) if poisson_deviance(linear, truth) > LEAST_EXCESS else None
-
-
-def _as_json(values: Any) -> Any:
-    """Tuples as lists, as they come back from a file."""
-    if isinstance(values, dict):
-        return {k: _as_json(v) for k, v in values.items()}
-    return [_as_json(v) for v in values] if isinstance(values, tuple | list) else values

@@ -1,0 +1,114 @@
+"""Which network? Three candidates trained for the same time on the same portions, then put to the paper's protocol.
+
+narrow 3-D U-Net    the paper's architecture with 192 channels at the bottom, a mask channel, counts in and out
+banks alone         this program's network without first guesses: it starts from a straight line between the banks
+on first guesses    this program's network as it is
+
+All see portions of the same simulated scans in the same order. Each trains for as many steps as fit into the time, by
+the same schedule, timed on its first steps. The making of the scans is not counted; the first guesses are part of it
+(``guesses_s_a_scan``). The 3-D network fills by sliding portions of the size it was trained on, the others in one pass.
+
+Usage: python benchmarks/candidates.py [--minutes 15] [--scans 64] [--number 24] [--out docs/results]
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from lightning_fabric import Fabric
+from paper_unet import CountingPaperUNet
+from protocol import crop_table, evaluate, learned, report, write_table
+from torch import Tensor, nn
+
+from braggfill.config import TrainConfig
+from braggfill.model import GapNet
+from braggfill.stream import PortionStream, StreamConfig
+from braggfill.training import TrainingRun, start_fabric
+
+TIMED_STEPS = 10
+SLIDING, HALF_A_PORTION = {"narrow 3-D U-Net"}, 15
+
+
+class FromBanks(GapNet):
+    """The network without first guesses."""
+
+    def forward(self, counts: Tensor, measured: Tensor, guesses: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As ``GapNet.forward``; the guesses are not looked at."""
+        return super().forward(counts, measured)
+
+
+CANDIDATES: dict[str, type[nn.Module]] = {
+    "narrow 3-D U-Net": CountingPaperUNet,
+    "banks alone": FromBanks,
+    "on first guesses": GapNet,
+}
+
+
+class CandidateRun(TrainingRun):
+    """A training of another network on a stream that is shared."""
+
+    def __init__(self, network: type[nn.Module], config: TrainConfig, fabric: Fabric) -> None:
+        self.network = network
+        super().__init__(config, fabric)
+
+    def build(self) -> nn.Module:
+        """The candidate with fresh weights."""
+        return self.network()
+
+
+def train_for(minutes: float, run: TrainingRun) -> float:
+    """Train for about so many minutes; return the seconds it took."""
+    run.advance()
+    start = time.perf_counter()
+    for _ in range(TIMED_STEPS):
+        run.advance()
+    a_step = (time.perf_counter() - start) / TIMED_STEPS
+    run.config = replace(run.config, steps=max(TIMED_STEPS + 2, round(60 * minutes / a_step)))
+    while run.step < run.config.steps:
+        run.advance()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--scans", type=int, default=64)
+    parser.add_argument("--number", type=int, default=24)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    portions = StreamConfig(pool=arguments.scans, renew_steps=10**9)
+    config = TrainConfig(seed=3, warmup_steps=50, average_decay=0.99, portions=portions)
+    fabric = start_fabric(config, "cpu")
+    runs = {name: CandidateRun(network, config, fabric) for name, network in CANDIDATES.items()}
+    first = next(iter(runs.values()))
+    shared: PortionStream = first.stream
+    shared.fill_pool(0)
+    table, fills = [], {}
+    for name, run in runs.items():
+        run.stream, run.validation_batches = shared, first.validation_batches
+        seconds = train_for(arguments.minutes, run)
+        score, model = run.validate(0.0), run.average_model()
+        row = {
+            "candidate": name,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "steps": run.step,
+            "minutes": seconds / 60,
+            "portions_a_second": run.step * config.batch / seconds,
+            "validation_likelihood": score.validation_likelihood,
+            "validation_skill": score.skill,
+        }
+        print(row, flush=True)
+        table.append(row)
+        fills[name] = learned(model, skip=HALF_A_PORTION if name in SLIDING else None)
+    cases, crops = evaluate(fills, arguments.number)
+    crop_rows = crop_table(crops, list(fills))
+    report(cases, crop_rows)
+    if arguments.out:
+        write_table(arguments.out / "candidates.csv", table)
+        write_table(arguments.out / "candidates_crops.csv", crop_rows)
+        write_table(arguments.out / "candidates_cases.csv", cases)
+
+
+if __name__ == "__main__":
+    main()
