@@ -5,8 +5,8 @@ Without a file: simulated crystals that no weights were trained on. With one: th
 Usage: python benchmarks/accuracy.py [SCAN] [--number 6] [--methods unet,ridge,...] [--out docs/results/accuracy_simulated.csv]
 
 Columns: ``pcc`` Pearson correlation of log(1 + I); ``deviance`` mean Poisson deviance, about 1 for a perfect fill of
-bright voxels; ``skill`` share of the linear fill's excess that is removed, over the deviance of the truth where that is known, else
-over 1; ``bias`` filled over hidden counts;
+bright voxels; ``skill`` share of the linear fill's excess that is removed, over the deviance of the truth where that is
+known, else over 1; ``bias`` filled over hidden counts;
 ``coverage_50``, ``coverage_90`` share of hidden counts inside the central intervals of their predicted (negative binomial)
 distributions. All over gap voxels whose Gaussian-smoothed (sigma 3) counts exceed 0.5, hot and dead pixels left out.
 """

@@ -1,8 +1,8 @@
 """The paper's protocol on crystals that nothing was trained on: a vertical gap, 32³ crops around it, scored by brightness.
 
 Every crystal of the library's test split is measured once. Gaps of every width are cut through all frames and rows, 8 to
-40 measured columns (``from_peak``, one number a crystal) beside the peak on the roomier side, and filled; 1 000 crops with the gap in
-their middle are drawn from all scans together. Written are
+40 measured columns (``from_peak``, one number a crystal) beside the peak on the roomier side, and filled; 1 000 crops with
+the gap in their middle are drawn from all scans together. Written are
 
 protocol_crops.csv     the Pearson correlation of log(1 + I) in the crops' gaps, with the drawn counts (``pcc_counts``, the
                        paper's figure) and with the noise-free truth (``pcc_truth``): means over 20 bins of log mean
@@ -203,9 +203,8 @@ def write_table(path: Path, table: list[dict]) -> None:
 
 def report(cases: list[dict], crops: list[dict]) -> None:
     """Print both tables, cases averaged by width."""
-    print(
-        f"{'method':22s} width cases  skill worst  over truth   bias of all  50 %  90 %   pcc truth (bright)  pcc counts  ceiling"
-    )
+    columns = "width cases  skill worst  over truth   bias of all  50 %  90 %   pcc truth (bright)  pcc counts  ceiling"
+    print(f"{'method':22s} {columns}")
     for crop in crops:
         mine = [c for c in cases if (c["method"], c["width"]) == (crop["method"], crop["width"])]
         skills, over = (np.array([c[key] for c in mine]) for key in ("skill", "skill_over_truth"))
@@ -213,8 +212,8 @@ def report(cases: list[dict], crops: list[dict]) -> None:
         weights = [c["voxels"] for c in mine]
         covered = [np.average([c[key] for c in mine], weights=weights) for key in ("coverage_50", "coverage_90")]
         print(
-            f"{crop['method']:22s} {crop['width']:5d} {len(mine):5d} {skills.mean():6.3f} {skills.min():5.2f} {over.mean():11.3f} "
-            f"{bias:13.3f} {covered[0]:5.2f} {covered[1]:5.2f} {crop['pcc_truth']:10.4f} ({crop['pcc_truth_bright']:.4f}) "
+            f"{crop['method']:22s} {crop['width']:5d} {len(mine):5d} {skills.mean():6.3f} {skills.min():5.2f} "
+            f"{over.mean():11.3f} {bias:13.3f} {covered[0]:5.2f} {covered[1]:5.2f} {crop['pcc_truth']:10.4f} ({crop['pcc_truth_bright']:.4f}) "
             f"{crop['pcc_counts']:9.4f} {crop['ceiling']:9.4f}"
         )
 
