@@ -203,7 +203,7 @@ def write_table(path: Path, table: list[dict]) -> None:
 
 def report(cases: list[dict], crops: list[dict]) -> None:
     """Print both tables, cases averaged by width."""
-    columns = "width cases  skill worst  over truth   bias of all  50 %  90 %   pcc truth (bright)  pcc counts  ceiling"
+    columns = "width cases  skill  worst  truth   bias   50 %   90 %  pcc to truth, bright, to counts, ceiling"
     print(f"{'method':22s} {columns}")
     for crop in crops:
         mine = [c for c in cases if (c["method"], c["width"]) == (crop["method"], crop["width"])]
@@ -211,10 +211,13 @@ def report(cases: list[dict], crops: list[dict]) -> None:
         bias = sum(c["filled_counts"] for c in mine) / sum(c["hidden_counts"] for c in mine)
         weights = [c["voxels"] for c in mine]
         covered = [np.average([c[key] for c in mine], weights=weights) for key in ("coverage_50", "coverage_90")]
+        scores = (skills.mean(), skills.min(), over.mean(), bias, *covered)
+        correlations = (crop["pcc_truth"], crop["pcc_truth_bright"], crop["pcc_counts"], crop["ceiling"])
         print(
-            f"{crop['method']:22s} {crop['width']:5d} {len(mine):5d} {skills.mean():6.3f} {skills.min():5.2f} "
-            f"{over.mean():11.3f} {bias:13.3f} {covered[0]:5.2f} {covered[1]:5.2f} {crop['pcc_truth']:10.4f} ({crop['pcc_truth_bright']:.4f}) "
-            f"{crop['pcc_counts']:9.4f} {crop['ceiling']:9.4f}"
+            f"{crop['method']:22s} {crop['width']:5d} {len(mine):5d} "
+            + " ".join(f"{v:6.3f}" for v in scores)
+            + "  "
+            + " ".join(f"{v:7.4f}" for v in correlations)
         )
 
 
