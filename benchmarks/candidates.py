@@ -1,12 +1,12 @@
 """Which network? Three candidates trained for the same time on the same portions, then put to the paper's protocol.
 
 narrow 3-D U-Net    the paper's architecture with 192 channels at the bottom, a mask channel, counts in and out
-banks alone         this program's network without first guesses: it starts from a straight line between the banks
-on first guesses    this program's network as it is
+banks alone         this program's network without a first guess: it starts from a straight line between the banks
+on kriging          this program's network as it is
 
 All see portions of the same simulated scans in the same order. Each trains for as many steps as fit into the time, by
-the same schedule, timed on its first steps. The making of the scans is not counted; the first guesses are part of it
-(``guesses_s_a_scan``). The 3-D network fills by sliding portions of the size it was trained on, the others in one pass.
+the same schedule, timed on its first steps. The making of the scans is not counted, kriging (a fifth of it) among it.
+The 3-D network fills by sliding portions of the size it was trained on, the others in one pass.
 
 Usage: python benchmarks/candidates.py [--minutes 15] [--scans 64] [--number 24] [--out docs/results]
 """
@@ -31,17 +31,17 @@ SLIDING, HALF_A_PORTION = {"narrow 3-D U-Net"}, 15
 
 
 class FromBanks(GapNet):
-    """The network without first guesses."""
+    """The network without a first guess."""
 
-    def forward(self, counts: Tensor, measured: Tensor, guesses: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """As ``GapNet.forward``; the guesses are not looked at."""
+    def forward(self, counts: Tensor, measured: Tensor, guess: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As ``GapNet.forward``; the guess is not looked at."""
         return super().forward(counts, measured)
 
 
 CANDIDATES: dict[str, type[nn.Module]] = {
     "narrow 3-D U-Net": CountingPaperUNet,
     "banks alone": FromBanks,
-    "on first guesses": GapNet,
+    "on kriging": GapNet,
 }
 
 

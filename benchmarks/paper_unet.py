@@ -78,8 +78,8 @@ class CountingPaperUNet(nn.Module):
             nn.init.zeros_(parameter)
         self.to(memory_format=torch.channels_last_3d)
 
-    def forward(self, counts: Tensor, measured: Tensor, guesses: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """As ``GapNet.forward``; the guesses are not looked at."""
+    def forward(self, counts: Tensor, measured: Tensor, guess: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As ``GapNet.forward``; the guess is not looked at."""
         height, width = counts.shape[2:]
         beyond = (0, -width % POOLED, 0, -height % POOLED)
         counts, measured = F.pad(counts, beyond), F.pad(measured, beyond)

@@ -6,7 +6,8 @@ the gap in their middle are drawn from all scans together. Written are
 
 protocol_crops.csv     the Pearson correlation of log(1 + I) in the crops' gaps, with the drawn counts (``pcc_counts``, the
                        paper's figure) and with the noise-free truth (``pcc_truth``): means over 20 bins of log mean
-                       intensity, and over the crops with more than 10 counts a voxel; ``ceiling`` is what the truth scores.
+                       intensity, and over the crops with more than 10 counts a voxel (``bright``), of these also those with an
+                       oversampling of at least 4 across the gap (``fine``); ``ceiling`` is what the truth scores.
 protocol_cases.csv     for every gap: share of the linear fill's excess deviance removed, excess over 1 (``skill``) and over the
                        deviance of the truth (``skill_over_truth``), in voxels whose smoothed (sigma 3) expectation exceeds
                        0.5; bias of the total counts; coverage of the intervals. Faulty pixels are left out.
@@ -25,17 +26,19 @@ from torch import nn
 
 from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights
 from braggfill.gaps import Slab, find_slabs, voxels_to_fill
-from braggfill.guesses import first_guesses
 from braggfill.interpolate import idw, linear
+from braggfill.kriging import smoothed
 from braggfill.library import Library
 from braggfill.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
 from braggfill.model import find_device
 from braggfill.patches import PORTION, GuessedScan
+from braggfill.ridge import ridge
 from braggfill.simulation import PatternRanges, SimulatedScan, SimulationConfig, simulate
 from braggfill.unet import network_predictor, slide
 
 WIDTHS = (3, 6, 9, 12)
-CROPS, BINS, BRIGHT = 1000, 20, 10.0
+CROPS, BINS, BRIGHT, FINE = 1000, 20, 10.0, 4.0
+"""Crops a width; bins of brightness; counts a voxel of a bright crop; oversampling across the gap of a fine one."""
 DISTANCE = (8, 40)
 """Measured columns between peak and gap."""
 SEED = 70_000
@@ -44,13 +47,12 @@ Estimate = tuple[np.ndarray, np.ndarray]
 Fill = Callable[[GuessedScan, list[Slab]], Estimate]
 
 
-def learned(model: nn.Module, regressed: bool = True, skip: int | None = None) -> Fill:
-    """A fill by a network, with or without ridge among its first guesses, in one pass or by sliding portions."""
+def learned(model: nn.Module, skip: int | None = None) -> Fill:
+    """A fill by a network, in one pass or by sliding portions."""
     predictor = network_predictor(model.eval(), find_device("cpu"))
 
     def fill(scan: GuessedScan, slabs: list[Slab]) -> Estimate:
-        guesses = scan.guesses if regressed else np.stack([scan.guesses[0], np.full(scan.mask.shape, np.nan, np.float32)])
-        mean, square = slide(GuessedScan(scan.counts, scan.mask, guesses), slabs, predictor, skip)
+        mean, square = slide(scan, slabs, predictor, skip)
         return mean, np.sqrt(np.maximum(square - mean**2, 0))
 
     return fill
@@ -66,14 +68,10 @@ def classical(method: Callable[[np.ndarray, np.ndarray, list[Slab]], np.ndarray]
     return fill
 
 
-def guessed(number: int) -> Fill:
-    """One of the network's first guesses by itself."""
-
-    def fill(scan: GuessedScan, slabs: list[Slab]) -> Estimate:
-        values = scan.guesses[number][voxels_to_fill(slabs, scan.mask.shape)]
-        return np.expm1(np.nan_to_num(values)), np.full(values.shape, np.nan)
-
-    return fill
+def guessed(scan: GuessedScan, slabs: list[Slab]) -> Estimate:
+    """The network's first guess (kriging) by itself."""
+    values = scan.guess[voxels_to_fill(slabs, scan.mask.shape)]
+    return np.expm1(values), np.full(values.shape, np.nan)
 
 
 def shipped() -> dict[str, Fill]:
@@ -81,9 +79,8 @@ def shipped() -> dict[str, Fill]:
     model, _ = read_weights(SHIPPED_WEIGHTS)
     return {
         "unet": learned(model),
-        "quick": learned(model, regressed=False),
-        "kriging": guessed(0),
-        "ridge": guessed(1),
+        "kriging": guessed,
+        "ridge": classical(ridge),
         "linear": classical(linear),
         "idw": classical(idw),
     }
@@ -122,7 +119,11 @@ def crop_scores(rng: np.random.Generator, means: dict[str, np.ndarray], scan: Si
     around = (*gap[:2], slice(middle, middle + PORTION))
     sound = np.broadcast_to(~scan.faulty[None, gap[1], gap[2]], scan.counts[gap].shape)
     counts, truth = scan.counts[gap][sound], scan.expected[gap][sound]
-    scores = {"mean_counts": float(scan.expected[around].mean()), "ceiling": log_correlation(truth, counts)}
+    scores = {
+        "mean_counts": float(scan.expected[around].mean()),
+        "oversampling": scan.description["oversampling"][2],
+        "ceiling": log_correlation(truth, counts),
+    }
     for name, mean in means.items():
         scores[f"{name}_counts"] = log_correlation(mean[gap][sound], counts)
         scores[f"{name}_truth"] = log_correlation(mean[gap][sound], truth)
@@ -148,7 +149,7 @@ def evaluate(fills: dict[str, Fill], number: int) -> tuple[list[dict], dict[int,
             where = np.zeros(scan.counts.shape, bool)
             where[:, :, first : first + width] = True
             slabs, blank = find_slabs(where), np.where(where, 0, scan.counts).astype(np.float32)
-            guessed_scan = GuessedScan(blank, where, first_guesses(blank, where, slabs))
+            guessed_scan = GuessedScan(blank, where, smoothed(np.log1p(blank), where, slabs))
             scored = (smooth > 0.5)[where] & ~np.broadcast_to(scan.faulty, where.shape)[where]
             estimates = {name: fill(guessed_scan, slabs) for name, fill in fills.items()}
             baseline, means = classical(linear)(guessed_scan, slabs)[0], {}
@@ -182,12 +183,15 @@ def crop_table(crops: dict[int, list[dict]], methods: list[str]) -> list[dict]:
         column = {key: np.array([row[key] for row in rows]) for key in rows[0]}
         brightness = column["mean_counts"]
         bright = brightness > BRIGHT
+        fine = bright & (column["oversampling"] >= FINE)
         for method in methods:
             row = {"width": width, "method": method, "crops": len(rows), "bright_crops": int(bright.sum())}
+            row["fine_crops"] = int(fine.sum())
             for score in ("counts", "truth"):
                 values = column[f"{method}_{score}"]
                 row[f"pcc_{score}"] = binned_mean(values, brightness)
                 row[f"pcc_{score}_bright"] = float(np.nanmean(values[bright]))
+                row[f"pcc_{score}_bright_fine"] = float(np.nanmean(values[fine])) if fine.any() else np.nan
             row["ceiling"], row["ceiling_bright"] = binned_mean(column["ceiling"], brightness), column["ceiling"][bright].mean()
             table.append(row)
     return table
@@ -203,7 +207,7 @@ def write_table(path: Path, table: list[dict]) -> None:
 
 def report(cases: list[dict], crops: list[dict]) -> None:
     """Print both tables, cases averaged by width."""
-    columns = "width cases  skill  worst  truth   bias   50 %   90 %  pcc to truth, bright, to counts, ceiling"
+    columns = "width cases  skill  worst  truth   bias   50 %   90 %  pcc to truth, bright, fine, to counts, ceiling"
     print(f"{'method':22s} {columns}")
     for crop in crops:
         mine = [c for c in cases if (c["method"], c["width"]) == (crop["method"], crop["width"])]
@@ -212,7 +216,8 @@ def report(cases: list[dict], crops: list[dict]) -> None:
         weights = [c["voxels"] for c in mine]
         covered = [np.average([c[key] for c in mine], weights=weights) for key in ("coverage_50", "coverage_90")]
         scores = (skills.mean(), skills.min(), over.mean(), bias, *covered)
-        correlations = (crop["pcc_truth"], crop["pcc_truth_bright"], crop["pcc_counts"], crop["ceiling"])
+        names = ("pcc_truth", "pcc_truth_bright", "pcc_truth_bright_fine", "pcc_counts", "ceiling")
+        correlations = [crop[name] for name in names]
         print(
             f"{crop['method']:22s} {crop['width']:5d} {len(mine):5d} "
             + " ".join(f"{v:6.3f}" for v in scores)

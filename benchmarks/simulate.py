@@ -17,7 +17,6 @@ from braggfill.degrade import degraded_object
 from braggfill.diffract import amplitude, diffraction_pattern
 from braggfill.gaps import find_slabs
 from braggfill.geometry import grid_over, measured_directions
-from braggfill.guesses import GUESSES
 from braggfill.layout import GapRanges, random_mask
 from braggfill.measurement import counting_noise, measured_pattern
 from braggfill.particle import body_corners, carve, facet_normals
@@ -74,7 +73,7 @@ def portions_against_transforms(number: int = 8) -> dict:
     """Time from a stored object to 64 degraded portions of a 128³ pattern, and of bare transforms of that size."""
     rng, config = np.random.default_rng(1), SimulationConfig()
     mask = random_mask(rng, SHAPE, (64.0, 64.0, 64.0), GapRanges())
-    slabs, guesses = find_slabs(mask), np.zeros((GUESSES, *SHAPE), np.float32)
+    slabs, guess = find_slabs(mask), np.zeros(SHAPE, np.float32)
     stored = []
     for _ in range(number):
         oversampling, peak = random_sampling(rng, SHAPE, config.patterns)
@@ -87,7 +86,7 @@ def portions_against_transforms(number: int = 8) -> dict:
             pattern = measured_pattern(rng, diffraction_pattern(changed, SHAPE, oversampling, peak), peak, config.measurement)
             expected = pattern.expected(1e6, 0.01)
             drawn = counting_noise(rng, expected).numpy()
-            scan = PracticeScan.of(expected.numpy(), drawn, mask, ~pattern.faulty.numpy(), slabs, guesses)
+            scan = PracticeScan.of(expected.numpy(), drawn, mask, ~pattern.faulty.numpy(), slabs, guess)
             for _ in range(PORTIONS):
                 scan.portion(rng, StreamConfig().plane)
 

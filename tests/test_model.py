@@ -76,6 +76,15 @@ def test_finite_for_empty_and_for_very_bright_portions(network, value):
         assert output.isfinite().all()
 
 
+def test_an_untrained_network_gives_a_guess_fitted_to_the_scan_where_there_is_one():
+    counts, measured = torch.full((1, NORMAL, 12, 12), 50.0), torch.ones((1, NORMAL, 12, 12), dtype=torch.bool)
+    measured[:, 14:18] = False
+    guess = torch.full_like(counts, 3.0)
+    guess[..., 6:] = torch.nan
+    expected = torch.where(measured | guess.isnan(), 50.0, float(np.expm1(3.0)))
+    torch.testing.assert_close(GapNet()(counts, measured, guess)[0].exp(), expected + COUNT_FLOOR, rtol=1e-4, atol=1e-4)
+
+
 def test_the_departure_from_the_first_guess_is_bounded(network):
     torch.nn.init.constant_(network.head.bias, 1e4)
     counts, measured = portion()

@@ -9,15 +9,15 @@ from braggfill.patches import Blend, GuessedScan, Window, extract, plane_windows
 from braggfill.unet import slide
 
 
-def identity(counts, measured, guesses):
+def identity(counts, measured, guess):
     assert counts.shape == measured.shape
     assert counts.shape[1] == 32
-    return np.stack([counts, guesses[:, 0]])
+    return np.stack([counts, guess])
 
 
 def scan_of(volume, mask):
     """A scan whose first guess is the negative of its counts."""
-    return GuessedScan(volume, mask, -volume[None])
+    return GuessedScan(volume, mask, -volume)
 
 
 @st.composite

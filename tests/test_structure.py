@@ -20,7 +20,7 @@ ROWS = [
         "measurement",
         "simulation",
     },
-    {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "guesses", "metrics", "unet", "uncertainty"},
+    {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"},
     {"writing", "config", "checkpoint", "library", "dataset"},
     {"fill", "training"},
     {"io"},

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-import braggfill.ridge as ridge
 import braggfill.training as training
 from braggfill import InputError, train
 from braggfill.checkpoint import read_tensors, read_weights, sha256
@@ -27,12 +26,6 @@ TINY = TrainConfig(
     model=ModelConfig((8, 8, 8)),
     portions=StreamConfig(plane=16, scan_size=40, pool=2, renew_steps=2),
 )
-
-
-@pytest.fixture(autouse=True)
-def few_samples(monkeypatch):
-    """The regression among the first guesses is made quick; nothing here depends on how good it is."""
-    monkeypatch.setattr(ridge, "SAMPLES", 1000)
 
 
 def test_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):

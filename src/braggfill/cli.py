@@ -25,7 +25,7 @@ errors = Console(stderr=True)
 Device = StrEnum("Device", ["auto", "cpu", "cuda"])
 Precision = StrEnum("Precision", ["float32", "bfloat16", "float16"])
 SplitName = StrEnum("SplitName", ["train", "validation", "test"])
-MethodName = StrEnum("MethodName", ["unet", "quick", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"])
+MethodName = StrEnum("MethodName", ["unet", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"])
 
 
 @app.command()

@@ -99,32 +99,25 @@ def _kriging(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndar
     return kriging(values, mask, slabs)
 
 
-def _network(regressed: bool, summary: str) -> Method:
-    """A method that uses the network, on kriging and ridge or on kriging alone."""
+def _network(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress) -> Estimate:
+    """The network, slid along the gaps; it starts from kriging."""
+    from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
+    from braggfill.kriging import smoothed
+    from braggfill.model import find_device
+    from braggfill.patches import GuessedScan
+    from braggfill.unet import network_predictor, slide
 
-    def estimate(
-        counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress
-    ) -> Estimate:
-        from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
-        from braggfill.guesses import first_guesses
-        from braggfill.model import find_device
-        from braggfill.patches import GuessedScan
-        from braggfill.unet import network_predictor, slide
-
-        path = options.weights or SHIPPED_WEIGHTS
-        model, _ = read_weights(path)
-        device = find_device(options.device)
-        predictor = network_predictor(model, device, options.precision, options.tta)
-        scan = GuessedScan(counts, mask, first_guesses(counts, mask, slabs, regressed=regressed, device=device))
-        mean, square = slide(scan, slabs, predictor, options.skip, on_progress)
-        return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
-
-    return Method("counts", summary, estimate)
+    path = options.weights or SHIPPED_WEIGHTS
+    model, _ = read_weights(path)
+    device = find_device(options.device)
+    predictor = network_predictor(model, device, options.precision, options.tta)
+    scan = GuessedScan(counts, mask, smoothed(np.log1p(counts), mask, slabs, device))
+    mean, square = slide(scan, slabs, predictor, options.skip, on_progress)
+    return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
 
 
 METHODS = {
-    "unet": _network(True, "the network, which corrects what kriging and ridge say about this scan"),
-    "quick": _network(False, "the network on kriging alone: several times faster and hardly less right"),
+    "unet": Method("counts", "the network, which corrects what kriging says about this scan", _network),
     "kriging": _classical(_kriging, "best linear estimate from the scan's own autocovariance"),
     "ridge": _classical(ridge, "regression from both banks, fitted on the rest of the same scan"),
     "linear": _classical(interpolate.linear, "straight line between the banks"),

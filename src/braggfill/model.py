@@ -1,9 +1,9 @@
 """The network: one gap's normal as channels, two-dimensional convolutions over the gap's plane.
 
 It sees a slab of voxels (batch, normal, height, width): 32 voxels along the gap's normal, centred on the gap, over any
-extent of the plane. It knows each voxel's counts, whether it was measured, and what two classical fills fitted to the same
-scan say. It starts from the first of these (without them from a log-linear fill along the normal) and predicts for
-every voxel the expected count and how far off that expectation may be.
+extent of the plane. It knows each voxel's counts, whether it was measured, and a first guess that was fitted to the same
+scan (kriging). It starts from this guess (without one from a log-linear fill along the normal) and predicts for every voxel
+the expected count and how far off that expectation may be.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class GapNet(nn.Module):
             nn.init.zeros_(parameter)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, counts: Tensor, measured: Tensor, guesses: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, counts: Tensor, measured: Tensor, guess: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Predict every voxel of a slab.
 
         Parameters
@@ -72,8 +72,8 @@ class GapNet(nn.Module):
         counts : float32 tensor (batch, NORMAL, height, width)
             Photon counts; the values of voxels not measured are ignored.
         measured : bool tensor (batch, NORMAL, height, width)
-        guesses : float32 tensor (batch, GUESSES, NORMAL, height, width), optional
-            First guesses of log(1 + counts), smoothed and regressed; NaN where there is none.
+        guess : float32 tensor (batch, NORMAL, height, width), optional
+            First guess of log(1 + counts), also of measured voxels; NaN where there is none.
 
         Returns
         -------
@@ -86,15 +86,14 @@ class GapNet(nn.Module):
         beyond = (0, -width % PLANE_STRIDE, 0, -height % PLANE_STRIDE)
         counts, measured = F.pad(counts, beyond), F.pad(measured, beyond)
         linear = log_linear_along_normal(torch.log1p(counts), measured)
-        guess, other = linear, linear
-        if guesses is not None:
-            smooth, regression = F.pad(guesses, beyond, value=torch.nan).unbind(1)
-            guess = torch.where(measured | smooth.isnan(), linear, smooth)
-            other = torch.where(measured, smooth, regression)
-            other = torch.where(other.isnan(), guess, other)
-        features = torch.cat([guess / LOG_SCALE, measured.to(guess.dtype), other - guess], 1)
+        smooth = linear
+        if guess is not None:
+            guess = F.pad(guess, beyond, value=torch.nan)
+            smooth = torch.where(guess.isnan(), linear, guess)
+        start = torch.where(measured, linear, smooth)
+        features = torch.cat([start / LOG_SCALE, measured.to(start.dtype), smooth - start], 1)
         correction, spread = self.features_to_head(features).float().chunk(2, 1)
-        log_mean = torch.log(torch.expm1(guess) + COUNT_FLOOR) + correction.clamp(-LARGEST_CORRECTION, LARGEST_CORRECTION)
+        log_mean = torch.log(torch.expm1(start) + COUNT_FLOOR) + correction.clamp(-LARGEST_CORRECTION, LARGEST_CORRECTION)
         log_dispersion = 6 * torch.tanh(spread / 6) - 3
         return log_mean[..., :height, :width], log_dispersion[..., :height, :width]
 

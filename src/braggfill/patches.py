@@ -31,8 +31,7 @@ VOXELS_A_BATCH = 16 * NORMAL * PORTION**2
 """Voxels given to the predictor at once, unless one portion is larger."""
 
 Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""(counts, measured, guesses) to quantities (n, batch, NORMAL, height, width); counts and measured are (batch, NORMAL, height,
-width), guesses (batch, guesses, NORMAL, height, width)."""
+"""(counts, measured, guess), each (batch, NORMAL, height, width), to quantities (n, batch, NORMAL, height, width)."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class GuessedScan:
     """Photon counts, float32 (frames, rows, columns)."""
     mask: np.ndarray
     """Bool (frames, rows, columns): True = not measured."""
-    guesses: np.ndarray
-    """First guesses of log(1 + counts), float32 (guesses, frames, rows, columns); NaN where there is none."""
+    guess: np.ndarray
+    """First guess of log(1 + counts), float32 (frames, rows, columns); NaN where there is none."""
 
 
 @dataclass(frozen=True)
@@ -174,14 +173,13 @@ def predict_slab(
     float64 array (quantities, slab width, height, width)
     """
     around, measured = along_normal(scan.counts, slab, 0.0), ~along_normal(scan.mask, slab, True)
-    guesses = [along_normal(guess, slab, np.nan) for guess in scan.guesses]
+    guess = along_normal(scan.guess, slab, np.nan)
     first = slab.first - normal_start(slab)
     batch = max(1, VOXELS_A_BATCH // (NORMAL * windows[0].height * windows[0].width))
     blend = None
     for i in range(0, len(windows), batch):
         some = windows[i : i + batch]
-        guessed = np.stack([extract(guess, some, np.nan) for guess in guesses], 1)
-        predicted = predictor(extract(around, some, 0.0), extract(measured, some, False), guessed)
+        predicted = predictor(extract(around, some, 0.0), extract(measured, some, False), extract(guess, some, np.nan))
         blend = blend or Blend(len(predicted), slab.target.shape)
         blend.add(predicted[:, :, first : first + len(slab.target)], some)
         on_portions(len(some))

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.errors import InputError
 from braggfill.gaps import Slab, find_slabs
-from braggfill.guesses import first_guesses
+from braggfill.kriging import smoothed
 from braggfill.layout import GapRanges, random_mask
 from braggfill.measurement import counting_noise
 from braggfill.patches import NORMAL, along_normal, normal_start
@@ -41,8 +41,6 @@ class StreamConfig:
     """A new scan replaces the oldest after this many steps."""
     measured_share: float = 0.1
     """Scans that are a measured one thinned to a lower dose, where there is one."""
-    withheld_share: float = 0.3
-    """Portions for which ridge's guess is withheld, so that the network can do without."""
     gaps: GapRanges = field(default_factory=GapRanges)
     simulation: SimulationConfig = field(default_factory=SimulationConfig)
 
@@ -58,14 +56,14 @@ class StreamConfig:
 
 @dataclass(frozen=True)
 class Portions:
-    """A batch of training portions; every tensor is (batch, NORMAL, plane, plane), ``guesses`` has them as a second axis."""
+    """A batch of training portions; every tensor is (batch, NORMAL, plane, plane)."""
 
     counts: torch.Tensor
     """Photon counts, float32; zero where not measured."""
     measured: torch.Tensor
     """Bool."""
-    guesses: torch.Tensor
-    """First guesses of log(1 + counts), float32; NaN where there is none."""
+    guess: torch.Tensor
+    """First guess of log(1 + counts), float32; NaN where there is none."""
     target: torch.Tensor
     """Bool: the voxels of the gap, whose prediction is scored."""
     expected: torch.Tensor
@@ -81,8 +79,8 @@ class PracticeScan:
     expected: np.ndarray
     drawn: np.ndarray
     mask: np.ndarray
-    guesses: np.ndarray
-    """(guesses, frames, rows, columns)."""
+    guess: np.ndarray
+    """Of log(1 + counts)."""
     known: np.ndarray
     """Bool, whole or (rows, columns): voxels whose expected counts are told by ``expected``."""
     slabs: list[Slab]
@@ -99,7 +97,7 @@ class PracticeScan:
         mask: np.ndarray,
         known: np.ndarray,
         slabs: list[Slab],
-        guesses: np.ndarray,
+        guess: np.ndarray,
     ) -> "PracticeScan":
         """Weigh the places where portions are drawn: more often where it is bright."""
         places, weights = [np.empty((0, 3), int)], [np.empty(0)]
@@ -110,10 +108,10 @@ class PracticeScan:
             at = np.argwhere(weight)
             places.append(np.column_stack([np.full(len(at), number), at]))
             weights.append(weight[tuple(at.T)] / np.sqrt(weight.sum()))
-        return cls(expected, drawn, mask, guesses, known, slabs, np.concatenate(places), np.cumsum(np.concatenate(weights)))
+        return cls(expected, drawn, mask, guess, known, slabs, np.concatenate(places), np.cumsum(np.concatenate(weights)))
 
     def portion(self, rng: np.random.Generator, plane: int) -> tuple[np.ndarray, ...]:
-        """Counts, measured, guesses, target, expected and drawn of a random portion, randomly mirrored and turned."""
+        """Counts, measured, guess, target, expected and drawn of a random portion, randomly mirrored and turned."""
         number, *centre = self.places[np.searchsorted(self.chances, self.chances[-1] * rng.random(), "right")]
         slab = self.slabs[number]
         shift = rng.integers(-plane // 2, plane // 2, 2)
@@ -127,7 +125,7 @@ class PracticeScan:
         volumes = [
             (np.where(mask, 0, drawn), 0.0),
             (~mask, False),
-            *((guess[frames, rows, columns], np.nan) for guess in self.guesses),
+            (self.guess[frames, rows, columns], np.nan),
             (np.broadcast_to(self.known, self.mask.shape)[frames, rows, columns], False),
             (self.expected[frames, rows, columns], 0.0),
             (drawn, 0.0),
@@ -139,9 +137,7 @@ class PracticeScan:
         cut[-3] = cut[-3] & target
         turn = [slice(None, None, int(step)) for step in rng.choice([-1, 1], 3)]
         order = (0, 1, 2) if rng.random() < 0.5 else (0, 2, 1)
-        cut = [v[tuple(turn)].transpose(order) for v in cut]
-        n = 2 + len(self.guesses)
-        return cut[0], cut[1], np.stack(cut[2:n]), *cut[n:]
+        return tuple(v[tuple(turn)].transpose(order) for v in cut)
 
 
 @dataclass(frozen=True)
@@ -213,8 +209,8 @@ class PortionStream:
         while True:
             mask = missing | random_mask(rng, expected.shape, peak, self.config.gaps)
             if slabs := find_slabs(mask):
-                guesses = first_guesses(np.where(mask, 0, drawn), mask, slabs, device=self.device)
-                return PracticeScan.of(expected, drawn, mask, known, slabs, guesses)
+                guess = smoothed(np.log1p(np.where(mask, 0, drawn)), mask, slabs, self.device)
+                return PracticeScan.of(expected, drawn, mask, known, slabs, guess)
 
     def _simulated(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[float, ...], np.ndarray]:
         """Expected and drawn counts of a random crystal, its peak in voxels, and the pixels (rows, columns) that follow it."""
@@ -236,13 +232,8 @@ class PortionStream:
     def batch(self, step: int, size: int, share: slice = slice(None)) -> Portions:
         """The ``size`` portions of training step ``step``, or a share of them."""
         numbers = self.fill_pool(step)
-        portions, withheld = [], []
+        portions = []
         for index in range(size)[share]:
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(STEPS, step, index)))
             portions.append(self._pool[int(rng.choice(numbers))].portion(rng, self.config.plane))
-            withheld.append(rng.random() < self.config.withheld_share)
-        counts, measured, guesses, target, expected, drawn = (
-            torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*portions, strict=True)
-        )
-        guesses[torch.tensor(withheld, device=self.device), 1] = torch.nan
-        return Portions(counts, measured, guesses, target, expected, drawn)
+        return Portions(*(torch.from_numpy(np.stack(part)).to(self.device) for part in zip(*portions, strict=True)))

@@ -172,9 +172,7 @@ class TrainingRun:
     def predict(self, model: torch.nn.Module, portions: Portions) -> tuple[Tensor, Tensor]:
         """Logarithms of mean and dispersion in the targets of some portions, each (voxels,), on the device."""
         with self.fabric.autocast():
-            log_mean, log_dispersion = model(
-                *(v.to(self.device) for v in (portions.counts, portions.measured, portions.guesses))
-            )
+            log_mean, log_dispersion = model(*(v.to(self.device) for v in (portions.counts, portions.measured, portions.guess)))
         target = portions.target.to(self.device)
         return log_mean[target], log_dispersion[target]
 

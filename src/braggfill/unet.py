@@ -23,8 +23,8 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
     model = model.to(device)
 
     @torch.inference_mode()
-    def predict(counts: np.ndarray, measured: np.ndarray, guesses: np.ndarray) -> np.ndarray:
-        portions = [torch.from_numpy(v).to(device) for v in (counts, measured, guesses)]
+    def predict(counts: np.ndarray, measured: np.ndarray, guess: np.ndarray) -> np.ndarray:
+        portions = [torch.from_numpy(v).to(device) for v in (counts, measured, guess)]
         flips = FLIPS if mirrored else FLIPS[:1]
         total = torch.zeros((2, *counts.shape), dtype=torch.float64, device=device)
         for axes in flips:
