@@ -38,11 +38,12 @@ class FromBanks(GapNet):
         return super().forward(counts, measured)
 
 
-CANDIDATES: dict[str, type[nn.Module]] = {
-    "narrow 3-D U-Net": CountingPaperUNet,
-    "banks alone": FromBanks,
-    "on kriging": GapNet,
+CANDIDATES: dict[str, tuple[type[nn.Module], float]] = {
+    "narrow 3-D U-Net": (CountingPaperUNet, 5e-4),
+    "banks alone": (FromBanks, 1.5e-3),
+    "on kriging": (GapNet, 1.5e-3),
 }
+"""Network and peak learning rate; the 3-D network diverges at the others' rate."""
 
 
 class CandidateRun(TrainingRun):
@@ -80,7 +81,9 @@ def main() -> None:
     portions = StreamConfig(pool=arguments.scans, renew_steps=10**9)
     config = TrainConfig(seed=3, warmup_steps=50, average_decay=0.99, portions=portions)
     fabric = start_fabric(config, "cpu")
-    runs = {name: CandidateRun(network, config, fabric) for name, network in CANDIDATES.items()}
+    runs = {
+        name: CandidateRun(network, replace(config, learning_rate=rate), fabric) for name, (network, rate) in CANDIDATES.items()
+    }
     first = next(iter(runs.values()))
     shared: PortionStream = first.stream
     shared.fill_pool(0)

@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from braggfill.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
+from braggfill.metrics import (
+    coverage,
+    expected_deviance,
+    linear_correlation,
+    log_correlation,
+    mean_absolute_error,
+    poisson_deviance,
+    predictive_rank,
+    skill,
+    total_bias,
+)
 
 
 @pytest.fixture
@@ -14,6 +24,18 @@ def test_correlation_is_scipy_s(rng):
     one, other = rng.gamma(1, 30, 500), rng.poisson(20, 500)
     assert log_correlation(one, other) == pytest.approx(stats.pearsonr(np.log1p(one), np.log1p(other))[0], abs=1e-12)
     assert np.isnan(log_correlation(np.ones(5), other[:5]))
+
+
+@pytest.mark.parametrize("mean", [0.003, 0.1, 1.0, 1.7, 30.0, 59.0, 61.0, 5000.0])
+def test_expected_deviance_is_what_true_expectations_score(rng, mean):
+    counts = rng.poisson(mean, 4_000_000)
+    assert expected_deviance(np.full(3, mean)) == pytest.approx(poisson_deviance(np.full(counts.shape, mean), counts), rel=0.01)
+
+
+def test_plain_correlation_and_error_are_scipy_s_and_numpy_s(rng):
+    one, other = rng.gamma(1, 30, 500), rng.poisson(20, 500)
+    assert linear_correlation(one, other) == pytest.approx(stats.pearsonr(one, other)[0], abs=1e-12)
+    assert mean_absolute_error(one, other) == pytest.approx(np.abs(one - other).mean(), abs=1e-12)
 
 
 def test_deviance_is_twice_the_log_likelihood_ratio(rng):

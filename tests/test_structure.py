@@ -22,7 +22,7 @@ ROWS = [
     },
     {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"},
     {"writing", "config", "checkpoint", "library", "dataset"},
-    {"fill", "training"},
+    {"fill", "training", "evaluation"},
     {"io"},
     {"report"},
     {"cli"},

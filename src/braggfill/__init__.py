@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from braggfill.errors import InputError
+    from braggfill.evaluation import evaluate
     from braggfill.fill import METHODS, FillResult, fill_gaps
     from braggfill.library import Library
     from braggfill.simulation import simulate
     from braggfill.training import train
 
 __version__ = version("braggfill")
-__all__ = ["METHODS", "FillResult", "InputError", "Library", "fill_gaps", "simulate", "train"]
+__all__ = ["METHODS", "FillResult", "InputError", "Library", "evaluate", "fill_gaps", "simulate", "train"]
 
 _HOME = {
     "METHODS": "fill",
     "FillResult": "fill",
     "InputError": "errors",
+    "evaluate": "evaluation",
     "fill_gaps": "fill",
     "Library": "library",
     "simulate": "simulation",

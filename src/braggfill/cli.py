@@ -84,6 +84,44 @@ def fill(  # noqa: PLR0913 - one argument an option
 
 
 @app.command()
+def evaluate(
+    scan: Annotated[str, typer.Argument(help="Scan file, as for 'fill'.")],
+    mask: Annotated[str | None, typer.Option(help="Mask file, as for 'fill'.")] = None,
+    method: Annotated[MethodName, typer.Option(help="The fill to judge.")] = MethodName.unet,
+    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    counts_per_unit: Annotated[float | None, typer.Option(help="Photons for one unit of scaled data.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights made by 'train', else the shipped ones.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures (.json).")] = None,
+) -> None:
+    """Judge the filling of a scan on the scan itself: gaps like its own are cut where the counts are known.
+
+    Example: braggfill evaluate S12.npz --mask mask.npz
+    """
+    from braggfill.evaluation import evaluate as judge
+    from braggfill.io import read_mask, read_scan, split_address, write_evaluation
+    from braggfill.report import score_table
+    from braggfill.writing import check_output
+
+    loaded = read_scan(scan)
+    if json:
+        check_output(json, [split_address(a)[0] for a in (scan, mask) if a], overwrite=True, suffix=".json")
+    with progress_bar("evaluating") as advance:
+        verdict = judge(
+            loaded.intensity,
+            read_mask(mask) if mask else loaded.mask,
+            method=method.value,
+            device=device.value,
+            counts_per_unit=counts_per_unit,
+            weights=weights,
+            on_progress=advance,
+        )
+    console.print(score_table(verdict))
+    if json:
+        write_evaluation(json, verdict, loaded.name)
+    say(console, verdict.advice)
+
+
+@app.command()
 def methods() -> None:
     """List the ways of filling.
 

@@ -190,11 +190,7 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
     """
     options = FillOptions(method, skip, device, precision, tta, counts_per_unit, Path(weights) if weights else None)
     check_options(options)
-    values = as_volume(intensity)
-    missing = unmeasured(values) | np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
-    check_missing(missing)
-    measured = np.where(missing, 0, values).astype(np.float32)
-    scale = options.counts_per_unit or unit_of_counts(measured)
+    measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
     slabs = find_slabs(missing)
     wanted = voxels_to_fill(slabs, missing.shape)
     std, weights_sha256 = np.zeros(measured.shape, np.float32), None
@@ -203,6 +199,17 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
         mean, spread, weights_sha256 = METHODS[method].estimate(counts, missing, slabs, options, on_progress)
         measured[wanted], std[wanted] = mean / scale, spread / scale
     return FillResult(measured, wanted, std, missing & ~wanted, find_gaps(missing, wanted), options, weights_sha256)
+
+
+def taken_apart(
+    intensity: np.ndarray, mask: np.ndarray | None, counts_per_unit: float | None
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """What was measured (float32, zero elsewhere), what was not (bool), and the photons for one unit, or InputError."""
+    values = as_volume(intensity)
+    missing = unmeasured(values) | np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
+    check_missing(missing)
+    measured = np.where(missing, 0, values).astype(np.float32)
+    return measured, missing, counts_per_unit or unit_of_counts(measured)
 
 
 def check_options(options: FillOptions) -> None:

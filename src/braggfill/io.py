@@ -17,6 +17,7 @@ import tifffile
 
 from braggfill import __version__
 from braggfill.errors import InputError
+from braggfill.evaluation import Evaluation
 from braggfill.fill import METHODS, FillResult, as_mask, as_volume, unit_of_counts, unmeasured
 from braggfill.gaps import AXIS_NAMES, Gap
 from braggfill.patches import NORMAL
@@ -216,6 +217,30 @@ def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
         "input": input_name,
         "gaps": summarise_gaps(result.gaps),
     }
+
+
+def write_evaluation(path: Path, verdict: Evaluation, input_name: str) -> None:
+    """Write the figures of an evaluation as JSON; what could not be measured is null."""
+    figures = {
+        "program": "braggfill",
+        "version": __version__,
+        "input": input_name,
+        "advisable": verdict.advisable,
+        "advice": verdict.advice,
+        "voxels": verdict.voxels,
+        "scores": [asdict(score) for score in verdict.scores],
+        "bands": [asdict(band) | {"high": band.high if band.high < float("inf") else None} for band in verdict.bands],
+    }
+    with whole_or_nothing(path) as file:
+        file.write((json.dumps(_without_nan(figures), indent=2) + "\n").encode())
+
+
+def _without_nan(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {k: _without_nan(v) for k, v in values.items()}
+    if isinstance(values, list):
+        return [_without_nan(v) for v in values]
+    return None if isinstance(values, float) and values != values else values
 
 
 def summarise_gaps(gaps: list[Gap]) -> list[dict[str, Any]]:

@@ -2,24 +2,48 @@
 
 import numpy as np
 from scipy.special import xlogy
-from scipy.stats import nbinom
+from scipy.stats import nbinom, poisson
 
 LEAST_MEAN = 1e-3
 """Estimates below this many counts are taken as this many: an estimate of zero rules a photon out."""
+BRIGHT_MEAN = 60.0
+"""Expectations above this many counts are as good as normally distributed."""
+
+
+def linear_correlation(estimate: np.ndarray, counts: np.ndarray) -> float:
+    """Pearson correlation; NaN where either does not vary."""
+    one, other = (v.astype(float) - v.mean(dtype=float) for v in (estimate, counts))
+    spread = np.sqrt((one**2).sum() * (other**2).sum())
+    return float((one * other).sum() / spread) if spread > 0 else np.nan
 
 
 def log_correlation(estimate: np.ndarray, counts: np.ndarray) -> float:
     """Pearson correlation of log(1 + counts); NaN where either does not vary."""
-    one, other = np.log1p(estimate.astype(float)), np.log1p(counts.astype(float))
-    one, other = one - one.mean(), other - other.mean()
-    spread = np.sqrt((one**2).sum() * (other**2).sum())
-    return float((one * other).sum() / spread) if spread > 0 else np.nan
+    return linear_correlation(np.log1p(estimate.astype(float)), np.log1p(counts.astype(float)))
+
+
+def mean_absolute_error(estimate: np.ndarray, counts: np.ndarray) -> float:
+    """Mean of |estimate - counts|, in counts."""
+    return float(np.mean(np.abs(estimate.astype(float) - counts)))
 
 
 def poisson_deviance(estimate: np.ndarray, counts: np.ndarray) -> float:
     """Mean Poisson deviance of counts from estimated expectations: about 1 where a bright fill is perfect, less where faint."""
     mean, counts = np.maximum(estimate.astype(float), LEAST_MEAN), counts.astype(float)
     return float(2 * np.mean(xlogy(counts, counts / mean) - (counts - mean)))
+
+
+def expected_deviance(mean: np.ndarray) -> float:
+    """The mean Poisson deviance of counts whose expectations are exactly ``mean``: 0 where dark, 1 where bright.
+
+    Sums of the Poisson distribution at 400 means, interpolated; above ``BRIGHT_MEAN`` counts 1 + 1 / (6 mean).
+    """
+    mean = np.maximum(mean.astype(float), LEAST_MEAN)
+    grid = np.geomspace(LEAST_MEAN, BRIGHT_MEAN, 400)
+    counts = np.arange(int(BRIGHT_MEAN + 12 * np.sqrt(BRIGHT_MEAN)))
+    each = 2 * (poisson.pmf(counts, grid[:, None]) * xlogy(counts, counts / grid[:, None])).sum(1)
+    bright = 1 + 1 / (6 * np.maximum(mean, BRIGHT_MEAN))
+    return float(np.mean(np.where(mean < BRIGHT_MEAN, np.interp(np.log(mean), np.log(grid), each), bright)))
 
 
 def skill(estimate: np.ndarray, baseline: np.ndarray, counts: np.ndarray, floor: float = 1.0) -> float:

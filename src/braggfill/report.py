@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from braggfill.evaluation import Evaluation
 from braggfill.fill import FillResult
 from braggfill.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, Gap
 from braggfill.io import summarise_gaps
@@ -19,6 +20,16 @@ def gap_table(gaps: list[Gap], method: str) -> Table:
         number, width, voxels = str(row["number"]), str(row["width"]), f"{row['voxels']:,}"
         done = action(row["voxels"], row["filled"], method)
         table.add_row(number, row["kind"], row["across"] + "s", place, width, voxels, done)
+    return table
+
+
+def score_table(verdict: Evaluation) -> Table:
+    """How right each method was where the counts are known."""
+    names = ("method", "PCC log", "PCC", "MAE", "deviance", "(perfect)", "skill", "total", "in 90 %", "seconds")
+    table = Table(*names, title=f"{verdict.voxels:,} hidden voxels")
+    for s in verdict.scores:
+        correct = (f"{s.pcc_log:.3f}", f"{s.pcc:.3f}", f"{s.mae:.3g}", f"{s.deviance:.3g}", f"{s.floor:.3g}", f"{s.skill:.2f}")
+        table.add_row(s.method, *correct, f"{100 * (s.bias - 1):+.1f} %", f"{100 * s.coverage_90:.0f} %", f"{s.seconds:.1f}")
     return table
 
 
