@@ -17,13 +17,13 @@ import tifffile
 
 from braggfill import __version__
 from braggfill.errors import InputError
-from braggfill.evaluation import Evaluation
 from braggfill.fill import METHODS, FillResult, as_mask, as_volume, unit_of_counts, unmeasured
 from braggfill.gaps import AXIS_NAMES, Gap
 from braggfill.patches import NORMAL
 from braggfill.writing import whole_or_nothing
 
 if TYPE_CHECKING:
+    from braggfill.evaluation import Evaluation
     from braggfill.stream import MeasuredScan
 
 HDF5_DATA = (
@@ -219,7 +219,7 @@ def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
     }
 
 
-def write_evaluation(path: Path, verdict: Evaluation, input_name: str) -> None:
+def write_evaluation(path: Path, verdict: "Evaluation", input_name: str) -> None:
     """Write the figures of an evaluation as JSON; what could not be measured is null."""
     figures = {
         "program": "braggfill",

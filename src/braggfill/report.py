@@ -1,15 +1,18 @@
 """What a person sees of a fill: the table of gaps, the closing summary, the picture."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
 
-from braggfill.evaluation import Evaluation
 from braggfill.fill import FillResult
 from braggfill.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, Gap
 from braggfill.io import summarise_gaps
 from braggfill.writing import whole_or_nothing
+
+if TYPE_CHECKING:
+    from braggfill.evaluation import Evaluation
 
 
 def gap_table(gaps: list[Gap], method: str) -> Table:
@@ -23,7 +26,7 @@ def gap_table(gaps: list[Gap], method: str) -> Table:
     return table
 
 
-def score_table(verdict: Evaluation) -> Table:
+def score_table(verdict: "Evaluation") -> Table:
     """How right each method was where the counts are known."""
     names = ("method", "PCC log", "PCC", "MAE", "deviance", "(perfect)", "skill", "total", "in 90 %", "seconds")
     table = Table(*names, title=f"{verdict.voxels:,} hidden voxels")
