@@ -35,7 +35,7 @@ def test_learned_fills_remove_more_than_half_of_the_linear_fill_s_excess(scan, c
     assert excess["linear"] < min(excess["nearest"], excess["idw"])
 
 
-@pytest.mark.parametrize("method", ["unet", "quick"])
+@pytest.mark.parametrize("method", ["unet", "kriging"])
 def test_the_spread_covers_the_hidden_counts(scan, cross, method):
     result = fill_gaps(scan.counts, cross, method=method)
     bright = result.filled & (result.intensity > 5)

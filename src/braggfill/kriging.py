@@ -136,16 +136,16 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
     residual[inside] = weight * data
     direction, image, square, goal = field.clone(), field.clone(), torch.inf, 0.0
     for _ in range(STEPS):
-        step = torch.fft.irfftn(torch.fft.rfftn(residual) * solve, padded)
-        previous, square = square, float((residual * step).sum())
+        step = torch.fft.irfftn(torch.fft.rfftn(residual).mul_(solve), padded)
+        previous, square = square, float(torch.dot(residual.view(-1), step.view(-1)))
         goal = goal or TOLERANCE * square
         if square <= goal:
             break
-        direction = step + square / previous * direction
-        image = residual + beyond * step + square / previous * image
-        length = square / float((direction * image).sum())
-        field += length * direction
-        residual -= length * image
+        direction.mul_(square / previous).add_(step)
+        image.mul_(square / previous).add_(residual).addcmul_(beyond, step)
+        length = square / float(torch.dot(direction.view(-1), image.view(-1)))
+        field.add_(direction, alpha=length)
+        residual.sub_(image, alpha=length)
     return field[inside]
 
 

@@ -23,7 +23,7 @@ NORMAL = 32
 """Extent of a portion along the gap's normal."""
 PORTION = 32
 """Extent of a sliding portion in the gap's plane."""
-LARGEST_PORTION = 256
+LARGEST_PORTION = 320
 """Extent in the plane above which a single pass is cut into overlapping portions, to bound the memory."""
 MARGIN = 16
 """Voxels of context kept around the target in the plane in a single pass, and by which large portions overlap twice."""
