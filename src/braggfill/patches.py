@@ -101,6 +101,8 @@ def along_normal(volume: np.ndarray, slab: Slab, beyond: float | bool) -> np.nda
     start = normal_start(slab)
     inside = volume[max(start, 0) : start + NORMAL]
     before = max(-start, 0)
+    if len(inside) == NORMAL:
+        return inside
     return np.pad(inside, ((before, NORMAL - before - len(inside)), (0, 0), (0, 0)), constant_values=beyond)
 
 

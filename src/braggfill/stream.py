@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
 
 from braggfill.errors import InputError
 from braggfill.gaps import Slab, find_slabs
@@ -20,6 +19,7 @@ from braggfill.patches import NORMAL, along_normal, normal_start
 from braggfill.ranges import check_ranges, log_uniform, require_positive
 from braggfill.relaxation import Relaxed
 from braggfill.simulation import SimulationConfig, one_thread, random_pattern
+from braggfill.smoothing import gaussian_blur
 
 PRACTICE_SCANS, STEPS = 3, 4
 """Branches of the seed: one for the scans, one for what is drawn at each step."""
@@ -101,7 +101,7 @@ class PracticeScan:
     ) -> "PracticeScan":
         """Weigh the places where portions are drawn: more often where it is bright."""
         places, weights = [np.empty((0, 3), int)], [np.empty(0)]
-        smooth = np.log1p(20 * gaussian_filter(expected, 2))
+        smooth = np.log1p(20 * gaussian_blur(torch.from_numpy(expected), 2.0).numpy())
         for number, slab in enumerate(slabs):
             inside = np.moveaxis(smooth, slab.axis, 0)[slab.first : slab.last + 1]
             weight = np.where(slab.target.any(0), (inside * slab.target).mean(0) + 0.02, 0)
