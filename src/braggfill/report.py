@@ -28,8 +28,9 @@ def gap_table(gaps: list[Gap], method: str) -> Table:
 
 def score_table(verdict: "Evaluation") -> Table:
     """How right each method was where the counts are known."""
-    names = ("method", "PCC log", "PCC", "MAE", "deviance", "(perfect)", "skill", "total", "in 90 %", "seconds")
-    table = Table(*names, title=f"{verdict.voxels:,} hidden voxels")
+    table = Table(title=f"{verdict.voxels:,} hidden voxels", box=None, padding=(0, 1, 0, 0))
+    for name in ("method", "PCC log", "PCC", "MAE", "deviance", "perfect", "skill", "total", "in 90 %", "seconds"):
+        table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for s in verdict.scores:
         correct = (f"{s.pcc_log:.3f}", f"{s.pcc:.3f}", f"{s.mae:.3g}", f"{s.deviance:.3g}", f"{s.floor:.3g}", f"{s.skill:.2f}")
         table.add_row(s.method, *correct, f"{100 * (s.bias - 1):+.1f} %", f"{100 * s.coverage_90:.0f} %", f"{s.seconds:.1f}")

@@ -19,7 +19,6 @@ from braggfill.patches import NORMAL, along_normal, normal_start
 from braggfill.ranges import check_ranges, log_uniform, require_positive
 from braggfill.relaxation import Relaxed
 from braggfill.simulation import SimulationConfig, one_thread, random_pattern
-from braggfill.smoothing import gaussian_blur
 
 PRACTICE_SCANS, STEPS = 3, 4
 """Branches of the seed: one for the scans, one for what is drawn at each step."""
@@ -101,9 +100,8 @@ class PracticeScan:
     ) -> "PracticeScan":
         """Weigh the places where portions are drawn: more often where it is bright."""
         places, weights = [np.empty((0, 3), int)], [np.empty(0)]
-        smooth = np.log1p(20 * gaussian_blur(torch.from_numpy(expected), 2.0).numpy())
         for number, slab in enumerate(slabs):
-            inside = np.moveaxis(smooth, slab.axis, 0)[slab.first : slab.last + 1]
+            inside = np.log1p(20 * np.moveaxis(expected, slab.axis, 0)[slab.first : slab.last + 1])
             weight = np.where(slab.target.any(0), (inside * slab.target).mean(0) + 0.02, 0)
             at = np.argwhere(weight)
             places.append(np.column_stack([np.full(len(at), number), at]))
