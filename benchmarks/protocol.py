@@ -34,6 +34,7 @@ from braggfill.model import find_device
 from braggfill.patches import PORTION, GuessedScan
 from braggfill.ridge import ridge
 from braggfill.simulation import PatternRanges, SimulatedScan, SimulationConfig, simulate
+from braggfill.uncertainty import filled_counts
 from braggfill.unet import network_predictor, slide
 
 WIDTHS = (3, 6, 9, 12)
@@ -62,8 +63,8 @@ def classical(method: Callable[[np.ndarray, np.ndarray, list[Slab]], np.ndarray]
     """A fill of log(1 + counts), whose spread is not asked for."""
 
     def fill(scan: GuessedScan, slabs: list[Slab]) -> Estimate:
-        values = method(np.log1p(scan.counts), scan.mask, slabs)[voxels_to_fill(slabs, scan.mask.shape)]
-        return np.expm1(values), np.full(values.shape, np.nan)
+        mean = filled_counts(method, scan.counts, scan.mask, slabs)
+        return mean, np.full(mean.shape, np.nan)
 
     return fill
 

@@ -156,11 +156,10 @@ def evaluate(
             f"{FEWEST_VOXELS}; crop less of the scan"
         )
     at = scored[voxels_to_fill(trial.slabs, missing.shape)]
-    estimates, seconds = {}, {}
+    estimates, seconds, blank = {}, {}, np.where(trial.mask, 0, counts)
     for done, name in enumerate(methods):
         on_progress(done, len(methods))
         start = perf_counter()
-        blank = np.where(trial.mask, 0, counts)
         mean, std, _ = METHODS[name].estimate(blank, trial.mask, trial.slabs, replace(options, method=name), lambda *_: None)
         estimates[name], seconds[name] = (mean[at], std[at]), perf_counter() - start
     hidden = counts[scored]
@@ -185,9 +184,7 @@ def place_copies(slabs: list[Slab], mask: np.ndarray, counts: np.ndarray) -> Tri
     copies &= ~mask
     if not copies.any():
         return Trial.of(slabs, mask)
-    both = mask | copies
-    trial_slabs = find_slabs(both)
-    return Trial(both, trial_slabs, copies & voxels_to_fill(trial_slabs, mask.shape))
+    return Trial.with_copies(mask, copies)
 
 
 def matched_places(slab: Slab, taken: np.ndarray, smooth: np.ndarray) -> list[int]:

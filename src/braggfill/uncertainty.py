@@ -53,12 +53,17 @@ class Trial:
         trials = []
         for clearance in CLEARANCES:
             copies = displaced(slabs, mask, clearance)
-            both = mask | copies
-            trial_slabs = find_slabs(both)
-            trials.append(cls(both, trial_slabs, copies & voxels_to_fill(trial_slabs, mask.shape)))
+            trials.append(cls.with_copies(mask, copies))
             if 2 * np.count_nonzero(trials[-1].scored) >= sum(int(s.target.sum()) for s in slabs):
                 break
         return max(trials, key=lambda t: int(np.count_nonzero(t.scored)))
+
+    @classmethod
+    def with_copies(cls, mask: np.ndarray, copies: np.ndarray) -> "Trial":
+        """Blank measured voxels ``copies`` beside what a mask already lacks."""
+        both = mask | copies
+        slabs = find_slabs(both)
+        return cls(both, slabs, copies & voxels_to_fill(slabs, mask.shape))
 
     @property
     def enough(self) -> bool:
