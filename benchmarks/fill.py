@@ -24,7 +24,7 @@ from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights
 from braggfill.gaps import Slab
 from braggfill.metrics import poisson_deviance
 from braggfill.patches import NORMAL, windows_for
-from braggfill.simulation import SimulatedScan, detector_cross, simulate
+from braggfill.simulation.scans import SimulatedScan, detector_cross, simulate
 
 LARGE = "one pass 256x300x300"
 

@@ -28,12 +28,12 @@ from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights
 from braggfill.gaps import Slab, find_slabs, voxels_to_fill
 from braggfill.interpolate import idw, linear
 from braggfill.kriging import smoothed
-from braggfill.library import Library
 from braggfill.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
 from braggfill.model import find_device
 from braggfill.patches import PORTION, GuessedScan
 from braggfill.ridge import ridge
-from braggfill.simulation import PatternRanges, SimulatedScan, SimulationConfig, simulate
+from braggfill.simulation.library import Library
+from braggfill.simulation.scans import PatternRanges, SimulatedScan, SimulationConfig, simulate
 from braggfill.uncertainty import filled_counts
 from braggfill.unet import network_predictor, slide
 

@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from matplotlib.colors import LogNorm
 
-from braggfill.crystal import Crystal, box_round, finest_size
-from braggfill.degrade import ObjectRanges, degraded_object, replaced_phase, smooth_modulus, uneven_modulus
-from braggfill.diffract import atomic_object, diffraction_pattern
-from braggfill.geometry import measured_directions
-from braggfill.library import Library
-from braggfill.measurement import MeasurementRanges, counting_noise, partial_coherence
-from braggfill.realism import empty_share, histogram_width, modulus_histogram, radial_profile
-from braggfill.simulation import PatternRanges, SimulationConfig, simulate
+from braggfill.simulation.crystal import Crystal, box_round, finest_size
+from braggfill.simulation.degrade import ObjectRanges, degraded_object, replaced_phase, smooth_modulus, uneven_modulus
+from braggfill.simulation.diffract import atomic_object, diffraction_pattern
+from braggfill.simulation.geometry import measured_directions
+from braggfill.simulation.library import Library
+from braggfill.simulation.measurement import MeasurementRanges, counting_noise, partial_coherence
+from braggfill.simulation.realism import empty_share, histogram_width, modulus_histogram, radial_profile
+from braggfill.simulation.scans import PatternRanges, SimulationConfig, simulate
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 PLAIN_WIDTH, MEASURED_WIDTH = 0.117, 0.186

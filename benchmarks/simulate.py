@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from braggfill.crystal import Crystal
-from braggfill.degrade import degraded_object
-from braggfill.diffract import amplitude, diffraction_pattern
 from braggfill.gaps import find_slabs
-from braggfill.geometry import grid_over, measured_directions
 from braggfill.layout import GapRanges, random_mask
-from braggfill.measurement import counting_noise, measured_pattern
-from braggfill.particle import body_corners, carve, facet_normals
-from braggfill.simulation import SimulationConfig, needed_size, random_object, random_sampling
+from braggfill.simulation.crystal import Crystal
+from braggfill.simulation.degrade import degraded_object
+from braggfill.simulation.diffract import amplitude, diffraction_pattern
+from braggfill.simulation.geometry import grid_over, measured_directions
+from braggfill.simulation.measurement import counting_noise, measured_pattern
+from braggfill.simulation.particle import body_corners, carve, facet_normals
+from braggfill.simulation.scans import SimulationConfig, needed_size, random_object, random_sampling
 from braggfill.stream import PracticeScan, StreamConfig
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "simulation_speed.json"

@@ -8,8 +8,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from braggfill.measurement import MeasurementRanges
-from braggfill.simulation import SimulatedScan, SimulationConfig, simulate
+from braggfill.simulation.measurement import MeasurementRanges
+from braggfill.simulation.scans import SimulatedScan, SimulationConfig, simulate
 
 torch.set_num_threads(2)
 settings.register_profile("every run alike", deadline=None, derandomize=True)

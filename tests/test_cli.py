@@ -9,7 +9,9 @@ import torch
 
 from braggfill import METHODS, fill_gaps
 from braggfill.checkpoint import write_tensors
-from braggfill.cli import MethodName, Precision, main
+from braggfill.cli import main
+from braggfill.commands.fill import Precision
+from braggfill.commands.shell import MethodName
 from braggfill.fill import PRECISIONS
 
 ROOT = Path(__file__).parents[1]

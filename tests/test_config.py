@@ -4,8 +4,8 @@ import pytest
 
 from braggfill import InputError
 from braggfill.config import TrainConfig, read_config
-from braggfill.particle import ParticleRanges
-from braggfill.simulation import SimulationConfig
+from braggfill.simulation.particle import ParticleRanges
+from braggfill.simulation.scans import SimulationConfig
 
 KINDS = {"gapnet.toml": TrainConfig, "library.toml": ParticleRanges}
 

@@ -1,11 +1,18 @@
 import numpy as np
 import pytest
 
-from braggfill.crystal import FILLED_SHARE_OF_BOX, Crystal, box_round, continuum_object, facetted_modulus, finest_size
-from braggfill.diffract import atomic_object
-from braggfill.dislocation import Dislocation
-from braggfill.geometry import measured_directions
-from braggfill.particle import METALS, Particle, carve, displacement, facet_normals
+from braggfill.simulation.crystal import (
+    FILLED_SHARE_OF_BOX,
+    Crystal,
+    box_round,
+    continuum_object,
+    facetted_modulus,
+    finest_size,
+)
+from braggfill.simulation.diffract import atomic_object
+from braggfill.simulation.dislocation import Dislocation
+from braggfill.simulation.geometry import measured_directions
+from braggfill.simulation.particle import METALS, Particle, carve, displacement, facet_normals
 
 NO_ATOMS = np.empty((0, 3), np.int16)
 CUBE = np.concatenate([np.eye(3), -np.eye(3)])

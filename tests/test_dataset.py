@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from braggfill import InputError
-from braggfill.dataset import CONTENTS, SetRequest, scan_path, simulate_set
-from braggfill.library import split_of
-from braggfill.simulation import SimulationConfig
+from braggfill.simulation.dataset import CONTENTS, SetRequest, scan_path, simulate_set
+from braggfill.simulation.library import split_of
+from braggfill.simulation.scans import SimulationConfig
 from braggfill.tasks import Workers
 
 REQUEST = SetRequest((20, 24, 22), 7, 3, True, None, None, SimulationConfig())

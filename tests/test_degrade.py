@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from braggfill.degrade import ObjectRanges, degraded_object, replaced_phase, smooth_modulus, uneven_modulus
+from braggfill.simulation.degrade import ObjectRanges, degraded_object, replaced_phase, smooth_modulus, uneven_modulus
 
 
 def ball(size=32, radius=11.0):

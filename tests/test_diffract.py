@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from braggfill import InputError
-from braggfill.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object, finest_size
-from braggfill.diffract import amplitude, atomic_object, diffraction_pattern, form_factor, refuse_neighbouring_peak
-from braggfill.geometry import Grid, grid_over, measured_directions
-from braggfill.particle import body_corners, carve, facet_normals
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object, finest_size
+from braggfill.simulation.diffract import amplitude, atomic_object, diffraction_pattern, form_factor, refuse_neighbouring_peak
+from braggfill.simulation.geometry import Grid, grid_over, measured_directions
+from braggfill.simulation.particle import body_corners, carve, facet_normals
 
 
 def platinum(displacement=np.zeros_like, size=32.0, reflection=(1, 1, 1), spread=0.1):

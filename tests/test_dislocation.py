@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from braggfill.dislocation import Dislocation, random_dislocation
+from braggfill.simulation.dislocation import Dislocation, random_dislocation
 
 POISSON = 0.38
 

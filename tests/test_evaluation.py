@@ -10,7 +10,7 @@ from braggfill import InputError, evaluate, fill_gaps, simulate
 from braggfill.cli import app
 from braggfill.evaluation import CLEARANCE, COPIES, Band, Score, advised, in_words, matched_places, place_copies
 from braggfill.gaps import find_slabs
-from braggfill.simulation import detector_cross
+from braggfill.simulation.scans import detector_cross
 
 CHEAP = ("linear", "nearest")
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from braggfill import InputError
-from braggfill.geometry import HC_KEV_ANGSTROM, bragg_angle, grid_over, measured_directions, reciprocal_vector
+from braggfill.simulation.geometry import HC_KEV_ANGSTROM, bragg_angle, grid_over, measured_directions, reciprocal_vector
 
 G = reciprocal_vector((1, 1, 1), 4.08)
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from braggfill import InputError
-from braggfill.dislocation import Dislocation
-from braggfill.library import Library, add_to_library, build_library, crystal_names, read_relaxed, split_of
-from braggfill.particle import METALS, SHAPES, ParticleRanges, random_particle
-from braggfill.relaxation import Relaxed
+from braggfill.simulation.dislocation import Dislocation
+from braggfill.simulation.library import Library, add_to_library, build_library, crystal_names, read_relaxed, split_of
+from braggfill.simulation.particle import METALS, SHAPES, ParticleRanges, random_particle
+from braggfill.simulation.relaxation import Relaxed
 from braggfill.tasks import Workers
 
 SMALL = ParticleRanges(atoms=(800, 1200))

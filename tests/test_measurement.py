@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from braggfill.measurement import MeasurementRanges, counting_noise, measured_pattern, partial_coherence
+from braggfill.simulation.measurement import MeasurementRanges, counting_noise, measured_pattern, partial_coherence
 
 SHARES = [f.name for f in fields(MeasurementRanges) if f.name.endswith("_share")]
 IDEAL = replace(MeasurementRanges(), coherence_sigma=(0.0, 0.0), **dict.fromkeys(SHARES, 0.0))

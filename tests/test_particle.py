@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial import ConvexHull
 
 from braggfill import InputError
-from braggfill.particle import (
+from braggfill.simulation.particle import (
     FEWEST_NEIGHBOURS,
     METALS,
     SHAPES,

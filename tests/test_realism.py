@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from braggfill.realism import empty_share, histogram_width, modulus_histogram, radial_profile
+from braggfill.simulation.realism import empty_share, histogram_width, modulus_histogram, radial_profile
 
 
 def test_width_of_a_gaussian_modulus_is_its_fwhm():

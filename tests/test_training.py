@@ -10,8 +10,8 @@ import braggfill.training as training
 from braggfill import InputError, train
 from braggfill.checkpoint import read_tensors, read_weights, sha256
 from braggfill.config import TrainConfig
-from braggfill.library import split_of
 from braggfill.model import ModelConfig
+from braggfill.simulation.library import split_of
 from braggfill.stream import StreamConfig
 from braggfill.training import STATE_NAME, TrainingRun, start_fabric
 

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from braggfill.errors import InputError
     from braggfill.evaluation import evaluate
     from braggfill.fill import METHODS, FillResult, fill_gaps
-    from braggfill.library import Library
-    from braggfill.simulation import simulate
+    from braggfill.simulation.library import Library
+    from braggfill.simulation.scans import simulate
     from braggfill.training import train
 
 __version__ = version("braggfill")
@@ -21,8 +21,8 @@ _HOME = {
     "InputError": "errors",
     "evaluate": "evaluation",
     "fill_gaps": "fill",
-    "Library": "library",
-    "simulate": "simulation",
+    "Library": "simulation.library",
+    "simulate": "simulation.scans",
     "train": "training",
 }
 

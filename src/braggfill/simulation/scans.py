@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import torch
 
-from braggfill.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object, finest_size
-from braggfill.degrade import ObjectRanges, degraded_object
-from braggfill.diffract import atomic_object, diffraction_pattern
 from braggfill.errors import InputError
-from braggfill.geometry import bragg_angle, measured_directions, reciprocal_vector
-from braggfill.measurement import MeasurementRanges, Pattern, counting_noise, measured_pattern
-from braggfill.particle import METALS, ParticleRanges, random_body
 from braggfill.ranges import check_ranges, log_uniform
-from braggfill.relaxation import Relaxed
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object, finest_size
+from braggfill.simulation.degrade import ObjectRanges, degraded_object
+from braggfill.simulation.diffract import atomic_object, diffraction_pattern
+from braggfill.simulation.geometry import bragg_angle, measured_directions, reciprocal_vector
+from braggfill.simulation.measurement import MeasurementRanges, Pattern, counting_noise, measured_pattern
+from braggfill.simulation.particle import METALS, ParticleRanges, random_body
+from braggfill.simulation.relaxation import Relaxed
 
 SCANS = 1
 """Branch of the seed that whole scans are drawn from; training portions are drawn from others."""

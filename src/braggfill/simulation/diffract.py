@@ -7,10 +7,10 @@ import gemmi
 import numpy as np
 import torch
 
-from braggfill.crystal import FILLED_SHARE_OF_BOX, Box, Crystal
 from braggfill.errors import InputError
 from braggfill.fourier import box_to_reciprocal, reciprocal_to_box
-from braggfill.geometry import Grid, reciprocal_vector
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal
+from braggfill.simulation.geometry import Grid, reciprocal_vector
 
 PRECISION = 1e-8
 """Relative error that is asked of the non-uniform transform."""

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from braggfill.fourier import centred_positions
-from braggfill.geometry import reciprocal_vector
-from braggfill.particle import METALS, Particle, body_corners
+from braggfill.simulation.geometry import reciprocal_vector
+from braggfill.simulation.particle import METALS, Particle, body_corners
 from braggfill.smoothing import gaussian_blur
 
 FILLED_SHARE_OF_BOX = 0.88

@@ -16,8 +16,8 @@ import numpy as np
 
 from braggfill.checkpoint import sha256
 from braggfill.errors import InputError
-from braggfill.library import Library, Split, split_of, split_of_number
-from braggfill.simulation import SimulatedScan, SimulationConfig, check_request, detector_cross, simulate_scan
+from braggfill.simulation.library import Library, Split, split_of, split_of_number
+from braggfill.simulation.scans import SimulatedScan, SimulationConfig, check_request, detector_cross, simulate_scan
 from braggfill.tasks import Workers, spread
 from braggfill.writing import remove_leftovers, whole_or_nothing
 

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.spatial import ConvexHull, HalfspaceIntersection, cKDTree
 
-from braggfill.dislocation import Dislocation, random_dislocation
 from braggfill.errors import InputError
 from braggfill.ranges import check_ranges
+from braggfill.simulation.dislocation import Dislocation, random_dislocation
 
 Shape = Literal["wulff", "winterbottom", "octahedron", "cube"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)

@@ -18,10 +18,10 @@ from typing import Literal
 import h5py
 import numpy as np
 
-from braggfill.dislocation import Dislocation
 from braggfill.errors import InputError
-from braggfill.particle import Particle, ParticleRanges
-from braggfill.relaxation import Relaxed, relax_random
+from braggfill.simulation.dislocation import Dislocation
+from braggfill.simulation.particle import Particle, ParticleRanges
+from braggfill.simulation.relaxation import Relaxed, relax_random
 from braggfill.tasks import Workers, spread
 from braggfill.writing import whole_or_nothing
 

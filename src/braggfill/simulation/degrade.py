@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from braggfill.ranges import check_ranges, log_uniform
-from braggfill.realism import SUPPORT_SHARE
+from braggfill.simulation.realism import SUPPORT_SHARE
 from braggfill.smoothing import correlated_field, gaussian_blur
 
 VANISHING = 1e-20

@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from braggfill import InputError, Library
-from braggfill.crystal import Crystal
-from braggfill.degrade import ObjectRanges
-from braggfill.diffract import amplitude
-from braggfill.geometry import grid_over
-from braggfill.measurement import MeasurementRanges
-from braggfill.particle import body_corners
-from braggfill.simulation import PatternRanges, SimulationConfig, detector_cross, random_object, simulate
+from braggfill.simulation.crystal import Crystal
+from braggfill.simulation.degrade import ObjectRanges
+from braggfill.simulation.diffract import amplitude
+from braggfill.simulation.geometry import grid_over
+from braggfill.simulation.measurement import MeasurementRanges
+from braggfill.simulation.particle import body_corners
+from braggfill.simulation.scans import PatternRanges, SimulationConfig, detector_cross, random_object, simulate
 from braggfill.stream import PortionStream, StreamConfig
 
 

@@ -1,0 +1,56 @@
+"""``braggfill evaluate``: tells whether filling a scan is advisable."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from braggfill.commands.shell import (
+    CountsPerUnit,
+    Device,
+    DeviceChoice,
+    MaskFile,
+    MethodName,
+    ScanFile,
+    Weights,
+    console,
+    progress_bar,
+    say,
+)
+
+
+def evaluate(
+    scan: ScanFile,
+    mask: MaskFile = None,
+    method: Annotated[MethodName, typer.Option(help="The fill to judge.")] = MethodName.unet,
+    device: DeviceChoice = Device.auto,
+    counts_per_unit: CountsPerUnit = None,
+    weights: Weights = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the figures (.json).")] = None,
+) -> None:
+    """Judge the filling of a scan on the scan itself: gaps like its own are cut where the counts are known.
+
+    Example: braggfill evaluate S12.npz --mask mask.npz
+    """
+    from braggfill.evaluation import evaluate as judge
+    from braggfill.io import read_mask, read_scan, split_address, write_evaluation
+    from braggfill.report import score_table
+    from braggfill.writing import check_output
+
+    loaded = read_scan(scan)
+    if json:
+        check_output(json, [split_address(a)[0] for a in (scan, mask) if a], overwrite=True, suffix=".json")
+    with progress_bar("evaluating") as advance:
+        verdict = judge(
+            loaded.intensity,
+            read_mask(mask) if mask else loaded.mask,
+            method=method.value,
+            device=device.value,
+            counts_per_unit=counts_per_unit,
+            weights=weights,
+            on_progress=advance,
+        )
+    console.print(score_table(verdict))
+    if json:
+        write_evaluation(json, verdict, loaded.name)
+    say(console, verdict.advice)

@@ -1,0 +1,44 @@
+"""``braggfill train``: new weights from simulated portions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from braggfill.commands.shell import Device, console, progress_bar, say
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder for weights, state and training curve.")],
+    config: Annotated[Path | None, typer.Option(help="TOML file; what it leaves out keeps its default.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in the folder.")] = False,
+    start: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
+    measured: Annotated[list[str] | None, typer.Option(help="Scan of many counts to learn from as well; repeat it.")] = None,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+    devices: Annotated[int, typer.Option(min=1, help="GPUs that share every batch.")] = 1,
+) -> None:
+    """Train a network on simulated portions.
+
+    Example: braggfill train --config configs/gapnet.toml --out runs/gapnet
+    """
+    from braggfill.checkpoint import read_tensors
+    from braggfill.config import TrainConfig, read_config
+    from braggfill.io import read_measured
+    from braggfill.report import plot_training
+    from braggfill.training import STATE_NAME
+    from braggfill.training import train as run
+
+    chosen = read_config(config, TrainConfig) if config else TrainConfig()
+    with progress_bar("training") as advance:
+        weights = run(
+            out,
+            chosen,
+            resume=resume,
+            start=start,
+            measured=[read_measured(address) for address in measured or []],
+            device=device.value,
+            devices=devices,
+            on_step=lambda step, loss: advance(step, chosen.steps),
+        )
+    plot_training(out / "curve.png", read_tensors(out / STATE_NAME)[1]["curve"])
+    say(console, f"weights written to {weights}")
