@@ -7,19 +7,24 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
 ROWS = [
-    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks"},
+    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors"},
     {f"simulation.{m}" for m in ("geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism")}
     | {f"simulation.{m}" for m in ("degrade", "measurement", "scans")},
-    {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"},
+    {"model", "glance", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"},
     {"writing", "config", "checkpoint", "simulation.library", "simulation.dataset"},
     {"fill", "training", "evaluation"},
-    {"io"},
-    {"report"},
-    {"commands.shell", "commands.fill", "commands.evaluate", "commands.train", "commands.simulate"},
+    {f"formats.{m}" for m in ("contents", "npz", "hdf5", "cxi", "tif")},
+    {"io", "pynx"},
+    {"masks", "report"},
+    {"webpage"},
+    {"batch"},
+    {f"commands.{m}" for m in ("shell", "fill", "evaluate", "train", "simulate", "mask", "convert")},
     {"cli"},
 ]
 ROW = {module: number for number, row in enumerate(ROWS) for module in row}
-MAY_OPEN_FILES = {"writing", "checkpoint", "config", "simulation.library", "simulation.dataset", "io"}
+MAY_OPEN_FILES = {"writing", "checkpoint", "config", "simulation.library", "simulation.dataset", "io"} | {
+    f"formats.{m}" for m in ("npz", "hdf5", "tif")
+}
 
 
 def parsed(module: str) -> ast.Module:

@@ -13,6 +13,7 @@ import numpy as np
 from braggfill import interpolate
 from braggfill.errors import InputError
 from braggfill.gaps import Gap, Slab, find_gaps, find_slabs, voxels_to_fill
+from braggfill.glance import Glance
 from braggfill.patches import PORTION
 from braggfill.ridge import ridge
 from braggfill.uncertainty import Fill, filled_counts, standard_deviation
@@ -42,7 +43,7 @@ class FillOptions:
 
 
 @dataclass(frozen=True)
-class FillResult:
+class FillResult(Glance):
     """A filled scan; all arrays are (frames, rows, columns)."""
 
     intensity: np.ndarray

@@ -7,8 +7,7 @@ import numpy as np
 from rich.table import Table
 
 from braggfill.fill import FillResult
-from braggfill.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, Gap
-from braggfill.io import summarise_gaps
+from braggfill.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, Gap, find_gaps, find_slabs, summarise_gaps, voxels_to_fill
 from braggfill.writing import whole_or_nothing
 
 if TYPE_CHECKING:
@@ -23,6 +22,20 @@ def gap_table(gaps: list[Gap], method: str) -> Table:
         number, width, voxels = str(row["number"]), str(row["width"]), f"{row['voxels']:,}"
         done = action(row["voxels"], row["filled"], method)
         table.add_row(number, row["kind"], row["across"] + "s", place, width, voxels, done)
+    return table
+
+
+def mask_table(mask: np.ndarray) -> Table:
+    """What a mask (frames, rows, columns) or (rows, columns) consists of and what of it can be filled."""
+    solid = mask[None] if mask.ndim == 2 else mask
+    table = Table("number", "gap", "across", "indices", "width", "voxels", "can be filled")
+    for row in summarise_gaps(find_gaps(solid, voxels_to_fill(find_slabs(solid), solid.shape))):
+        place = f"{row['first']}–{row['last']}" if "first" in row else ""
+        part = "all" if row["filled"] == row["voxels"] else f"{row['filled']:,}" if row["filled"] else "too wide to see across"
+        table.add_row(
+            str(row["number"]), row["kind"], row["across"] + "s", place, str(row["width"]), f"{row['voxels']:,}", part
+        )
+    table.caption = f"{100 * solid.mean():.2f} % not measured"
     return table
 
 
@@ -63,19 +76,32 @@ def warnings(result: FillResult) -> list[str]:
     return found
 
 
-def summary(result: FillResult) -> str:
-    """One line: voxels filled, counts added, how sure."""
+def key_figures(result: FillResult) -> dict[str, str]:
+    """What a fill comes to, by name: voxels filled, counts added, how sure, what is still missing."""
     scale = result.options.counts_per_unit or 1.0
     estimates, std = result.intensity[result.filled], result.std[result.filled]
-    if not estimates.size:
-        return "nothing was filled"
     bright = estimates * scale >= 1
     sure = f"{100 * np.median(std[bright] / estimates[bright]):.0f} %" if bright.any() else "no voxel above one count"
     added, measured = (v.sum(dtype=float) * scale for v in (estimates, result.intensity[~result.filled]))
+    return {
+        "voxels filled": f"{estimates.size:,}",
+        "of the scan": f"{100 * result.filled.mean():.2f} %",
+        "counts added": f"{added:,.0f}",
+        "counts measured": f"{measured:,.0f}",
+        "median relative uncertainty": sure,
+        "voxels still missing": f"{int(result.mask.sum()):,}",
+    }
+
+
+def summary(result: FillResult) -> str:
+    """One line: voxels filled, counts added, how sure."""
+    if not result.filled.any():
+        return "nothing was filled"
+    f = key_figures(result)
     return (
-        f"{estimates.size:,} voxels filled ({100 * result.filled.mean():.2f} % of the scan) by {result.options.method}; "
-        f"{added:,.0f} counts added to {measured:,.0f}; median relative uncertainty {sure}; "
-        f"{int(result.mask.sum()):,} voxels still missing"
+        f"{f['voxels filled']} voxels filled ({f['of the scan']} of the scan) by {result.options.method}; "
+        f"{f['counts added']} counts added to {f['counts measured']}; median relative uncertainty "
+        f"{f['median relative uncertainty']}; {f['voxels still missing']} voxels still missing"
     )
 
 
@@ -94,6 +120,28 @@ def plot_training(path: Path, curve: list[list[float]]) -> None:
     above.legend()
     below.plot(steps, skill)
     below.set(xlabel="step", ylabel="skill on validation crystals")
+    with whole_or_nothing(path) as file:
+        figure.savefig(file, format="png", dpi=100)
+
+
+def plot_mask(path: Path, mask: np.ndarray, counts: np.ndarray | None = None) -> None:
+    """Draw a mask over the counts summed over all frames (PNG): grey where no frame counts, striped where only some do not."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    share = mask.mean(0) if mask.ndim == 3 else mask.astype(float)
+    figure = Figure(figsize=(7.2, 6.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    panel = figure.subplots()
+    panel.set_facecolor("0.75")
+    picture = np.log10(1 + counts) if counts is not None else np.zeros(share.shape)
+    shown = panel.imshow(np.where(share == 1, np.nan, picture), cmap="turbo", interpolation="nearest")
+    panel.contour(share, [0.5 / max(len(mask), 1)], colors="white", linewidths=0.6) if (
+        (share > 0) & (share < 1)
+    ).any() else None
+    panel.set(title=f"{100 * share.mean():.2f} % not measured (grey)", xlabel="column", ylabel="row")
+    if counts is not None:
+        figure.colorbar(shown, ax=panel, label="log10(1 + counts of all frames)")
     with whole_or_nothing(path) as file:
         figure.savefig(file, format="png", dpi=100)
 
