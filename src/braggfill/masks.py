@@ -123,9 +123,10 @@ def _silent_runs(totals: np.ndarray, masked: np.ndarray) -> list[tuple[int, int]
 
 
 def _beside(totals: np.ndarray, masked: np.ndarray, first: int, last: int) -> list[float]:
-    """Mean counts of the lines on each side of a run; zero at the border, where nothing says that it should count."""
-    sides = (slice(max(first - BANK, 0), first), slice(last, last + BANK))
-    return [float(totals[s][~masked[s]].mean()) if (~masked[s]).any() else 0.0 for s in sides]
+    """Mean counts of the nearest measured lines on each side of a run; zero at the border, where nothing tells of it."""
+    known = np.flatnonzero(~masked)
+    sides = (known[known < first][-BANK:], known[known >= last][:BANK])
+    return [float(totals[side].mean()) if side.size else 0.0 for side in sides]
 
 
 def half_masked(mask: np.ndarray) -> str | None:

@@ -171,7 +171,9 @@ def _row(cells: list[str], tag: str = "td") -> str:
 
 
 def _figures(result: FillResult) -> str:
-    shown = key_figures(result) | {"method": result.options.method}
+    figures = key_figures(result)
+    filled = {"voxels filled": f"{figures.pop('voxels filled')} ({figures.pop('of the scan')})"}
+    shown = {"method": result.options.method} | filled | figures
     return "".join(f"<div><dt>{html.escape(n)}</dt><dd>{html.escape(v)}</dd></div>" for n, v in shown.items())
 
 
