@@ -10,12 +10,14 @@ ROWS = [
     {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks"},
     {f"simulation.{m}" for m in ("geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism")}
     | {f"simulation.{m}" for m in ("degrade", "measurement", "scans")},
-    {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"},
-    {"writing", "config", "checkpoint", "simulation.library", "simulation.dataset"},
+    {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty", "gapped"},
+    {"writing", "pictures", "config", "checkpoint", "simulation.library", "simulation.dataset"},
     {"fill", "training", "evaluation"},
     {"io"},
-    {"report"},
-    {"commands.shell", "commands.fill", "commands.evaluate", "commands.train", "commands.simulate"},
+    {"report"}
+    | {f"studies.{m}" for m in ("findings", "fills", "crystals", "protocol", "width", "portions", "slices", "skip", "borders")}
+    | {f"studies.{m}" for m in ("oversampling", "conditions", "table")},
+    {"commands.shell", "commands.fill", "commands.evaluate", "commands.benchmark", "commands.train", "commands.simulate"},
     {"cli"},
 ]
 ROW = {module: number for number, row in enumerate(ROWS) for module in row}

@@ -10,13 +10,27 @@ if TYPE_CHECKING:
     from braggfill.fill import METHODS, FillResult, fill_gaps
     from braggfill.simulation.library import Library
     from braggfill.simulation.scans import simulate
+    from braggfill.studies.table import STUDIES, benchmark
     from braggfill.training import train
 
 __version__ = version("braggfill")
-__all__ = ["METHODS", "FillResult", "InputError", "Library", "evaluate", "fill_gaps", "simulate", "train"]
+__all__ = [
+    "METHODS",
+    "STUDIES",
+    "FillResult",
+    "InputError",
+    "Library",
+    "benchmark",
+    "evaluate",
+    "fill_gaps",
+    "simulate",
+    "train",
+]
 
 _HOME = {
     "METHODS": "fill",
+    "STUDIES": "studies.table",
+    "benchmark": "studies.table",
     "FillResult": "fill",
     "InputError": "errors",
     "evaluate": "evaluation",

@@ -21,11 +21,13 @@ from braggfill.fill import (
     check_options,
     taken_apart,
 )
-from braggfill.gaps import Slab, find_slabs, voxels_to_fill
+from braggfill.gapped import GappedScan
+from braggfill.gaps import Slab, find_slabs
 from braggfill.metrics import (
     coverage,
     expected_deviance,
     linear_correlation,
+    log_ceiling,
     log_correlation,
     mean_absolute_error,
     poisson_deviance,
@@ -79,6 +81,7 @@ class Score:
     coverage_90: float
     """Share of hidden counts inside their 90 % intervals."""
     seconds: float
+    """What methods share (kriging) counts for the first of them."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,14 @@ class Evaluation:
     """Of the chosen method."""
     voxels: int
     """Hidden voxels that were scored."""
+    ceiling: float
+    """Correlation of log(1 + I) that a perfect fill would have with the hidden counts, estimated from these."""
     hidden: np.ndarray
     """Bool (frames, rows, columns): voxels of the copies."""
+    known: np.ndarray
+    """float32 (hidden voxels,): the counts that were measured there."""
+    filled: np.ndarray
+    """float32 (hidden voxels,): counts that the chosen method puts there."""
     advisable: bool
     advice: str
     """One sentence a person can act on."""
@@ -149,24 +158,34 @@ def evaluate(
     counts = measured * np.float32(scale)
     trial = place_copies(find_slabs(missing), missing, counts)
     bright = gaussian_filter(counts, 3) > SCORED_COUNTS
-    scored = trial.scored & bright
+    hidden, scored = counts[trial.scored], bright[trial.scored]
     if np.count_nonzero(scored) < FEWEST_VOXELS:
         raise InputError(
             f"intensity: got {np.count_nonzero(scored)} voxels with counts where copies of the gaps fit, expected at least "
             f"{FEWEST_VOXELS}; crop less of the scan"
         )
-    at = scored[voxels_to_fill(trial.slabs, missing.shape)]
-    estimates, seconds, blank = {}, {}, np.where(trial.mask, 0, counts)
+    blank = GappedScan(np.where(trial.mask, 0, counts), trial.mask, trial.slabs, device)
+    copied, filled, seconds = trial.scored[blank.wanted], {}, {}
     for done, name in enumerate(methods):
         on_progress(done, len(methods))
         start = perf_counter()
-        mean, std, _ = METHODS[name].estimate(blank, trial.mask, trial.slabs, replace(options, method=name), lambda *_: None)
-        estimates[name], seconds[name] = (mean[at], std[at]), perf_counter() - start
-    hidden = counts[scored]
-    scores = [score(name, estimates, hidden, seconds[name]) for name in methods]
-    bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], hidden) if b.voxels >= FEWEST_VOXELS]
-    advisable = advised(scores[0])
-    return Evaluation(scores, bands, len(hidden), trial.scored, advisable, in_words(scores, bands, advisable))
+        mean, std, _ = METHODS[name].estimate(blank, replace(options, method=name), lambda *_: None)
+        filled[name], seconds[name] = (mean[copied], std[copied]), perf_counter() - start
+    judged, estimates = hidden[scored], {name: (mean[scored], std[scored]) for name, (mean, std) in filled.items()}
+    scores = [score(name, estimates, judged, seconds[name]) for name in methods]
+    bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], judged) if b.voxels >= FEWEST_VOXELS]
+    advisable, ceiling = advised(scores[0]), log_ceiling(np.random.default_rng(0), judged)
+    return Evaluation(
+        scores,
+        bands,
+        len(judged),
+        ceiling,
+        trial.scored,
+        hidden,
+        filled[method][0].astype(np.float32),
+        advisable,
+        in_words(scores, bands, advisable),
+    )
 
 
 def place_copies(slabs: list[Slab], mask: np.ndarray, counts: np.ndarray) -> Trial:

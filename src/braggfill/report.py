@@ -9,7 +9,7 @@ from rich.table import Table
 from braggfill.fill import FillResult
 from braggfill.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, Gap
 from braggfill.io import summarise_gaps
-from braggfill.writing import whole_or_nothing
+from braggfill.pictures import new_figure, show_counts, write_picture
 
 if TYPE_CHECKING:
     from braggfill.evaluation import Evaluation
@@ -28,7 +28,8 @@ def gap_table(gaps: list[Gap], method: str) -> Table:
 
 def score_table(verdict: "Evaluation") -> Table:
     """How right each method was where the counts are known."""
-    table = Table(title=f"{verdict.voxels:,} hidden voxels", box=None, padding=(0, 1, 0, 0))
+    title = f"{verdict.voxels:,} hidden voxels; a perfect fill would have a PCC log of about {verdict.ceiling:.3f}"
+    table = Table(title=title, box=None, padding=(0, 1, 0, 0))
     for name in ("method", "PCC log", "PCC", "MAE", "deviance", "perfect", "skill", "total", "in 90 %", "seconds"):
         table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for s in verdict.scores:
@@ -81,12 +82,8 @@ def summary(result: FillResult) -> str:
 
 def plot_training(path: Path, curve: list[list[float]]) -> None:
     """Draw a training curve (PNG): rows of step, loss, validation likelihood and skill."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     steps, loss, likelihood, skill = zip(*curve, strict=True)
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(7, 6)
     above, below = figure.subplots(2, 1, sharex=True)
     above.plot(steps, loss, label="training")
     above.plot(steps, likelihood, label="validation crystals")
@@ -94,15 +91,11 @@ def plot_training(path: Path, curve: list[list[float]]) -> None:
     above.legend()
     below.plot(steps, skill)
     below.set(xlabel="step", ylabel="skill on validation crystals")
-    with whole_or_nothing(path) as file:
-        figure.savefig(file, format="png", dpi=100)
+    write_picture(path, figure, dpi=100)
 
 
 def plot_fill(path: Path, result: FillResult, title: str) -> None:
     """Draw slices through the brightest voxel: as measured, filled, and the relative uncertainty of the estimates (PNG)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     missing = result.filled | result.mask
     peak = np.unravel_index(result.intensity.argmax(), missing.shape)
     counts = result.intensity * (result.options.counts_per_unit or 1.0)
@@ -113,8 +106,7 @@ def plot_fill(path: Path, result: FillResult, title: str) -> None:
         ("filled", np.where(result.mask, np.nan, counts), "turbo"),
         ("relative uncertainty", relative, "viridis"),
     )
-    figure = Figure(figsize=(11, 10.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 10.5)
     axes = figure.subplots(3, 3)
     for row, (name, volume, colours) in zip(axes, rows, strict=True):
         for axis, panel in enumerate(row):
@@ -128,5 +120,30 @@ def plot_fill(path: Path, result: FillResult, title: str) -> None:
             panel.set(title=f"{name}, {AXIS_NAMES[axis]} {peak[axis]}", xlabel=across, ylabel=down)
         figure.colorbar(shown, ax=row, label="log10(1 + counts)" if colours == "turbo" else "std / estimate", pad=0.01)
     figure.suptitle(title)
-    with whole_or_nothing(path) as file:
-        figure.savefig(file, format="png", dpi=80)
+    write_picture(path, figure)
+
+
+def plot_evaluation(path: Path, verdict: "Evaluation", title: str) -> None:
+    """Draw the brightest slice of a copy, as measured and as filled, and how right every method was (PNG)."""
+    counts, filled = np.zeros((2, *verdict.hidden.shape), np.float32)
+    counts[verdict.hidden], filled[verdict.hidden] = verdict.known, verdict.filled
+    totals = [counts.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
+    axis = max(range(3), key=lambda a: totals[a].max())
+    index = int(totals[axis].argmax())
+    figure = new_figure(11, 9)
+    (measured, estimated), (correlations, gains) = figure.subplots(2, 2)
+    where = np.take(verdict.hidden, index, axis)
+    for panel, volume, name in ((measured, counts, "hidden"), (estimated, filled, verdict.scores[0].method)):
+        picture = np.where(where, np.take(volume, index, axis), np.nan)
+        show_counts(panel, picture, counts.max(), f"{name}: {AXIS_NAMES[axis]} {index}, log(1 + counts)")
+    names = [s.method for s in verdict.scores]
+    correlations.barh(names, [s.pcc_log for s in verdict.scores])
+    correlations.axvline(verdict.ceiling, color="k", ls="--", label="a perfect fill, about")
+    correlations.set(xlim=(0, 1), title="correlation of log(1 + counts) with what was hidden")
+    correlations.legend(loc="lower left")
+    gains.barh(names, [s.skill for s in verdict.scores])
+    gains.set(xlim=(-0.5, 1), title="share of the linear fill's excess deviance removed")
+    for panel in (correlations, gains):
+        panel.invert_yaxis()
+    figure.suptitle(title)
+    write_picture(path, figure)
