@@ -1,6 +1,7 @@
 """The studies on few and small scans: whether they run, and whether what they count is counted right."""
 
 import csv
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def test_gaps_cover_a_region_once_and_do_not_see_each_other(length, width):
     assert len(columns) == len(set(columns))
     assert set(columns) >= set(range(MARGIN, MARGIN + length))
     for group in groups:
-        assert all(b - a >= NORMAL + width for a, b in zip(group, group[1:], strict=False))
+        assert all(b - a >= NORMAL + width for a, b in pairwise(group))
 
 
 def test_the_whole_region_is_predicted_from_beside_the_gap_alone(monkeypatch):

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 SKIPS = (0, 1, 2, 4, 6, 8, 12, 16, 20, 25, 30)
 DRAWN_SKIPS = (0, 4, 20, 30)
-WIDTH, FROM_PEAK, FITTED_SKIP = 6, 4, 12
-"""Of the gaps; measured columns between the peak and the gap in a large plane; the largest skip to which the power law is fitted: beyond it a few portions at the borders count."""
+WIDTH, FROM_PEAK = 6, 4
+"""Of the gaps; measured columns between the peak and the gap in a large plane."""
+FITTED_SKIP = 12
+"""The largest skip to which the power law is fitted: beyond it the few portions at the borders count."""
 FULL_SHAPE, QUICK_SHAPE = (96, 96, 96), (32, 40, 48)
 LARGE_SHAPE, QUICK_LARGE_SHAPE = (2 * LARGEST_PORTION - 40, 64, 48), (2 * LARGEST_PORTION - 40, 32, 32)
 """The plane of a gap across columns of these scans is cut into two portions in a single pass, which meet at the peak."""
@@ -118,7 +120,7 @@ def in_a_large_plane(predictor: Predictor, quick: bool) -> dict:
     centred = replace(HELD_OUT, patterns=replace(HELD_OUT.patterns, peak_offset=(0.0, 0.0)))
     _, scan = next(held_out(1, QUICK_LARGE_SHAPE if quick else LARGE_SHAPE, centred))
     where = np.zeros(scan.counts.shape, bool)
-    first = where.shape[2] // 2 + 1 + FROM_PEAK
+    first = scan.counts.shape[2] // 2 + 1 + FROM_PEAK
     where[:, :, first : first + WIDTH] = True
     return across_borders(blanked(scan.counts, where), scan.expected, predictor, None)
 
