@@ -10,7 +10,7 @@ protocol_cases.csv     for every gap: share of the linear fill's excess deviance
                        deviance of the truth (``skill_over_truth``), in voxels whose smoothed (sigma 3) expectation exceeds
                        0.5; bias of the total counts; coverage of the intervals.
 
-``braggfill benchmark width`` is the same for widths 1 to 14, on half as many crystals and smaller scans.
+``braggfill benchmark width`` is the same for widths 1 to 14, on a third of the crystals and smaller scans.
 
 Usage: python benchmarks/protocol.py [--number 24] [--out docs/results]
 """

@@ -96,12 +96,11 @@ def test_gaps_cover_a_region_once_and_do_not_see_each_other(length, width):
         assert all(b - a >= NORMAL + width for a, b in pairwise(group))
 
 
-def test_the_whole_region_is_predicted_from_beside_the_gap_alone(monkeypatch):
+def test_the_whole_region_is_predicted_from_beside_the_gap_alone():
     """Each column comes from a fill in which it was hidden: a fill that returns its own input would see zeros."""
     counts = np.random.default_rng(0).poisson(50, (20, 20, 24 + 2 * MARGIN)).astype(np.float32)
     seen = {"itself": lambda scan: (scan.counts[scan.wanted], np.zeros(int(scan.wanted.sum())))}
-    monkeypatch.setattr("braggfill.studies.oversampling.FILLS", seen)
-    joined = predict_everywhere(counts, 5)["itself"]
+    joined = predict_everywhere(seen, counts, 5)["itself"]
     assert (joined[:, :, MARGIN:-MARGIN] == 0).all()
 
 

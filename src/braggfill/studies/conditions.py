@@ -24,7 +24,7 @@ SCORES = ("skill", "skill_over_truth", "bias", "coverage_90")
 class Ranges:
     """What is varied, one condition at a time."""
 
-    crystals: int = 6
+    crystals: int = 5
     shape: Shape = (128, 128, 128)
     distances: tuple[int, ...] = (0, 2, 4, 8, 16, 32)
     """Measured columns between peak and gap."""

@@ -12,7 +12,7 @@ from braggfill.studies.protocol import Protocol, brightness_table, crop_table, e
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FULL = Protocol(12, (1, 2, 3, 4, 6, 8, 9, 10, 12, 14), (96, 96, 96), (8, 24))
+FULL = Protocol(8, (1, 2, 3, 4, 6, 8, 9, 10, 12, 14), (96, 96, 96), (8, 24))
 QUICK = Protocol(2, (3, 9), (32, 40, 64), (6, 8), 40)
 DRAWN_WIDTH = 9
 """The width whose accuracy is drawn against brightness."""
