@@ -8,9 +8,10 @@ from typer.testing import CliRunner
 
 from braggfill import InputError, evaluate, fill_gaps, simulate
 from braggfill.cli import app
-from braggfill.evaluation import CLEARANCE, COPIES, Band, Score, advised, in_words, matched_places, place_copies
+from braggfill.evaluation import CLEARANCE, COPIES, matched_places, place_copies
 from braggfill.gaps import find_slabs
 from braggfill.simulation.scans import detector_cross
+from braggfill.verdict import Band, Score, advised, in_words, untested_share
 
 CHEAP = ("linear", "nearest")
 
@@ -136,6 +137,25 @@ def test_the_advice_names_the_best_rival_and_where_not_to_rely_on_the_fill():
     words = in_words([a_score(), *rivals], bands, True)
     assert "ridge, 50 %" in words
     assert "under 1 counts or over 100 counts" in words
+
+
+def test_what_is_far_brighter_than_the_copies_is_not_vouched_for():
+    tested = np.array([1.0, 40.0])
+    assert untested_share(np.array([5.0, 30.0, 390.0]), tested) == 0
+    assert untested_share(np.array([50.0, 50.0, 900.0]), tested) == pytest.approx(0.9)
+    assert not advised(a_score(), 0.9)
+    assert "90 % of the counts it would add are far brighter" in in_words([a_score()], [], False, 0.9)
+
+
+def test_a_gap_over_the_peak_is_not_advised(scan):
+    row = round(scan.description["peak"][1])
+    mask = np.zeros(scan.counts.shape[1:], bool)
+    mask[row - 3 : row + 3] = True
+    verdict = evaluate(np.where(mask, 0, scan.counts), mask, method="linear", baselines=())
+    beside = np.zeros_like(mask)
+    beside[row + 12 : row + 18] = True
+    other = evaluate(np.where(beside, 0, scan.counts), beside, method="linear", baselines=())
+    assert verdict.untested > other.untested
 
 
 def test_an_empty_scan_cannot_be_judged(cross):

@@ -50,7 +50,7 @@ def carry_out(setting: Setting) -> Findings:
     _, scan = next(held_out(1, QUICK_SHAPE if setting.quick else FULL_SHAPE))
     where = np.broadcast_to(detector_cross(scan, WIDTH), scan.counts.shape)
     gapped, predictor = blanked(scan.counts, where), shipped_predictor()
-    skips = (None, 12, 30) if setting.quick else (None, *SKIPS)
+    skips = (None, 4, 12, 30) if setting.quick else (None, *SKIPS)
     fills = []
     for done, skip in enumerate(skips):
         setting.on_progress(done, len(skips))
