@@ -11,6 +11,7 @@ from braggfill.commands.benchmark import StudyName
 from braggfill.gapped import GappedScan
 from braggfill.gaps import find_slabs
 from braggfill.patches import NORMAL, Window, windows_for
+from braggfill.simulation.scans import one_thread
 from braggfill.studies.borders import border_lines, jump_ratio
 from braggfill.studies.conditions import FULL as CONDITIONS
 from braggfill.studies.conditions import cut_out, first_column
@@ -21,6 +22,12 @@ from braggfill.studies.protocol import Crops, binned_mean, case_scores, crop_tab
 from braggfill.studies.skip import power_law
 
 
+@pytest.fixture(autouse=True)
+def one_thread_is_quicker_on_small_scans():
+    with one_thread():
+        yield
+
+
 @pytest.mark.parametrize("study", list(STUDIES))
 def test_every_study_writes_tables_and_pictures(tmp_path, study):
     written, remarks = benchmark(study, tmp_path / "results", quick=True)
@@ -29,7 +36,7 @@ def test_every_study_writes_tables_and_pictures(tmp_path, study):
     assert all(p.stem.startswith(f"study_{study}") and p.stem.endswith("_quick") for p in written)
     for path in written:
         if path.suffix == ".csv":
-            rows = list(csv.DictReader(path.open()))
+            rows = list(csv.DictReader(path.read_text().splitlines()))
             assert rows
             correlations = [float(v) for row in rows for name, v in row.items() if name.startswith("pcc") and v]
             assert all(np.isnan(v) or -1 <= v <= 1 for v in correlations)

@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights
 from braggfill.gapped import GappedScan
@@ -90,6 +91,7 @@ def table(fills: list[Filled], scan: SimulatedScan, gapped: GappedScan) -> list[
             "skip": "one pass" if f.skip is None else f.skip,
             "portions": f.windows,
             "seconds": f.seconds,
+            "threads": torch.get_num_threads(),
             "sum_abs_log_error": sums[f.skip],
             "over_finest": sums[f.skip] / sums[finest],
             "pcc_truth": log_correlation(f.mean, truth),
