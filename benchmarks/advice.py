@@ -5,12 +5,15 @@ The advice is given from copies of a gap elsewhere in the scan; here the counts 
 
 Columns: ``said`` is what the copies told, ``true`` what the gap's own counts tell; ``agree`` whether the advice is the same.
 
-Usage: python benchmarks/advice.py au_34idc_s0054.npz [--out docs/results/advice_au.csv]
+With --whole, instead, ``evaluate`` with all its baselines on the whole scan with a cross 6 wide, timed: evaluate_au.json, .png.
+
+Usage: python benchmarks/advice.py au_34idc_s0054.npz [--out docs/results/advice_au.csv] [--whole docs/results]
 """
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -18,7 +21,9 @@ from scipy.ndimage import gaussian_filter
 from braggfill import evaluate
 from braggfill.evaluation import SCORED_COUNTS, Evaluation, Score, advised, score
 from braggfill.fill import METHODS, FillOptions
-from braggfill.io import read_measured
+from braggfill.io import read_measured, write_evaluation
+from braggfill.report import plot_evaluation
+from braggfill.stream import MeasuredScan
 from braggfill.studies.crystals import brightest_voxel
 from braggfill.studies.fills import FILLS, blanked
 from braggfill.studies.slices import CROP
@@ -69,12 +74,26 @@ def row(name: str, said: Evaluation, true: Score) -> dict:
     return found | {"advice": said.advice}
 
 
+def judge_whole(scan: MeasuredScan, folder: Path) -> None:
+    """What a user with a detector cross runs and gets, on all of the scan."""
+    _, gap = next(gaps(scan.counts))
+    start = perf_counter()
+    verdict = evaluate(np.where(gap, 0, scan.counts), scan.mask | gap)
+    print(f"{scan.counts.shape}: {perf_counter() - start:.0f} s. {verdict.advice}")
+    write_evaluation(folder / "evaluate_au.json", verdict, scan.name)
+    plot_evaluation(folder / "evaluate_au.png", verdict, f"{scan.name}, a cross 6 wide")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--whole", type=Path)
     arguments = parser.parse_args()
     scan = read_measured(arguments.scan)
+    if arguments.whole:
+        judge_whole(scan, arguments.whole)
+        return
     counts, unmeasured = scan.counts[CROP], scan.mask[CROP]
     table = []
     for name, gap in gaps(counts):
