@@ -21,9 +21,9 @@ BANDS = (0.0, 1.0, 10.0, 100.0, np.inf)
 """Bands of estimated counts for which advice is given."""
 USEFUL_SKILL, HONEST_COVERAGE, TOLERABLE_BIAS = 0.2, 0.8, 0.2
 """What filling must reach to be advised: share of linear's excess removed, counts in the 90 % interval, error of the total."""
-FAR_BRIGHTER, MOST_UNTESTED = 10.0, 0.5
+FAR_BRIGHTER, MOST_UNTESTED = 10.0, TOLERABLE_BIAS
 """Counts so many times brighter than any tested tell of a place that no copy is like, such as the Bragg peak itself; filling is
-not advised if they are a larger share of what it would add."""
+not advised if they are a larger share of what it would add than its total may be wrong by."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def in_cross(counts: np.ndarray) -> tuple[list[dict], dict[str, np.ndarray]]:
 
 def draw(rows: list[dict], slices: dict[str, np.ndarray], kind: str) -> "Figure":
     """The in-gap slice of every method."""
-    figure = new_figure(13, 7.5)
+    figure = new_figure(13, 6.2)
     panels = figure.subplots(2, 4).ravel()
     scores = {row["method"]: row for row in rows}
     for panel, (name, picture) in zip(panels, slices.items(), strict=True):
