@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from braggfill.pynx import to_pynx
     from braggfill.simulation.library import Library
     from braggfill.simulation.scans import simulate
+    from braggfill.studies.table import STUDIES, benchmark
     from braggfill.training import train
     from braggfill.webpage import write_report
 
 __version__ = version("braggfill")
 __all__ = [
     "METHODS",
+    "STUDIES",
     "FillResult",
     "InputError",
     "Library",
+    "benchmark",
     "detector_mask",
     "evaluate",
     "fill_gaps",
@@ -36,6 +39,8 @@ __all__ = [
 
 _HOME = {
     "METHODS": "fill",
+    "STUDIES": "studies.table",
+    "benchmark": "studies.table",
     "FillResult": "fill",
     "InputError": "errors",
     "detector_mask": "detectors",

@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from braggfill.commands.benchmark import benchmark
 from braggfill.commands.convert import convert
 from braggfill.commands.evaluate import evaluate
 from braggfill.commands.fill import fill, methods
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Fills the detector gaps of Bragg coherent diffraction patterns and says how sure it is of every voxel.",
 )
-for verb in (fill, mask, convert, evaluate, methods, train, relax, simulate):
+for verb in (fill, mask, convert, evaluate, benchmark, methods, train, relax, simulate):
     app.command()(verb)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from braggfill import interpolate
 from braggfill.errors import InputError
+from braggfill.gapped import GappedScan
 from braggfill.gaps import Gap, Slab, find_gaps, find_slabs, voxels_to_fill
 from braggfill.glance import Glance
 from braggfill.patches import PORTION
@@ -73,20 +74,21 @@ class Method:
     scale: str
     """The scale in which it works."""
     summary: str
-    estimate: Callable[[np.ndarray, np.ndarray, list[Slab], FillOptions, Progress], Estimate]
-    """(counts, mask, slabs, options, on_progress) to the estimates of ``voxels_to_fill``."""
+    estimate: Callable[[GappedScan, FillOptions, Progress], Estimate]
+    """(scan, options, on_progress) to the estimates of ``scan.wanted``."""
 
 
 def _classical(fill: Fill, summary: str) -> Method:
     """A method that fills log(1 + counts), with its spread measured on displaced copies of the gaps."""
 
-    def estimate(
-        counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress
-    ) -> Estimate:
+    def estimate(scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
         on_progress(0, 2)
-        mean = filled_counts(fill, counts, mask, slabs)
+        if fill is _kriging:
+            mean = np.expm1(scan.guess[scan.wanted].astype(float))
+        else:
+            mean = filled_counts(fill, scan.counts, scan.mask, scan.slabs)
         on_progress(1, 2)
-        std = standard_deviation(fill, counts, mask, slabs, mean)
+        std = standard_deviation(fill, scan.counts, scan.mask, scan.slabs, mean)
         on_progress(2, 2)
         return mean, std, None
 
@@ -100,20 +102,18 @@ def _kriging(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndar
     return kriging(values, mask, slabs)
 
 
-def _network(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress) -> Estimate:
+def _network(scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
     """The network, slid along the gaps; it starts from kriging."""
     from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
-    from braggfill.kriging import smoothed
     from braggfill.model import find_device
     from braggfill.patches import GuessedScan
     from braggfill.unet import network_predictor, slide
 
     path = options.weights or SHIPPED_WEIGHTS
     model, _ = read_weights(path)
-    device = find_device(options.device)
-    predictor = network_predictor(model, device, options.precision, options.tta)
-    scan = GuessedScan(counts, mask, smoothed(np.log1p(counts), mask, slabs, device))
-    mean, square = slide(scan, slabs, predictor, options.skip, on_progress)
+    predictor = network_predictor(model, find_device(options.device), options.precision, options.tta)
+    guessed = GuessedScan(scan.counts, scan.mask, scan.guess)
+    mean, square = slide(guessed, scan.slabs, predictor, options.skip, on_progress)
     return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
 
 
@@ -197,7 +197,8 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
     std, weights_sha256 = np.zeros(measured.shape, np.float32), None
     if slabs:
         counts = measured if scale == 1 else measured * np.float32(scale)
-        mean, spread, weights_sha256 = METHODS[method].estimate(counts, missing, slabs, options, on_progress)
+        scan = GappedScan(counts, missing, slabs, device)
+        mean, spread, weights_sha256 = METHODS[method].estimate(scan, options, on_progress)
         measured[wanted], std[wanted] = mean / scale, spread / scale
     return FillResult(measured, wanted, std, missing & ~wanted, find_gaps(missing, wanted), options, weights_sha256)
 
