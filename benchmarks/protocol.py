@@ -20,11 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from braggfill.studies.fills import FILLS, learned
+from braggfill.studies.fills import FILLS
 from braggfill.studies.protocol import crop_table, evaluate
 from braggfill.writing import write_table
 
-__all__ = ["crop_table", "evaluate", "learned", "report", "write_table"]
 SHOWN = ("unet", "kriging", "ridge", "linear", "idw")
 
 
