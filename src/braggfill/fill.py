@@ -103,7 +103,7 @@ def _kriging(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndar
 def _network(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress) -> Estimate:
     """The network, slid along the gaps; it starts from kriging."""
     from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
-    from braggfill.kriging import smoothed
+    from braggfill.kriging import smoothed_counts
     from braggfill.model import find_device
     from braggfill.patches import GuessedScan
     from braggfill.unet import network_predictor, slide
@@ -112,7 +112,7 @@ def _network(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: F
     model, _ = read_weights(path)
     device = find_device(options.device)
     predictor = network_predictor(model, device, options.precision, options.tta)
-    scan = GuessedScan(counts, mask, smoothed(np.log1p(counts), mask, slabs, device))
+    scan = GuessedScan(counts, mask, smoothed_counts(counts, mask, slabs, device))
     mean, square = slide(scan, slabs, predictor, options.skip, on_progress)
     return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
 
