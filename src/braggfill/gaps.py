@@ -124,7 +124,7 @@ def number_voxels(wanted: np.ndarray) -> np.ndarray:
 
 
 def flat_places(slab: Slab, shape: tuple[int, ...]) -> np.ndarray:
-    """Places (voxels,) of a slab's target in the flattened array, in the order of ``array[target]`` with the normal in front."""
+    """Places (voxels,) of a slab's target in the flattened array, in the order of ``array[target]``, normal in front."""
     along, *plane = np.nonzero(slab.target)
     plane.insert(slab.axis, along + slab.first)
     return np.ravel_multi_index(plane, shape)
