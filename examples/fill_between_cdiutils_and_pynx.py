@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Filling gaps between cdiutils and PyNX
 #
-# cdiutils' preprocessing leaves two files for PyNX: `S12_pynx_input_data.npz` and `S12_pynx_input_mask.npz`. Here they are read,
-# the gaps are filled, and the same two files are written for PyNX, with every estimate marked. Start with your own pair in place
-# of the bundled scan.
+# cdiutils' preprocessing leaves two files for PyNX: `S12_pynx_input_data.npz` and `S12_pynx_input_mask.npz`. Here they are
+# read, the gaps are filled, and the same two files are written for PyNX, with every estimate marked. Start with your own pair
+# in place of the bundled scan.
 
 # %%
 import tempfile
@@ -32,8 +32,8 @@ print(scan.intensity.shape, f"{100 * np.mean(scan.mask > 0):.1f} % not measured"
 
 # %%
 rows, columns = scan.intensity.shape[1:]
-gaps = braggfill.detector_mask("maxipix", (rows, columns), roi=(200, 150))
-print(gaps.any(1).sum(), "rows and", gaps.any(0).sum(), "columns would be missing there")
+gaps = braggfill.detector_mask("maxipix", (rows, columns), roi=(200, 190))
+print(gaps.all(1).sum(), "rows and", gaps.all(0).sum(), "columns would be missing there")
 
 # %% [markdown]
 # ## Filling
@@ -47,7 +47,8 @@ result
 # %% [markdown]
 # ## Is it right?
 #
-# Gaps like the scan's own are cut elsewhere, where its counts are known.
+# Gaps like the scan's own are cut elsewhere, where its counts are known. The arms of this small crop pass within eleven voxels
+# of the peak, the hardest place there is: do not expect praise.
 
 # %%
 verdict = braggfill.evaluate(scan.intensity, scan.mask, baselines=("linear",))
@@ -64,8 +65,8 @@ braggfill.write_result(folder / "S12_filled.cxi", result, scan.name, "cxi")
 print(*sorted(p.name for p in folder.glob("*filled*")), sep="\n")
 
 # %% [markdown]
-# In Python, PyNX can be held to an interval instead of a number. These arrays go into `CDI(given.iobs, mask=given.mask)` and the
-# bounds into `ER(**given.bounds)`, `HIO(**given.bounds)`.
+# In Python, PyNX can be held to an interval instead of a number. These arrays go into `CDI(given.iobs, mask=given.mask)` and
+# the bounds into `ER(**given.bounds)`, `HIO(**given.bounds)`.
 
 # %%
 given = braggfill.to_pynx(result, mode="soft")
