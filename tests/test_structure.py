@@ -12,14 +12,17 @@ ROWS = [
     | {f"simulation.{m}" for m in ("degrade", "measurement", "scans")},
     {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"},
     {"writing", "config", "checkpoint", "simulation.library", "simulation.dataset"},
-    {"fill", "training", "evaluation"},
-    {"io"},
-    {"report"},
-    {"commands.shell", "commands.fill", "commands.evaluate", "commands.train", "commands.simulate"},
+    {"fill", "training", "evaluation", "deformation"},
+    {f"retrieval.{m}" for m in ("pattern", "treatments", "iterations", "support", "starts", "alignment", "reconstruction")}
+    | {"retrieval.comparison"},
+    {"io", "retrieval.files"},
+    {"report", "retrieval.pictures"},
+    {"commands.shell", "commands.fill", "commands.evaluate", "commands.train", "commands.simulate"}
+    | {"commands.retrieve", "commands.strain"},
     {"cli"},
 ]
 ROW = {module: number for number, row in enumerate(ROWS) for module in row}
-MAY_OPEN_FILES = {"writing", "checkpoint", "config", "simulation.library", "simulation.dataset", "io"}
+MAY_OPEN_FILES = {"writing", "checkpoint", "config", "simulation.library", "simulation.dataset", "io", "retrieval.files"}
 
 
 def parsed(module: str) -> ast.Module:

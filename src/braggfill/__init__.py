@@ -5,18 +5,43 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from braggfill.deformation import Deformation, strain
     from braggfill.errors import InputError
     from braggfill.evaluation import evaluate
     from braggfill.fill import METHODS, FillResult, fill_gaps
+    from braggfill.retrieval.comparison import compare
+    from braggfill.retrieval.reconstruction import RetrievalResult, retrieve
+    from braggfill.retrieval.treatments import TREATMENTS
     from braggfill.simulation.library import Library
     from braggfill.simulation.scans import simulate
     from braggfill.training import train
 
 __version__ = version("braggfill")
-__all__ = ["METHODS", "FillResult", "InputError", "Library", "evaluate", "fill_gaps", "simulate", "train"]
+__all__ = [
+    "METHODS",
+    "TREATMENTS",
+    "Deformation",
+    "FillResult",
+    "InputError",
+    "Library",
+    "RetrievalResult",
+    "compare",
+    "evaluate",
+    "fill_gaps",
+    "retrieve",
+    "simulate",
+    "strain",
+    "train",
+]
 
 _HOME = {
+    "Deformation": "deformation",
     "METHODS": "fill",
+    "RetrievalResult": "retrieval.reconstruction",
+    "TREATMENTS": "retrieval.treatments",
+    "compare": "retrieval.comparison",
+    "retrieve": "retrieval.reconstruction",
+    "strain": "deformation",
     "FillResult": "fill",
     "InputError": "errors",
     "evaluate": "evaluation",

@@ -33,7 +33,7 @@ class Deformation:
     displacement_nm: np.ndarray
     """float32: along the scattering vector."""
     strain: np.ndarray
-    """float32: change of the displacement along the scattering vector; NaN too where a voxel has no neighbour to compare with."""
+    """float32: change of the displacement along the scattering vector; NaN too where a voxel has no neighbour."""
     support: np.ndarray
     """bool."""
     ramp_rad: tuple[float, float, float]
@@ -93,7 +93,8 @@ def strain(
     phase = np.ma.filled(unwrap_phase(np.ma.masked_array(np.angle(crystal), ~inside), rng=0), np.nan)
     if not keep_ramp:
         field = field - average
-        phase = phase - sum(r * n for r, n in zip(ramp, np.indices(inside.shape, sparse=True), strict=True))
+        frames, rows, columns = np.ogrid[tuple(slice(n) for n in inside.shape)]
+        phase = phase - (ramp[0] * frames + ramp[1] * rows + ramp[2] * columns)
     phase = np.where(inside, phase - np.nanmean(phase[inside]), np.nan).astype(np.float32)
     steps = (float(ramp[0]), float(ramp[1]), float(ramp[2]))
     return Deformation(phase, -phase / np.float32(length), np.asarray(field, np.float32), inside, steps, average)
@@ -110,7 +111,9 @@ def check_crystal(crystal: np.ndarray, support: np.ndarray | None = None) -> np.
         modulus = np.abs(crystal)
         return modulus > INSIDE_SHARE * np.quantile(modulus[modulus > INSIDE_SHARE * modulus.max()], BULK)
     if support.shape != crystal.shape or not (support > 0).any():
-        raise InputError(f"support: got shape {support.shape}, expected {crystal.shape} like the object, with voxels > 0 inside it")
+        raise InputError(
+            f"support: got shape {support.shape}, expected {crystal.shape} like the object, with voxels > 0 inside it"
+        )
     return np.asarray(support > 0)
 
 
@@ -118,10 +121,14 @@ def _geometry(voxel_nm: float | tuple[float, float, float] | np.ndarray, q_inv_n
     """Edges of a voxel as vectors (3, 3), one a row, and G (3,), or InputError."""
     voxel, g = np.asarray(voxel_nm, float), np.asarray(q_inv_nm, float)
     if voxel.shape not in ((), (3,), (3, 3)) or g.shape != (3,):
-        raise InputError(f"voxel_nm, q_inv_nm: got shapes {voxel.shape} and {g.shape}, expected 1, 3 or 3 × 3 lengths, and a vector of 3")
+        raise InputError(
+            f"voxel_nm, q_inv_nm: got shapes {voxel.shape} and {g.shape}, expected 1, 3 or 3 × 3 lengths, and a vector of 3"
+        )
     edges = voxel if voxel.ndim == 2 else np.diag(np.broadcast_to(voxel, 3))
     if not (np.isfinite(edges).all() and np.isfinite(g).all() and g.any()) or (voxel.ndim < 2 and (voxel <= 0).any()):
-        raise InputError(f"voxel_nm, q_inv_nm: got {voxel.tolist()} and {g.tolist()}, expected lengths above 0 and a vector that is not 0")
+        raise InputError(
+            f"voxel_nm, q_inv_nm: got {voxel.tolist()} and {g.tolist()}, expected lengths above 0 and a vector that is not 0"
+        )
     if abs(np.linalg.det(edges)) < 1e-9 * np.prod(np.linalg.norm(edges, axis=1)):
         raise InputError(f"voxel_nm: got edges {edges.tolist()} that enclose no volume, expected three independent vectors")
     return edges, g

@@ -62,7 +62,10 @@ def align(reference: np.ndarray, crystal: np.ndarray) -> tuple[np.ndarray, float
 def _shift(reference: np.ndarray, crystal: np.ndarray) -> tuple[float, float, float]:
     """The shift that lays an object on a reference, from their low frequencies."""
     lengths = [min(n, next_fast_len(LARGEST_BLOCK)) for n in reference.shape]
-    blocks = [low_frequencies(torch.fft.fftn(torch.from_numpy(np.ascontiguousarray(c))).numpy(), lengths) for c in (reference, crystal)]
+    blocks = [
+        low_frequencies(torch.fft.fftn(torch.from_numpy(np.ascontiguousarray(c))).numpy(), lengths)
+        for c in (reference, crystal)
+    ]
     found, _, _ = phase_cross_correlation(*blocks, space="fourier", upsample_factor=UPSAMPLING, normalization=None)
     f, r, c = (float(s) * n / m for s, n, m in zip(found, reference.shape, lengths, strict=True))
     return f, r, c

@@ -1,7 +1,7 @@
 """The iterations of phase retrieval: hither to the measured amplitudes, thither to the object's support.
 
-Amplitudes are the square roots of counts, A = FFT(object), the peak at index 0. Elementwise work goes chunk by chunk, so that each
-chunk is read into the processor's cache once; an iteration costs little more than its two transforms.
+Amplitudes are the square roots of counts, A = FFT(object), the peak at index 0. Elementwise work goes chunk by chunk, so that
+each chunk is read into the processor's cache once; an iteration costs little more than its two transforms.
 
 References
 ----------

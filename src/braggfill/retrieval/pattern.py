@@ -1,10 +1,11 @@
 """The pattern that phase retrieval starts from: what was measured, what was filled, what is not known.
 
-Arrays are in the order of the Fourier transform, the brightest voxel at index 0: a pattern rolled by whole voxels is that of the
-same object with a phase ramp less, whatever wraps round the border, so that nothing need be cut off to centre it.
+Arrays are in the order of the Fourier transform, the brightest voxel at index 0: a pattern rolled by whole voxels is that of
+the same object with a phase ramp less, whatever wraps round the border, so that nothing need be cut off to centre it.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import prev_fast_len
@@ -128,8 +129,9 @@ def clear_box(pattern: Pattern) -> Pattern:
             f"treatment: 'crop' would leave {tuple(lengths)} voxels about the peak, expected at least {LEAST_AXIS} along each "
             "axis; choose another treatment"
         )
-    fields = ("counts", "missing", "filled", "std")
-    return replace(pattern, **{name: low_frequencies(getattr(pattern, name), tuple(lengths)) for name in fields})
+    arrays = (pattern.counts, pattern.missing, pattern.filled, pattern.std)
+    counts, missing, filled, std = (low_frequencies(array, lengths) for array in arrays)
+    return Pattern(counts, missing, filled, std, pattern.peak)
 
 
 def _reach(missing: np.ndarray, axis: int) -> int:
@@ -141,7 +143,7 @@ def _reach(missing: np.ndarray, axis: int) -> int:
     return int(min(distance.min(initial=half), half))
 
 
-def low_frequencies(array: np.ndarray, lengths: tuple[int, ...]) -> np.ndarray:
+def low_frequencies(array: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
     """The box of given lengths about index 0 of an array in the order of the Fourier transform."""
     for axis, length in enumerate(lengths):
         array = np.take(array, np.fft.fftfreq(length, 1 / length).astype(int), axis)

@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 
 SEARCH = ("hio", "raar")
-"""Algorithms that look for the object; shrink-wrap goes with them, and ``bounded`` takes estimates as they are until they end."""
+"""Algorithms that look for the object, with shrink-wraps; ``bounded`` takes estimates as they are until they end."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,14 @@ class RetrievalOptions:
 
     def __post_init__(self) -> None:
         if not 1 <= self.keep <= self.starts:
-            raise InputError(f"starts, keep: got {self.starts} and {self.keep}, expected 1 or more starts, and to keep 1 or more of them")
+            raise InputError(
+                f"starts, keep: got {self.starts} and {self.keep}, expected 1 or more starts, and to keep 1 or more of them"
+            )
         unknown = [name for name, count in self.schedule if name not in ALGORITHMS or count < 0]
         if unknown or sum(count for _, count in self.schedule) < 1:
-            raise InputError(f"schedule: got {self.schedule}, expected iterations of {', '.join(ALGORITHMS)}, such as 'hio 80, er 20'")
+            raise InputError(
+                f"schedule: got {self.schedule}, expected iterations of {', '.join(ALGORITHMS)}, such as 'hio 80, er 20'"
+            )
         if self.seed < 0:
             raise InputError(f"seed: got {self.seed}, expected 0 or more")
 
@@ -86,12 +90,13 @@ class RetrievalResult:
         coarse = [axis for axis, s in zip(AXIS_NAMES, self.oversampling, strict=True) if s <= LEAST_OVERSAMPLING]
         if coarse:
             found.append(
-                f"the pattern is sampled too coarsely along {' and '.join(coarse)}s: the object seems to fill more than half of the "
-                "array (oversampling under 2), and cannot be told from others; measure in finer steps, or farther away"
+                f"the pattern is sampled too coarsely along {' and '.join(coarse)}s: the object seems to fill more than half "
+                "of the array (oversampling under 2) and cannot be told from others; measure in finer steps, or farther away"
             )
         if len(self.modes) > 1 and self.modes[0] < ALIKE:
             found.append(
-                f"the starts do not agree: only {100 * self.modes[0]:.0f} % of their energy is common to all; use more iterations or starts"
+                f"the starts do not agree: only {100 * self.modes[0]:.0f} % of their energy is common to all; use more "
+                "iterations or starts"
             )
         return found
 
@@ -121,7 +126,8 @@ def retrieve(  # noqa: PLR0913 - one argument an option
     filled, std : arrays like the intensity, optional
         Where it is an estimate (> 0), and the estimates' standard deviation, as ``fill_gaps`` gives them.
     treatment : str, optional
-        A key of ``TREATMENTS``: what is made of voxels that were not measured; else ``bounded`` if there are estimates, else ``free``.
+        A key of ``TREATMENTS``: what is made of voxels that were not measured; without one ``bounded`` if there are estimates,
+        else ``free``.
     starts, keep : int
         Random starts, and how many of the best are averaged.
     schedule : tuple of (algorithm, iterations)
@@ -160,7 +166,11 @@ def retrieve(  # noqa: PLR0913 - one argument an option
     best: list[tuple[float, np.ndarray, torch.Tensor]] = []
     each = sum(count for _, count in options.schedule)
     for number in range(starts):
-        crystal, inside, deviance = run_start(pattern, first, options, number, lambda n, b=number * each: on_progress(b + n, starts * each))
+
+        def advance(n: int, before: int = number * each) -> None:
+            on_progress(before + n, starts * each)
+
+        crystal, inside, deviance = run_start(pattern, first, options, number, advance)
         ends.append(Start(number, deviance))
         best = sorted([*best, (deviance, crystal, inside)], key=lambda found: found[0])[:keep]  # what is not kept is let go
     crystal, support, modes = common_object([found[1] for found in best], best[0][2])
@@ -177,19 +187,27 @@ def run_start(
     hidden = hide_voxels(rng, pattern)
     crystal = random_crystal(rng, support, float(pattern.counts.sum(dtype=float)))
     iterate = Iterate(crystal, support, amplitude_bounds(pattern, options.treatment, hidden, 0, support.device))
-    run_schedule(iterate, options.schedule, on_iteration, lambda: amplitude_bounds(pattern, options.treatment, hidden, device=support.device))
+    run_schedule(
+        iterate,
+        options.schedule,
+        on_iteration,
+        lambda: amplitude_bounds(pattern, options.treatment, hidden, device=support.device),
+    )
     deviance = hidden_deviance(iterate.crystal, pattern, hidden)
     crystal, support = centred(iterate.crystal, iterate.support)
     return crystal.cpu().numpy(), support, deviance
 
 
 def run_schedule(
-    iterate: Iterate, schedule: tuple[tuple[str, int], ...], on_iteration: Callable[[int], None], final_bounds: Callable[[], Bounds]
+    iterate: Iterate,
+    schedule: tuple[tuple[str, int], ...],
+    on_iteration: Callable[[int], None],
+    final_bounds: Callable[[], Bounds],
 ) -> None:
     """Make all iterations, with shrink-wraps while the object is searched for, and the final bounds after that."""
     steps = [name for name, count in schedule for _ in range(count)]
     updates = [n for n, name in enumerate(steps, 1) if name in SEARCH and n % SHRINK_EVERY == 0]
-    blurs = dict(zip(updates, np.linspace(WIDEST_BLUR, FINEST_BLUR, len(updates)), strict=True))
+    blurs = dict(zip(updates, np.linspace(WIDEST_BLUR, FINEST_BLUR, len(updates) + 1)[1:], strict=True))
     searching = True
     for n, name in enumerate(steps, 1):
         if searching and name not in SEARCH:
@@ -218,13 +236,15 @@ def given_support(support: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
     """A support of the user's on the grid of the pattern, or InputError."""
     support = np.asarray(support)
     if support.ndim != 3 or support.dtype.kind not in "iufb" or not (support > 0).any():
-        raise InputError(f"support: got {support.dtype} of shape {support.shape} with nothing inside, expected a volume with voxels > 0")
+        raise InputError(
+            f"support: got {support.dtype} of shape {support.shape} with nothing inside, expected a volume with voxels > 0"
+        )
     inside = torch.from_numpy(_resampled(support > 0, shape))
     spans = [s.stop - s.start for s in bounding_box(inside)]
     if any(2 * span > n for span, n in zip(spans, shape, strict=True)):
         raise InputError(
-            f"support: got {tuple(spans)} voxels in an array of {shape}, expected at most half of it along each axis; an object larger "
-            "than that is not determined by its pattern; give a tighter support, or measure in finer steps"
+            f"support: got {tuple(spans)} voxels in an array of {shape}, expected at most half of it along each axis, for "
+            "a larger object is not determined by its pattern; give a tighter support, or measure in finer steps"
         )
     return inside
 

@@ -11,7 +11,7 @@ from braggfill.errors import InputError
 from braggfill.smoothing import gaussian_blur
 
 CORRELATION_SHARE = 0.03
-"""Share of its maximum above which the autocorrelation tells of the object: towards its rim it falls as the cube of the distance."""
+"""Share of its maximum above which the autocorrelation tells of the object; at its rim it falls as the distance cubed."""
 CORRELATION_BLUR = 1.0
 """Width in voxels of the Gaussian that the autocorrelation is smoothed with."""
 SUPPORT_SHARE = 0.2
