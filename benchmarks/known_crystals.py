@@ -33,8 +33,13 @@ class Known:
 
     @property
     def crystal(self) -> np.ndarray:
-        """The object, complex64, about the middle of the array."""
+        """The object, complex64, about the middle of the array, its pattern's middle at frequency zero."""
         return object_of(self.amplitude)
+
+    @property
+    def peak(self) -> tuple[int, ...]:
+        """Index of the brightest voxel, which retrieval brings to frequency zero."""
+        return tuple(int(i) for i in np.unravel_index(int(self.counts.argmax()), self.counts.shape))
 
 
 def object_of(amplitude: np.ndarray, peak: tuple[int, ...] | None = None) -> np.ndarray:

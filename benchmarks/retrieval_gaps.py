@@ -4,7 +4,7 @@ Strain is given as phase gradient along the rows' axis in 10⁻³ radians a voxe
 strain): its average, which is 0 in truth, and the root mean square of what is left without the average, both in the crystal's
 interior. Once with the true phases, as the paper did it, and once with retrieval from random starts, whose spread is given.
 
-    python benchmarks/retrieval_gaps.py widths 6 --work s7      # one of 0, 3, 6, 9, 12; 96³ voxels, oversampling 3.4, peak 10⁶
+    python benchmarks/retrieval_gaps.py widths 6 --work s7      # one of 0, 3, 6, 9, 12; 80³ voxels, oversampling 3.4, peak 10⁶
     python benchmarks/retrieval_gaps.py regimes 0 --work s7     # one of REGIMES; 64³ voxels: sampling, dose, distance
     python benchmarks/retrieval_gaps.py draw --work s7 --out docs/results
 
@@ -43,7 +43,7 @@ FILLS = ("linear", "idw", "unet")
 class Case:
     """What is measured, and what of it is missing."""
 
-    size: int = 96
+    size: int = 80
     oversampling: float = 3.4
     peak_counts: float = 1e6
     distance: int = 6

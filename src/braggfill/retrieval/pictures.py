@@ -19,18 +19,10 @@ LARGEST_QUANTILE = 0.98
 
 
 def comparison_table(compared: list[Compared]) -> Table:
-    """How each treatment ended."""
+    """How each treatment ended: deviance of the hidden counts, energy common to the starts, ripples, likeness to the first."""
     table = Table(box=None, padding=(0, 1, 0, 0))
-    for name in (
-        "treatment",
-        "hidden counts' deviance",
-        "in common",
-        "modulus ripple",
-        "strain ripple",
-        "mean strain",
-        "like the first",
-    ):
-        table.add_column(name, justify="left" if name == "treatment" else "right")
+    for name in ("treatment", "deviance", "in common", "modulus ripple", "strain ripple", "mean strain", "alike"):
+        table.add_column(name, justify="left" if name == "treatment" else "right", no_wrap=name == "treatment")
     for c in compared:
         ripples = f"{100 * c.modulus_oscillation:.2f} %", f"{c.strain_oscillation:.2e}", f"{c.deformation.average_strain:+.2e}"
         table.add_row(
