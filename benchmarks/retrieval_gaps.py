@@ -4,8 +4,9 @@ Strain is given as phase gradient along the rows' axis in 10⁻³ radians a voxe
 strain): its average, which is 0 in truth, and the root mean square of what is left without the average, both in the crystal's
 interior. Once with the true phases, as the paper did it, and once with retrieval from random starts, whose spread is given.
 
-    python benchmarks/retrieval_gaps.py widths 6 --work s7      # one of 0, 3, 6, 9, 12; 80³ voxels, oversampling 3.4, peak 10⁶
-    python benchmarks/retrieval_gaps.py regimes 0 --work s7     # one of REGIMES; 64³ voxels: sampling, dose, distance
+    python benchmarks/retrieval_gaps.py widths 6 true --work s7     # 0, 3, 6, 9, 12; 80³ voxels, oversampling 3.4, peak 10⁶
+    python benchmarks/retrieval_gaps.py widths 6 free --work s7     # free, zero, linear, idw, filled, bounded
+    python benchmarks/retrieval_gaps.py regimes 0 free --work s7    # one of REGIMES; 64³ voxels: sampling, dose, distance
     python benchmarks/retrieval_gaps.py draw --work s7 --out docs/results
 
 ``draw`` writes retrieval_gaps.csv, retrieval_regimes.csv, retrieval_gaps.png and retrieval_gaps_phase.png of what is there.
@@ -36,7 +37,8 @@ SEED = 7001
 STARTS = 3
 ROWS_AXIS = 1
 """Strain is looked at along the rows: across the cross's horizontal arm."""
-FILLS = ("linear", "idw", "unet")
+FILLS = {"linear": "linear", "idw": "idw", "filled": "unet"}
+"""Treatments that take estimates as measured, and the method that makes these."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ def retrieved(
     return ends
 
 
-def study(case: Case, treatments: tuple[tuple[str, str], ...], starts: int, work: Path, name: str) -> None:
-    """Judge (fill, treatment) pairs on one case; rows go into NAME.json, middle slices of the phase into NAME.npz."""
+def study(case: Case, treatment: str, starts: int, work: Path, name: str) -> None:
+    """Judge a treatment (``true``: all, with the true phases): rows into NAME.json, middle slices of phase into NAME.npz."""
     shape = (case.size,) * 3
     known = measure("perfect", case.seed, shape, case.oversampling, case.peak_counts)
     inside = check_crystal(known.crystal)
@@ -105,25 +107,23 @@ def study(case: Case, treatments: tuple[tuple[str, str], ...], starts: int, work
         rows.append({**case.__dict__, **what, **scores(crystal, inside)})
         middle = np.angle(crystal * np.exp(-1j * np.angle((crystal * inside).sum())))[case.size // 2]
         phases.setdefault(f"{what['phases']} {what['treatment']}", np.where(inside[case.size // 2], middle, np.nan))
+        print(rows[-1], flush=True)
 
-    fills = {f: fill_gaps(blank, mask, method=f, device="cpu") for f in {f for f, _ in treatments}} if case.width else {}
-    note(with_true_phases(known.counts, known), phases="true", treatment="no gap", start=0)
-    if case.width:
-        note(with_true_phases(blank, known), phases="true", treatment="zero", start=0)
-    for method, fill in fills.items():
-        note(with_true_phases(fill.intensity, known), phases="true", treatment=label(method, "filled"), start=0)
-    for method, treatment in treatments if case.width else (("unet", "free"),):
-        for crystal, fit in retrieved(fills.get(method), known.counts, treatment, known, starts):
-            shown = label(method, treatment) if case.width else "no gap"
+    if treatment == "true":
+        note(with_true_phases(known.counts, known), phases="true", treatment="no gap", start=0)
+        if case.width:
+            note(with_true_phases(blank, known), phases="true", treatment="zero", start=0)
+            for shown, method in FILLS.items():
+                fill = fill_gaps(blank, mask, method=method, device="cpu")
+                note(with_true_phases(fill.intensity, known), phases="true", treatment=shown, start=0)
+    else:
+        fill = fill_gaps(blank, mask, method=FILLS.get(treatment, "unet"), device="cpu") if case.width else None
+        used = treatment if treatment in ("free", "zero", "bounded") else "filled"
+        shown = treatment if case.width else "no gap"
+        for crystal, fit in retrieved(fill, known.counts, used if case.width else "free", known, starts):
             note(crystal, phases="retrieved", treatment=shown, **fit)
-            print(rows[-1], flush=True)
     (work / f"{name}.json").write_text(json.dumps(rows))
     np.savez(work / f"{name}.npz", **phases)
-
-
-def label(method: str, treatment: str) -> str:
-    """Name of a fill by a treatment: classical fills by their own."""
-    return treatment if method == "unet" else method
 
 
 def tables(work: Path, out: Path) -> None:
@@ -173,14 +173,19 @@ def curves(rows: list[dict], path: Path) -> None:
 def slices(work: Path, path: Path) -> None:
     """Draw the phase in the middle frame for every width and treatment (Fig 16)."""
     shown = ("true zero", "true filled", "retrieved zero", "retrieved free", "retrieved filled", "retrieved bounded")
-    there = [w for w in WIDTHS[1:] if (work / f"widths_{w:02d}.npz").exists()]
+    found: dict[int, dict[str, np.ndarray]] = {w: {} for w in WIDTHS[1:]}
+    for width in found:
+        for part in sorted(work.glob(f"widths_{width:02d}*.npz")):
+            with np.load(part) as phases:
+                found[width] |= dict(phases)
+    there = [w for w in found if set(shown) <= set(found[w])]
     figure, axes = plt.subplots(len(there), len(shown), figsize=(11, 2 * len(there)), layout="constrained", squeeze=False)
     for line, width in zip(axes, there, strict=True):
-        with np.load(work / f"widths_{width:02d}.npz") as phases:
-            for panel, name in zip(line, shown, strict=True):
-                rows, columns = (slice(n.min() - 2, n.max() + 3) for n in np.nonzero(np.isfinite(phases[name])))
-                drawn = panel.imshow(phases[name][rows, columns], cmap="twilight", vmin=-0.3, vmax=0.3)
-                panel.set(xticks=[], yticks=[], title=name if width == there[0] else None)
+        for panel, name in zip(line, shown, strict=True):
+            phase = found[width][name]
+            rows, columns = (slice(n.min() - 2, n.max() + 3) for n in np.nonzero(np.isfinite(phase)))
+            drawn = panel.imshow(phase[rows, columns], cmap="twilight", vmin=-0.3, vmax=0.3)
+            panel.set(xticks=[], yticks=[], title=name if width == there[0] else None)
         line[0].set_ylabel(f"{width} wide")
     figure.colorbar(drawn, ax=axes, label="phase in radians; truth is 0", shrink=0.6)
     figure.savefig(path, dpi=70)
@@ -191,6 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("widths", "regimes", "draw"))
     parser.add_argument("number", nargs="?", type=int, help="width, or number of a regime")
+    parser.add_argument("treatment", nargs="?", choices=("true", "free", "zero", "linear", "idw", "filled", "bounded"))
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--starts", type=int, default=STARTS)
@@ -200,21 +206,9 @@ def main() -> None:
     arguments.work.mkdir(exist_ok=True)
     if arguments.part == "draw":
         return tables(arguments.work, arguments.out)
-    number, name = arguments.number, f"{arguments.part}_{arguments.number:02d}"
-    if arguments.part == "widths":
-        pairs = (
-            ("unet", "free"),
-            ("unet", "zero"),
-            ("linear", "filled"),
-            ("idw", "filled"),
-            ("unet", "filled"),
-            ("unet", "bounded"),
-        )
-        study(Case(width=number), pairs, arguments.starts, arguments.work, name)
-    else:
-        pairs = (("unet", "free"), ("unet", "filled"), ("unet", "bounded"))
-        study(REGIMES[number], pairs, min(2, arguments.starts), arguments.work, name)
-    return None
+    case = REGIMES[arguments.number] if arguments.part == "regimes" else Case(width=arguments.number)
+    name = f"{arguments.part}_{arguments.number:02d}_{arguments.treatment}"
+    return study(case, arguments.treatment, arguments.starts, arguments.work, name)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.pattern import Pattern, prepare_pattern
 from braggfill.retrieval.reconstruction import retrieve, run_schedule
 from braggfill.retrieval.starts import hidden_deviance, hide_voxels
-from braggfill.retrieval.support import FINEST_BLUR, shrink_wrap
+from braggfill.retrieval.support import FINEST_BLUR, bounding_box, shrink_wrap
 from braggfill.retrieval.treatments import amplitude_bounds
 from braggfill.simulation.realism import histogram_width
 
@@ -104,6 +104,8 @@ def run(kind: str, treatment: str, work: Path) -> None:
 def judge(crystal: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Oscillations of modulus and strain inside the crystal, strain error, and the width of the modulus histogram."""
     inside = check_crystal(truth)
+    box = bounding_box(torch.from_numpy(inside), 4)
+    inside, truth, crystal = inside[box], truth[box], crystal[box]
     true, ours = (phase_gradient(c, inside)[1] for c in (truth, crystal))
     core = interior(inside) & (np.abs(true) < STEEP)
     modulus, bulk = np.abs(crystal), np.abs(crystal)[core].mean()
