@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from braggfill import InputError
+from braggfill.retrieval.comparison import USUAL_ORDER, allowed_treatments
 from braggfill.retrieval.pattern import clear_box, high_frequencies_added, low_frequencies, prepare_pattern
-from braggfill.retrieval.treatments import BOUND_WIDTH, STREAK_COUNTS, TREATMENTS, amplitude_bounds
+from braggfill.retrieval.treatments import BOUND_WIDTH, STREAK_COUNTS, TREATMENTS, amplitude_bounds, check_treatment
 
 
 def gapped():
@@ -32,6 +34,10 @@ def test_measured_voxels_are_fixed_and_hidden_ones_free_in_every_treatment(treat
     np.testing.assert_array_equal(low[known], high[known])
     assert (low[hidden] == 0).all()
     assert np.isinf(high[hidden]).all()
+
+
+def test_a_comparison_knows_every_treatment():
+    assert sorted(USUAL_ORDER) == sorted(TREATMENTS)
 
 
 def intervals(treatment, deviations=BOUND_WIDTH):
@@ -93,6 +99,16 @@ def test_clear_box_stops_at_the_gap():
     assert pattern.counts.shape == (32, 20, 40)
     assert pattern.counts[0, 0, 0] == 9
     assert not pattern.missing.any()
+
+
+def test_crop_is_refused_where_the_gap_is_close():
+    counts = np.ones((32, 40, 40), int)
+    counts[16, 20, 20] = 9
+    pattern = prepare_pattern(counts, np.broadcast_to(np.arange(40) == 24, (40, 40)))
+    with pytest.raises(InputError, match="'crop' would leave"):
+        check_treatment("crop", pattern)
+    assert "crop" not in allowed_treatments(pattern)
+    assert {"free", "zero"} <= set(allowed_treatments(pattern))
 
 
 @given(st.tuples(*[st.integers(2, 9)] * 3))

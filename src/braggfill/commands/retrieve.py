@@ -88,7 +88,9 @@ def compare(  # noqa: PLR0913 - one argument an option
     scan: ScanFile,
     mask: MaskFile = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Picture, .png; else SCAN_compared.png.")] = None,
-    treatment: Annotated[list[TreatmentName] | None, typer.Option(help="A treatment to compare; repeat it; else all.")] = None,
+    treatment: Annotated[
+        list[TreatmentName] | None, typer.Option(help="A treatment to compare; repeat it; else all possible.")
+    ] = None,
     voxel_nm: VoxelSize = (1, 1, 1),
     q_inv_nm: QVector = (1, 0, 0),
     starts: Annotated[int, typer.Option(help="Random starts.")] = 3,
@@ -120,7 +122,7 @@ def compare(  # noqa: PLR0913 - one argument an option
             read_mask(mask) if mask else loaded.mask,
             filled=loaded.filled,
             std=loaded.std,
-            treatments=[t.value for t in treatment or TreatmentName],
+            treatments=[t.value for t in treatment] if treatment else None,
             voxel_nm=voxel_nm,
             q_inv_nm=q_inv_nm,
             starts=starts,

@@ -9,9 +9,12 @@ from braggfill.deformation import Deformation, interior, oscillation, strain
 from braggfill.errors import InputError
 from braggfill.fill import fill_gaps
 from braggfill.retrieval.alignment import align
-from braggfill.retrieval.pattern import prepare_pattern
+from braggfill.retrieval.pattern import Pattern, prepare_pattern
 from braggfill.retrieval.reconstruction import SCHEDULE, Progress, RetrievalResult, retrieve
-from braggfill.retrieval.treatments import TREATMENTS, check_treatment
+from braggfill.retrieval.treatments import check_treatment
+
+USUAL_ORDER = ("bounded", "filled", "free", "free-streaks", "zero", "crop")
+"""The best first: the others are aligned to it."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ def compare(  # noqa: PLR0913 - one argument an option
     *,
     filled: np.ndarray | None = None,
     std: np.ndarray | None = None,
-    treatments: Sequence[str] = tuple(TREATMENTS),
+    treatments: Sequence[str] | None = None,
     voxel_nm: float | tuple[float, float, float] | np.ndarray = 1.0,
     q_inv_nm: tuple[float, float, float] = (1.0, 0.0, 0.0),
     starts: int = 3,
@@ -54,8 +57,8 @@ def compare(  # noqa: PLR0913 - one argument an option
     ----------
     intensity, mask, filled, std, starts, keep, schedule, seed, device, counts_per_unit
         As for ``retrieve``; a scan that has gaps and no estimates is filled first, by ``fill_gaps``.
-    treatments : sequence of str
-        Keys of ``TREATMENTS``; objects are aligned to the first one's.
+    treatments : sequence of str, optional
+        Keys of ``TREATMENTS``; else all that the scan allows, ``bounded`` first. Objects are aligned to the first one's.
     voxel_nm, q_inv_nm
         As for ``strain``.
     on_progress : callable
@@ -71,14 +74,13 @@ def compare(  # noqa: PLR0913 - one argument an option
     InputError
         As ``retrieve`` and ``strain`` raise it, before the first iteration where that can be.
     """
-    if not treatments:
-        raise InputError(f"treatments: got none, expected some of {', '.join(TREATMENTS)}")
-    if filled is None and any(TREATMENTS[t].needs_fill for t in treatments if t in TREATMENTS):
+    if filled is None:
         fill = fill_gaps(intensity, mask, device=device, counts_per_unit=counts_per_unit)
         intensity, mask, filled, std = fill.intensity, fill.mask, fill.filled, fill.std
     pattern = prepare_pattern(intensity, mask, filled, std, counts_per_unit)
-    for treatment in treatments:
+    for treatment in treatments or ():
         check_treatment(treatment, pattern)
+    treatments = treatments or allowed_treatments(pattern)
     results = []
     for number, treatment in enumerate(treatments):
         results.append(
@@ -98,6 +100,19 @@ def compare(  # noqa: PLR0913 - one argument an option
             )
         )
     return side_by_side(results, voxel_nm, q_inv_nm)
+
+
+def allowed_treatments(pattern: Pattern) -> list[str]:
+    """All treatments but ``crop`` where the gap leaves too little."""
+
+    def allowed(treatment: str) -> bool:
+        try:
+            check_treatment(treatment, pattern)
+        except InputError:
+            return False
+        return True
+
+    return [treatment for treatment in USUAL_ORDER if allowed(treatment)]
 
 
 def side_by_side(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from braggfill.errors import InputError
-from braggfill.retrieval.pattern import Pattern
+from braggfill.retrieval.pattern import Pattern, clear_box
 
 STREAK_COUNTS = 1.0
 """Estimated counts above which a gap voxel belongs to a streak."""
@@ -73,9 +73,11 @@ class Bounds:
 
 
 def check_treatment(name: str, pattern: Pattern) -> None:
-    """Raise InputError for a treatment that is not in the table, or that lacks estimates."""
+    """Raise InputError for a treatment that is not in the table, lacks estimates, or leaves too little of the pattern."""
     if name not in TREATMENTS:
         raise InputError(f"treatment: got '{name}', expected one of {', '.join(TREATMENTS)}")
+    if name == "crop":
+        clear_box(pattern)
     if TREATMENTS[name].needs_fill and pattern.missing.any() and not pattern.filled.any():
         raise InputError(
             f"filled: got a scan without estimates, expected a filled one for '{name}'; fill it first ('braggfill fill')"
