@@ -35,6 +35,7 @@ from braggfill.retrieval.support import first_support
 WIDTHS = (0, 3, 6, 9, 12)
 SEED = 7001
 STARTS = 3
+COLOURS = {"zero": "C7", "linear": "C2", "idw": "C3", "free": "C0", "filled": "C1", "bounded": "k"}
 ROWS_AXIS = 1
 """Strain is looked at along the rows: across the cross's horizontal arm."""
 FILLS = {"linear": "linear", "idw": "idw", "filled": "unet"}
@@ -156,13 +157,15 @@ def curves(rows: list[dict], path: Path) -> None:
             groups = [g for g in groups if g]
             average, rmse = ([[r[key] for r in group] for group in groups] for key in ("average", "rmse"))
             mean = [np.mean(v) for v in rmse]
-            column[0].errorbar(widths, [np.mean(v) for v in average], mean, label=treatment, capsize=2)
+            column[0].errorbar(
+                widths, [np.mean(v) for v in average], mean, label=treatment, capsize=2, color=COLOURS[treatment]
+            )
             spread = [
                 [m - min(v) for m, v in zip(mean, rmse, strict=True)],
                 [max(v) - m for m, v in zip(mean, rmse, strict=True)],
             ]
-            column[1].errorbar(widths, mean, spread, label=treatment, capsize=2)
-        column[0].set(title=f"{phases} phases", ylabel="average strain ± spread")
+            column[1].errorbar(widths, mean, spread, label=treatment, capsize=2, color=COLOURS[treatment])
+        column[0].set(title=f"{phases} phases", ylabel="average strain ± spread", ylim=(-60, 60))
         column[1].set(xlabel="width of the cross in voxels", ylabel="zero-average strain RMSE", yscale="log")
         column[1].legend(fontsize=8)
     figure.suptitle("10⁻³ radians a voxel; the true strain is 0")
@@ -184,7 +187,7 @@ def slices(work: Path, path: Path) -> None:
         for panel, name in zip(line, shown, strict=True):
             phase = found[width][name]
             rows, columns = (slice(n.min() - 2, n.max() + 3) for n in np.nonzero(np.isfinite(phase)))
-            drawn = panel.imshow(phase[rows, columns], cmap="twilight", vmin=-0.3, vmax=0.3)
+            drawn = panel.imshow(phase[rows, columns], cmap="RdBu_r", vmin=-0.3, vmax=0.3)
             panel.set(xticks=[], yticks=[], title=name if width == there[0] else None)
         line[0].set_ylabel(f"{width} wide")
     figure.colorbar(drawn, ax=axes, label="phase in radians; truth is 0", shrink=0.6)

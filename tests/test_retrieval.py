@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from braggfill import InputError, retrieve
+from braggfill import InputError, retrieve, strain
+from braggfill.deformation import interior
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.reconstruction import finer, given_support
 from braggfill.simulation.scans import one_thread
@@ -52,6 +53,18 @@ def test_a_noise_free_pattern_gives_the_object_back(complete):
     assert result.modes[0] > 0.99
     assert result.warnings == []
     assert result.oversampling == pytest.approx((48 / 13,) * 3, rel=0.25)
+
+
+def test_the_strain_is_that_of_the_object(complete):
+    """The slope of retrieved over true strain, and what is left beside it, along each axis."""
+    truth = ramp_free(complete[0])
+    ours = align(truth, complete[1].crystal)[0]
+    inside = np.abs(truth) > 0.5 * np.abs(truth).max()
+    core = interior(inside)
+    for g in np.eye(3):
+        true, found = (strain(c, inside, q_inv_nm=tuple(g)).strain[core] for c in (truth, ours))
+        assert (true * found).sum() / (true**2).sum() == pytest.approx(1, abs=0.05)
+        assert np.std(found - true) < 0.2 * np.std(true)
 
 
 def test_what_is_retrieved_scatters_the_counts(complete):
