@@ -40,7 +40,7 @@ WIDTH, DISTANCE = 6, 40
 SEEDS = {"smooth": 8101, "dislocation": 8102}
 TREATMENTS = ("none", "free", "free-streaks", "zero", "filled", "bounded", "crop")
 """``none`` has no gap: the reference."""
-SCHEDULE = (("raar", 12), ("er", 2), ("ml", 6))
+SCHEDULE = (("raar", 20), ("er", 3), ("ml", 9))
 """From the low-resolution object, in its support as the full grid shows it."""
 STEEP = 0.15
 """Phase gradients in radians a voxel above which a voxel belongs to the core of a dislocation, and is not judged."""

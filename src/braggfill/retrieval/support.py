@@ -45,8 +45,9 @@ def first_support(counts: torch.Tensor) -> tuple[torch.Tensor, tuple[float, floa
     lags = gaussian_blur(lags, CORRELATION_BLUR)
     wide = lags > CORRELATION_SHARE * lags.amax()
     middle = [n // 2 for n in counts.shape]
-    places = [((2 * (torch.arange(n) - m)).clamp(-m, n - 1 - m) + m) for n, m in zip(counts.shape, middle, strict=True)]
-    inside = [(2 * (torch.arange(n) - m)).abs() < m for n, m in zip(counts.shape, middle, strict=True)]
+    twice = [2 * (torch.arange(n, device=counts.device) - m) for n, m in zip(counts.shape, middle, strict=True)]
+    places = [(t.clamp(-m, n - 1 - m) + m) for t, n, m in zip(twice, counts.shape, middle, strict=True)]
+    inside = [t.abs() < m for t, m in zip(twice, middle, strict=True)]
     support = wide[places[0]][:, places[1]][:, :, places[2]]
     support &= inside[0][:, None, None] & inside[1][:, None] & inside[2]
     extents = [wide.any(tuple({0, 1, 2} - {axis})).sum() for axis in range(3)]
