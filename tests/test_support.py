@@ -85,3 +85,5 @@ def test_the_truth_explains_hidden_counts_best():
     wrong = hidden_deviance(torch.from_numpy(cuboid((24, 24, 24), (8, 8, 9)) * 0.5), pattern, hidden)
     assert truth < 1.3
     assert wrong > 1.5 * truth
+    none = np.zeros_like(hidden)
+    assert hidden_deviance(torch.from_numpy(crystal), pattern, none) == pytest.approx(truth, rel=0.1)

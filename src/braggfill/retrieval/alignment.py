@@ -5,7 +5,6 @@ An object moved, or inverted and conjugated (its twin), or turned by a constant 
 
 import numpy as np
 import torch
-from scipy.fft import next_fast_len
 from skimage.registration import phase_cross_correlation
 
 from braggfill.retrieval.pattern import low_frequencies
@@ -61,7 +60,7 @@ def align(reference: np.ndarray, crystal: np.ndarray) -> tuple[np.ndarray, float
 
 def _shift(reference: np.ndarray, crystal: np.ndarray) -> tuple[float, float, float]:
     """The shift that lays an object on a reference, from their low frequencies."""
-    lengths = [min(n, next_fast_len(LARGEST_BLOCK)) for n in reference.shape]
+    lengths = [min(n, LARGEST_BLOCK) for n in reference.shape]
     blocks = [
         low_frequencies(torch.fft.fftn(torch.from_numpy(np.ascontiguousarray(c))).numpy(), lengths)
         for c in (reference, crystal)

@@ -7,10 +7,10 @@ import numpy as np
 
 from braggfill.deformation import Deformation, interior, oscillation, strain
 from braggfill.errors import InputError
-from braggfill.fill import fill_gaps
+from braggfill.fill import Progress, fill_gaps
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.pattern import Pattern, prepare_pattern
-from braggfill.retrieval.reconstruction import SCHEDULE, Progress, RetrievalResult, retrieve
+from braggfill.retrieval.reconstruction import SCHEDULE, RetrievalResult, retrieve
 from braggfill.retrieval.treatments import check_treatment
 
 USUAL_ORDER = ("bounded", "filled", "free", "free-streaks", "zero", "crop")

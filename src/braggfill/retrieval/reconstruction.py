@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from braggfill.errors import InputError
+from braggfill.fill import Progress
 from braggfill.gaps import AXIS_NAMES
 from braggfill.model import find_device
 from braggfill.retrieval.alignment import align, average_modes
@@ -22,7 +23,6 @@ SHRINK_EVERY = 20
 """Iterations of HIO and RAAR between two shrink-wraps."""
 LEAST_OVERSAMPLING, ALIKE = 2.0, 0.9
 """Below these a user is warned."""
-Progress = Callable[[int, int], None]
 
 
 SEARCH = ("hio", "raar")

@@ -43,6 +43,7 @@ def random_crystal(rng: np.random.Generator, support: torch.Tensor, counts: floa
 
 
 def hidden_deviance(crystal: torch.Tensor, pattern: Pattern, hidden: np.ndarray) -> float:
-    """Mean Poisson deviance of the hidden counts from what an object scatters there."""
+    """Mean Poisson deviance of the hidden counts (of all, should none be faint enough to hide) from what an object scatters."""
+    where = hidden if hidden.any() else pattern.measured
     expected = torch.fft.fftn(crystal).abs().square().cpu().numpy()
-    return poisson_deviance(expected[hidden], pattern.counts[hidden])
+    return poisson_deviance(expected[where], pattern.counts[where])
