@@ -18,7 +18,7 @@ def blob(shape=(20, 21, 24), seed=0):
     return value
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(
     st.tuples(*[st.floats(-4, 4)] * 3),
     st.floats(-3, 3),

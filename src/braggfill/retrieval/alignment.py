@@ -9,7 +9,7 @@ from skimage.registration import phase_cross_correlation
 
 from braggfill.retrieval.pattern import low_frequencies
 
-UPSAMPLING = 50
+UPSAMPLING = 30
 """Fraction of a voxel to which shifts are found."""
 LARGEST_BLOCK = 96
 """Low frequencies from which a shift is found, voxels an axis: enough for any array."""
