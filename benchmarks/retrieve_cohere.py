@@ -39,7 +39,8 @@ def main() -> None:
         np.save(data, np.sqrt(centred))  # it takes amplitudes, the peak in the middle
         worker = create_rec(dict(PARAMETERS), str(data), "np", -1, debug=True)
         worker.iterate()
-    np.savez(arguments.object, crystal=np.asarray(worker.get_image()).astype(np.complex64))
+    found = np.asarray(worker.get_image()).conj()  # it goes to reciprocal space by the inverse transform
+    np.savez(arguments.object, crystal=found.astype(np.complex64))
 
 
 if __name__ == "__main__":
