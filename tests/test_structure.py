@@ -6,28 +6,37 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
+
+
+def within(package: str, *modules: str) -> set[str]:
+    return {f"{package}.{module}" for module in modules}
+
+
 ROWS = [
     {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors"},
-    {f"simulation.{m}" for m in ("geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism")}
-    | {f"simulation.{m}" for m in ("degrade", "measurement", "scans")},
+    within("simulation", "geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism", "degrade")
+    | within("simulation", "measurement", "scans"),
     {"model", "glance", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"}
     | {"gapped", "verdict"},
-    {"writing", "pictures", "config", "checkpoint", "simulation.library", "simulation.dataset"},
-    {"fill", "training", "evaluation"},
-    {f"formats.{m}" for m in ("contents", "npz", "hdf5", "cxi", "tif")},
-    {"io", "pynx"},
-    {"masks", "report"}
-    | {f"studies.{m}" for m in ("findings", "fills", "crystals", "protocol", "width", "portions", "slices", "skip", "borders")}
-    | {f"studies.{m}" for m in ("oversampling", "conditions", "table")},
+    {"writing", "pictures", "config", "checkpoint"} | within("simulation", "library", "dataset"),
+    {"fill", "training", "evaluation", "deformation"},
+    within(
+        "retrieval", "pattern", "treatments", "iterations", "support", "starts", "alignment", "reconstruction", "comparison"
+    ),
+    within("formats", "contents", "npz", "hdf5", "cxi", "tif"),
+    {"io", "pynx", "retrieval.files"},
+    {"masks", "report", "retrieval.pictures"}
+    | within("studies", "findings", "fills", "crystals", "protocol", "width", "portions", "slices", "skip", "borders")
+    | within("studies", "oversampling", "conditions", "table"),
     {"webpage"},
     {"batch"},
-    {f"commands.{m}" for m in ("shell", "fill", "evaluate", "benchmark", "train", "simulate", "mask", "convert")},
+    within("commands", "shell", "fill", "mask", "convert", "evaluate", "retrieve", "strain", "simulate", "train", "benchmark"),
     {"cli"},
 ]
 ROW = {module: number for number, row in enumerate(ROWS) for module in row}
-MAY_OPEN_FILES = {"writing", "checkpoint", "config", "simulation.library", "simulation.dataset", "io"} | {
-    f"formats.{m}" for m in ("npz", "hdf5", "tif")
-}
+MAY_OPEN_FILES = {"writing", "checkpoint", "config", "io", "retrieval.files"} | (
+    within("simulation", "library", "dataset") | within("formats", "npz", "hdf5", "tif")
+)
 
 
 def parsed(module: str) -> ast.Module:

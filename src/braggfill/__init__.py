@@ -5,12 +5,16 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from braggfill.deformation import Deformation, strain
     from braggfill.detectors import detector_mask
     from braggfill.errors import InputError
     from braggfill.evaluation import evaluate
     from braggfill.fill import METHODS, FillResult, fill_gaps
     from braggfill.io import read_mask, read_scan, write_result
     from braggfill.pynx import to_pynx
+    from braggfill.retrieval.comparison import compare
+    from braggfill.retrieval.reconstruction import RetrievalResult, retrieve
+    from braggfill.retrieval.treatments import TREATMENTS
     from braggfill.simulation.library import Library
     from braggfill.simulation.scans import simulate
     from braggfill.studies.table import STUDIES, benchmark
@@ -21,16 +25,22 @@ __version__ = version("braggfill")
 __all__ = [
     "METHODS",
     "STUDIES",
+    "TREATMENTS",
+    "Deformation",
     "FillResult",
     "InputError",
     "Library",
+    "RetrievalResult",
     "benchmark",
+    "compare",
     "detector_mask",
     "evaluate",
     "fill_gaps",
     "read_mask",
     "read_scan",
+    "retrieve",
     "simulate",
+    "strain",
     "to_pynx",
     "train",
     "write_report",
@@ -40,20 +50,26 @@ __all__ = [
 _HOME = {
     "METHODS": "fill",
     "STUDIES": "studies.table",
-    "benchmark": "studies.table",
+    "TREATMENTS": "retrieval.treatments",
+    "Deformation": "deformation",
     "FillResult": "fill",
     "InputError": "errors",
+    "Library": "simulation.library",
+    "RetrievalResult": "retrieval.reconstruction",
+    "benchmark": "studies.table",
+    "compare": "retrieval.comparison",
     "detector_mask": "detectors",
     "evaluate": "evaluation",
     "fill_gaps": "fill",
     "read_mask": "io",
     "read_scan": "io",
+    "retrieve": "retrieval.reconstruction",
+    "simulate": "simulation.scans",
+    "strain": "deformation",
     "to_pynx": "pynx",
+    "train": "training",
     "write_report": "webpage",
     "write_result": "io",
-    "Library": "simulation.library",
-    "simulate": "simulation.scans",
-    "train": "training",
 }
 
 

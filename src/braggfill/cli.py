@@ -10,8 +10,10 @@ from braggfill.commands.convert import convert
 from braggfill.commands.evaluate import evaluate
 from braggfill.commands.fill import fill, methods
 from braggfill.commands.mask import mask
+from braggfill.commands.retrieve import compare, retrieve
 from braggfill.commands.shell import errors, say
 from braggfill.commands.simulate import relax, simulate
+from braggfill.commands.strain import strain
 from braggfill.commands.train import train
 from braggfill.errors import InputError
 
@@ -21,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Fills the detector gaps of Bragg coherent diffraction patterns and says how sure it is of every voxel.",
 )
-for verb in (fill, mask, convert, evaluate, benchmark, methods, train, relax, simulate):
+for verb in (fill, mask, convert, evaluate, methods, retrieve, strain, compare, simulate, relax, train, benchmark):
     app.command()(verb)
 
 

@@ -1,0 +1,92 @@
+"""What phase retrieval cannot tell apart, taken off: shift, twin, and constant phase; then objects are compared and averaged.
+
+An object moved, or inverted and conjugated (its twin), or turned by a constant phase, scatters the same intensities.
+"""
+
+import numpy as np
+import torch
+from skimage.registration import phase_cross_correlation
+
+from braggfill.retrieval.pattern import low_frequencies
+
+UPSAMPLING = 30
+"""Fraction of a voxel to which shifts are found."""
+LARGEST_BLOCK = 96
+"""Low frequencies from which a shift is found, voxels an axis: enough for any array."""
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Modulus of the normalised inner product of two complex arrays, 0 to 1."""
+    scale = np.linalg.norm(one) * np.linalg.norm(other)
+    return float(np.abs(np.vdot(one, other)) / scale) if scale > 0 else 0.0
+
+
+def twin(crystal: np.ndarray) -> np.ndarray:
+    """The object inverted through the middle voxel and conjugated."""
+    return np.roll(crystal[::-1, ::-1, ::-1].conj(), [1 - n % 2 for n in crystal.shape], (0, 1, 2))
+
+
+def shifted(crystal: np.ndarray, shift: tuple[float, float, float]) -> np.ndarray:
+    """An object moved by parts of a voxel, as its Fourier series has it between them."""
+    spectrum = torch.fft.fftn(torch.from_numpy(np.ascontiguousarray(crystal)))
+    for axis, (s, n) in enumerate(zip(shift, crystal.shape, strict=True)):
+        ramp = torch.exp(-2j * torch.pi * s * torch.fft.fftfreq(n, dtype=torch.float64)).to(spectrum.dtype)
+        spectrum *= ramp.view([-1 if a == axis else 1 for a in range(3)])
+    return torch.fft.ifftn(spectrum).numpy()
+
+
+def align(reference: np.ndarray, crystal: np.ndarray) -> tuple[np.ndarray, float]:
+    """Move an object, invert it if its twin fits better, and turn its phase, so that it lies on another.
+
+    Parameters
+    ----------
+    reference, crystal : complex arrays (frames, rows, columns)
+
+    Returns
+    -------
+    aligned : complex array (frames, rows, columns)
+    correlation : float
+        With the reference, 0 to 1.
+
+    References
+    ----------
+    M. Guizar-Sicairos, S. T. Thurman, J. R. Fienup, Opt. Lett. 33, 156 (2008), https://doi.org/10.1364/OL.33.000156
+    """
+    candidates = [shifted(c, _shift(reference, c)) for c in (crystal, twin(crystal))]
+    best = max(candidates, key=lambda c: correlation(reference, c))
+    turn = np.vdot(best, reference)
+    return best * np.exp(1j * np.angle(turn)).astype(best.dtype), correlation(reference, best)
+
+
+def _shift(reference: np.ndarray, crystal: np.ndarray) -> tuple[float, float, float]:
+    """The shift that lays an object on a reference, from their low frequencies."""
+    lengths = [min(n, LARGEST_BLOCK) for n in reference.shape]
+    blocks = [
+        low_frequencies(torch.fft.fftn(torch.from_numpy(np.ascontiguousarray(c))).numpy(), lengths)
+        for c in (reference, crystal)
+    ]
+    found, _, _ = phase_cross_correlation(*blocks, space="fourier", upsample_factor=UPSAMPLING, normalization=None)
+    f, r, c = (float(s) * n / m for s, n, m in zip(found, reference.shape, lengths, strict=True))
+    return f, r, c
+
+
+def average_modes(crystals: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """What aligned objects have in common, as the first of their orthogonal modes.
+
+    Parameters
+    ----------
+    crystals : list of complex arrays (frames, rows, columns)
+        Aligned to the first.
+
+    Returns
+    -------
+    mode : complex array (frames, rows, columns)
+        The combination that explains most of all of them, in phase with the first and of their mean strength.
+    shares : array (len(crystals),)
+        Share of the energy in each mode: the first is 1 if all are alike.
+    """
+    overlaps = np.array([[np.vdot(a, b) for b in crystals] for a in crystals])
+    energies, weights = np.linalg.eigh(overlaps)
+    first = weights[:, -1] * np.exp(-1j * np.angle(weights[0, -1])) / np.sqrt(len(crystals))
+    mode = np.sum([w.astype(c.dtype) * c for w, c in zip(first, crystals, strict=True)], axis=0)
+    return mode, energies[::-1].clip(0) / energies.clip(0).sum()

@@ -1,0 +1,89 @@
+"""The iterations of phase retrieval: hither to the measured amplitudes, thither to the object's support.
+
+Amplitudes are the square roots of counts, A = FFT(object), the peak at index 0. Elementwise work goes chunk by chunk, so that
+each chunk is read into the processor's cache once; an iteration costs little more than its two transforms.
+
+References
+----------
+HIO: J. R. Fienup, Appl. Opt. 21, 2758 (1982), https://doi.org/10.1364/AO.21.002758;
+RAAR: D. R. Luke, Inverse Problems 21, 37 (2005), https://doi.org/10.1088/0266-5611/21/1/004;
+the Poisson step: H. Chang, P. Enfedaque, S. Marchesini, SIAM J. Imaging Sci. 12, 153 (2019), https://doi.org/10.1137/18M1188446
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from braggfill.retrieval.treatments import Bounds
+
+BETA = 0.9
+"""Feedback of HIO and RAAR, as most programs of the field have it."""
+CHUNK_VOXELS = 16_384
+"""Voxels of a chunk: few enough for the processor's cache, and for torch to leave it to one thread."""
+TINY = 1e-18
+"""Added to an amplitude before it divides."""
+
+
+def _hio(crystal: torch.Tensor, projected: torch.Tensor) -> None:
+    crystal.sub_(projected, alpha=BETA)
+
+
+def _raar(crystal: torch.Tensor, projected: torch.Tensor) -> None:
+    crystal.mul_(BETA).add_(projected, alpha=1 - 2 * BETA)
+
+
+def _er(crystal: torch.Tensor, projected: torch.Tensor) -> None:
+    crystal.zero_()
+
+
+ALGORITHMS: dict[str, Callable[[torch.Tensor, torch.Tensor], None]] = {"hio": _hio, "raar": _raar, "er": _er, "ml": _er}
+"""What becomes of an object outside its support, in place; inside it is what has the measured amplitudes."""
+
+
+class Iterate:
+    """An object on its way, with its support and the amplitudes' intervals."""
+
+    def __init__(self, crystal: torch.Tensor, support: torch.Tensor, bounds: Bounds) -> None:
+        self.crystal = crystal
+        """complex64 (frames, rows, columns): what the next iteration starts from."""
+        self.bounds = bounds
+        self.support = support
+        """Bool (frames, rows, columns)."""
+        self.projected = torch.empty_like(crystal)
+        """complex64: the object with the measured amplitudes that the last iteration found."""
+        self._amplitude = torch.empty_like(crystal)
+
+    def step(self, algorithm: str) -> None:
+        """Make one iteration of one of ``ALGORITHMS``."""
+        torch.fft.fftn(self.crystal, out=self._amplitude)
+        project = follow_counts if algorithm == "ml" else keep_within
+        for chunk in chunks(self._amplitude, self.bounds.low, self.bounds.high):
+            project(*chunk)
+        torch.fft.ifftn(self._amplitude, out=self.projected)
+        for crystal, projected, inside in chunks(self.crystal, self.projected, self.support):
+            ALGORITHMS[algorithm](crystal, projected)
+            torch.where(inside, projected, crystal, out=crystal)
+
+
+def chunks(*arrays: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Flat views of a few voxels of each array; on a GPU of all."""
+    flat = [a.view(-1) for a in arrays]
+    size = CHUNK_VOXELS if arrays[0].device.type == "cpu" else flat[0].numel()
+    return zip(*(a.split(size) for a in flat), strict=True)
+
+
+def keep_within(amplitude: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> None:
+    """Put the modulus of every amplitude into its interval, in place; phases stay."""
+    modulus = amplitude.abs()
+    amplitude.mul_(torch.clamp(modulus, low, high).div_(modulus.add_(TINY)))
+
+
+def follow_counts(amplitude: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> None:
+    """As ``keep_within``, but where a count n was measured, move the modulus r to what Poisson's likelihood and r agree on.
+
+    It minimises a² - n log a² + (a - r)²: a = (r + √(r² + 8n)) / 4.
+    """
+    modulus = amplitude.abs()
+    agreed = torch.hypot(modulus, low * 8**0.5).add_(modulus).mul_(0.25)  # torch.sqrt would wake all threads for each chunk
+    target = torch.where(low == high, agreed, torch.clamp(modulus, low, high))
+    amplitude.mul_(target.div_(modulus.add_(TINY)))

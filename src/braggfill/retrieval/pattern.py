@@ -1,0 +1,158 @@
+"""The pattern that phase retrieval starts from: what was measured, what was filled, what is not known.
+
+Arrays are in the order of the Fourier transform, the brightest voxel at index 0: a pattern rolled by whole voxels is that of
+the same object with a phase ramp less, whatever wraps round the border, so that nothing need be cut off to centre it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.fft import prev_fast_len
+
+from braggfill.errors import InputError
+from braggfill.fill import as_mask, as_volume, unit_of_counts, unmeasured
+
+LEAST_AXIS = 16
+"""Shortest axis, in voxels, on which an object can be told from its surroundings."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Counts of a scan for phase retrieval; arrays are (frames, rows, columns), the peak at index 0."""
+
+    counts: np.ndarray
+    """float32: measured counts, estimates where filled, 0 elsewhere."""
+    missing: np.ndarray
+    """bool: not measured, whether filled or not."""
+    filled: np.ndarray
+    """bool: of these, estimated."""
+    std: np.ndarray
+    """float32: standard deviation of the estimates in counts, else 0."""
+    peak: tuple[int, int, int]
+    """Index of the brightest voxel in the scan."""
+
+    @property
+    def measured(self) -> np.ndarray:
+        """Bool: voxels with a count."""
+        return ~self.missing
+
+
+def prepare_pattern(
+    intensity: np.ndarray,
+    mask: np.ndarray | None = None,
+    filled: np.ndarray | None = None,
+    std: np.ndarray | None = None,
+    counts_per_unit: float | None = None,
+) -> Pattern:
+    """Check a scan, trim it to sizes that transform quickly, and roll its brightest voxel to index 0.
+
+    Parameters
+    ----------
+    intensity, mask : arrays
+        As for ``fill_gaps``; here a scan may be complete.
+    filled : array like the intensity, optional
+        > 0 where the intensity is an estimate.
+    std : array like the intensity, optional
+        Standard deviation of the estimates, in units of the intensity.
+    counts_per_unit : float, optional
+        Photons for one unit of the intensity.
+
+    Returns
+    -------
+    Pattern
+
+    Raises
+    ------
+    InputError
+        If nothing was measured, or the arrays do not fit together.
+    """
+    values = as_volume(intensity)
+    if min(values.shape) < LEAST_AXIS:
+        raise InputError(f"intensity: got shape {values.shape}, expected at least {LEAST_AXIS} voxels along each axis")
+    unknown = unmeasured(values) | as_mask(mask, values.shape)
+    estimated = as_mask(filled, values.shape) & ~unknown
+    known = np.where(unknown, 0, values).astype(np.float32)
+    measured = np.where(estimated, 0, known)
+    if not measured.any():
+        raise InputError("intensity: got no measured voxel with a count in it, expected a Bragg peak; check data and mask")
+    scale = counts_per_unit or unit_of_counts(measured)
+    spread = np.zeros_like(known) if std is None else _as_spread(std, values.shape)
+    return _centred(Pattern(known * np.float32(scale), unknown | estimated, estimated, spread * np.float32(scale), (0, 0, 0)))
+
+
+def _as_spread(std: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    std = np.asarray(std)
+    if std.shape != shape or std.dtype.kind not in "iuf" or not (std >= 0).all():
+        raise InputError(f"std: got {std.dtype} of shape {std.shape}, expected numbers of 0 or more, {shape} like the scan")
+    return np.where(np.isfinite(std), std, 0).astype(np.float32)
+
+
+def _centred(pattern: Pattern) -> Pattern:
+    """Trim every axis on the side farther from the peak, and roll the peak to index 0."""
+    peak = np.unravel_index(int(pattern.counts.argmax()), pattern.counts.shape)
+    lengths = [prev_fast_len(n) for n in pattern.counts.shape]
+    firsts = [n - m if 2 * p >= n else 0 for n, m, p in zip(pattern.counts.shape, lengths, peak, strict=True)]
+    keep = tuple(slice(first, first + length) for first, length in zip(firsts, lengths, strict=True))
+    shift = tuple(first - int(p) for first, p in zip(firsts, peak, strict=True))
+
+    def rolled(array: np.ndarray) -> np.ndarray:
+        return np.roll(array[keep], shift, (0, 1, 2))
+
+    return Pattern(
+        rolled(pattern.counts),
+        rolled(pattern.missing),
+        rolled(pattern.filled),
+        rolled(pattern.std),
+        (int(peak[0]), int(peak[1]), int(peak[2])),
+    )
+
+
+def clear_box(pattern: Pattern) -> Pattern:
+    """Cut the largest box about the peak in which next to nothing is missing: the low-resolution reference.
+
+    Returns
+    -------
+    Pattern
+        Smaller, still with the peak at index 0.
+
+    Raises
+    ------
+    InputError
+        If less than ``LEAST_AXIS`` voxels are left along an axis.
+    """
+    # gaps that are as wide as the scan decide; single bad voxels stay unknown
+    reaches = [_reach(pattern.missing, axis) for axis in range(3)]
+    lengths = [prev_fast_len(2 * r) if 2 * r < n else n for r, n in zip(reaches, pattern.counts.shape, strict=True)]
+    if min(lengths) < LEAST_AXIS:
+        raise InputError(
+            f"treatment: 'crop' would leave {tuple(lengths)} voxels about the peak, expected at least {LEAST_AXIS} along each "
+            "axis; choose another treatment"
+        )
+    arrays = (pattern.counts, pattern.missing, pattern.filled, pattern.std)
+    counts, missing, filled, std = (low_frequencies(array, lengths) for array in arrays)
+    return Pattern(counts, missing, filled, std, pattern.peak)
+
+
+def _reach(missing: np.ndarray, axis: int) -> int:
+    """Planes on the nearer side of the peak up to the first that is mostly missing."""
+    others = tuple({0, 1, 2} - {axis})
+    gone = np.flatnonzero(missing.mean(others) > 0.5)
+    half = missing.shape[axis] // 2
+    distance = np.minimum(gone, missing.shape[axis] - gone)
+    return int(min(distance.min(initial=half), half))
+
+
+def low_frequencies(array: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
+    """The box of given lengths about index 0 of an array in the order of the Fourier transform."""
+    for axis, length in enumerate(lengths):
+        array = np.take(array, np.fft.fftfreq(length, 1 / length).astype(int), axis)
+    return array
+
+
+def high_frequencies_added(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The inverse of ``low_frequencies``: zeros round about."""
+    larger = np.zeros(shape, array.dtype)
+    places = [np.fft.fftfreq(n, 1 / n).astype(int) for n in array.shape]
+    larger[np.ix_(*places)] = array
+    return larger

@@ -1,0 +1,49 @@
+"""Several random starts, and which of them to believe: the one that tells best of counts that it never saw.
+
+References
+----------
+V. Favre-Nicolin, S. Leake, Y. Chushkin, Sci. Rep. 10, 2664 (2020), https://doi.org/10.1038/s41598-020-57561-2
+"""
+
+import numpy as np
+import torch
+from scipy.ndimage import maximum_filter
+
+from braggfill.metrics import poisson_deviance
+from braggfill.retrieval.pattern import Pattern
+
+STARTS = 2
+"""Branch of the seed that random starts are drawn from."""
+HIDDEN_SHARE = 0.03
+"""Share of the measured voxels that is kept from the iteration."""
+ISLAND = 3
+"""They lie in cubes so wide, so that their neighbours do not tell all of them."""
+BRIGHTEST_HIDDEN = 0.01
+"""Voxels brighter than this share of the peak are never hidden: without its central maximum an object cannot be found."""
+
+
+def start_generator(seed: int, start: int) -> np.random.Generator:
+    """Random numbers of one start, whatever the others are."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STARTS, start)))
+
+
+def hide_voxels(rng: np.random.Generator, pattern: Pattern) -> np.ndarray:
+    """Draw the measured voxels that a retrieval is judged by: bool (frames, rows, columns)."""
+    seeds = rng.random(pattern.counts.shape) < HIDDEN_SHARE / ISLAND**3
+    islands = maximum_filter(seeds, ISLAND, mode="wrap")
+    return islands & pattern.measured & (pattern.counts < BRIGHTEST_HIDDEN * pattern.counts.max())
+
+
+def random_crystal(rng: np.random.Generator, support: torch.Tensor, counts: float) -> torch.Tensor:
+    """An object with a random phase in every voxel of a support that scatters so many counts in all."""
+    phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, tuple(support.shape)).astype(np.float32)).to(support.device)
+    modulus = support.float()
+    strength = (counts / support.numel() / float(modulus.sum())) ** 0.5  # Parseval: Σ|A|² = voxels Σ|object|²
+    return torch.polar(modulus * strength, phase)
+
+
+def hidden_deviance(crystal: torch.Tensor, pattern: Pattern, hidden: np.ndarray) -> float:
+    """Mean Poisson deviance of the hidden counts (of all, should none be faint enough to hide) from what an object scatters."""
+    where = hidden if hidden.any() else pattern.measured
+    expected = torch.fft.fftn(crystal).abs().square().cpu().numpy()
+    return poisson_deviance(expected[where], pattern.counts[where])

@@ -1,0 +1,119 @@
+"""What phase retrieval may make of the voxels that were not measured: one table of treatments.
+
+Every treatment is an interval for each voxel's amplitude. An amplitude inside is kept as the iteration gives it, one outside is
+put on the nearer end; for a measured voxel the ends coincide.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from braggfill.errors import InputError
+from braggfill.retrieval.pattern import Pattern, clear_box
+
+STREAK_COUNTS = 1.0
+"""Estimated counts above which a gap voxel belongs to a streak."""
+BOUND_WIDTH = 2.0
+"""Half width of the interval of ``bounded`` in standard deviations of the estimate; of 0.5, 1, 2, 3 and 5 the best on crystals
+that no study shows."""
+Interval = tuple[np.ndarray, np.ndarray]
+"""Least and largest counts, each (voxels,)."""
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """One row of the table."""
+
+    summary: str
+    interval: Callable[[np.ndarray, np.ndarray], Interval]
+    """(mean, half width) of the estimates' intervals, (voxels,), to the counts that they may have."""
+    needs_fill: bool = True
+    fixed: bool = False
+    """Whether voxels that no method could fill are zero too, instead of free."""
+
+
+def _free(mean: np.ndarray, width: np.ndarray) -> Interval:
+    return np.zeros_like(mean), np.full_like(mean, np.inf)
+
+
+def _free_streaks(mean: np.ndarray, width: np.ndarray) -> Interval:
+    return np.zeros_like(mean), np.where(mean >= STREAK_COUNTS, np.inf, 0).astype(mean.dtype)
+
+
+def _zero(mean: np.ndarray, width: np.ndarray) -> Interval:
+    return np.zeros_like(mean), np.zeros_like(mean)
+
+
+def _filled(mean: np.ndarray, width: np.ndarray) -> Interval:
+    return mean, mean
+
+
+def _bounded(mean: np.ndarray, width: np.ndarray) -> Interval:
+    return np.maximum(mean - width, 0), mean + width
+
+
+TREATMENTS = {
+    "free": Treatment("not constrained: whatever the iteration gives", _free, needs_fill=False),
+    "free-streaks": Treatment("free where a streak is estimated to cross the gap, zero elsewhere", _free_streaks),
+    "zero": Treatment("taken as measured zeros", _zero, needs_fill=False, fixed=True),
+    "filled": Treatment("estimates taken as measured", _filled),
+    "bounded": Treatment("free within the uncertainty of the estimates", _bounded),
+    "crop": Treatment("cut off: the largest box about the peak without gaps, at low resolution", _free, needs_fill=False),
+}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Ends of the amplitudes' intervals, float32 tensors (frames, rows, columns), the peak at index 0."""
+
+    low: torch.Tensor
+    high: torch.Tensor
+
+
+def check_treatment(name: str, pattern: Pattern) -> None:
+    """Raise InputError for a treatment that is not in the table, lacks estimates, or leaves too little of the pattern."""
+    if name not in TREATMENTS:
+        raise InputError(f"treatment: got '{name}', expected one of {', '.join(TREATMENTS)}")
+    if name == "crop":
+        clear_box(pattern)
+    if TREATMENTS[name].needs_fill and pattern.missing.any() and not pattern.filled.any():
+        raise InputError(
+            f"filled: got a scan without estimates, expected a filled one for '{name}'; fill it first ('braggfill fill')"
+        )
+    if name == "bounded" and pattern.filled.any() and not pattern.std.any():
+        raise InputError(
+            "std: got none, expected the estimates' standard deviations for 'bounded'; fill the scan again, or use 'filled'"
+        )
+
+
+def amplitude_bounds(
+    pattern: Pattern, treatment: str, hidden: np.ndarray, deviations: float = BOUND_WIDTH, device: torch.device | str = "cpu"
+) -> Bounds:
+    """The interval of every voxel's amplitude, the square root of counts.
+
+    Parameters
+    ----------
+    pattern : Pattern
+    treatment : str
+        A key of ``TREATMENTS``.
+    hidden : bool array (frames, rows, columns)
+        Measured voxels that are kept from the iteration, to judge it by; they are free.
+    deviations : float
+        Half width of the interval of ``bounded`` in standard deviations.
+    device : torch device
+
+    Returns
+    -------
+    Bounds
+    """
+    row = TREATMENTS[treatment]
+    low, high = np.where(pattern.missing, 0, pattern.counts), pattern.counts.copy()
+    low[hidden], high[hidden] = 0, np.inf
+    at = pattern.filled
+    high[pattern.missing & ~at] = 0 if row.fixed else np.inf
+    low[at], high[at] = row.interval(pattern.counts[at], deviations * pattern.std[at])
+    if not row.needs_fill:
+        high[pattern.missing] = 0 if row.fixed else np.inf
+    return Bounds(*(torch.from_numpy(np.sqrt(end)).to(device, torch.float32) for end in (low, high)))
