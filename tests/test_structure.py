@@ -7,15 +7,16 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
 ROWS = [
-    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks"},
+    {"errors", "counts", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks"},
     {f"simulation.{m}" for m in ("geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism")}
     | {f"simulation.{m}" for m in ("degrade", "measurement", "scans")},
-    {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"},
+    {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"}
+    | {"practice", "adaptation"},
     {"writing", "config", "checkpoint", "simulation.library", "simulation.dataset"},
-    {"fill", "training", "evaluation"},
+    {"fill", "network", "training", "evaluation"},
     {"io"},
     {"report"},
-    {"commands.shell", "commands.fill", "commands.evaluate", "commands.train", "commands.simulate"},
+    {"commands.shell", "commands.fill", "commands.finetune", "commands.evaluate", "commands.train", "commands.simulate"},
     {"cli"},
 ]
 ROW = {module: number for number, row in enumerate(ROWS) for module in row}

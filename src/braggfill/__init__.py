@@ -8,12 +8,13 @@ if TYPE_CHECKING:
     from braggfill.errors import InputError
     from braggfill.evaluation import evaluate
     from braggfill.fill import METHODS, FillResult, fill_gaps
+    from braggfill.network import finetune
     from braggfill.simulation.library import Library
     from braggfill.simulation.scans import simulate
     from braggfill.training import train
 
 __version__ = version("braggfill")
-__all__ = ["METHODS", "FillResult", "InputError", "Library", "evaluate", "fill_gaps", "simulate", "train"]
+__all__ = ["METHODS", "FillResult", "InputError", "Library", "evaluate", "fill_gaps", "finetune", "simulate", "train"]
 
 _HOME = {
     "METHODS": "fill",
@@ -21,6 +22,7 @@ _HOME = {
     "InputError": "errors",
     "evaluate": "evaluation",
     "fill_gaps": "fill",
+    "finetune": "network",
     "Library": "simulation.library",
     "simulate": "simulation.scans",
     "train": "training",

@@ -7,6 +7,7 @@ import typer
 
 from braggfill.commands.evaluate import evaluate
 from braggfill.commands.fill import fill, methods
+from braggfill.commands.finetune import finetune
 from braggfill.commands.shell import errors, say
 from braggfill.commands.simulate import relax, simulate
 from braggfill.commands.train import train
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Fills the detector gaps of Bragg coherent diffraction patterns and says how sure it is of every voxel.",
 )
-for verb in (fill, evaluate, methods, train, relax, simulate):
+for verb in (fill, evaluate, methods, finetune, train, relax, simulate):
     app.command()(verb)
 
 

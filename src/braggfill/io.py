@@ -16,8 +16,9 @@ import numpy as np
 import tifffile
 
 from braggfill import __version__
+from braggfill.counts import as_mask, as_volume, unit_of_counts, unmeasured
 from braggfill.errors import InputError
-from braggfill.fill import METHODS, FillResult, as_mask, as_volume, unit_of_counts, unmeasured
+from braggfill.fill import METHODS, FillResult
 from braggfill.gaps import AXIS_NAMES, Gap
 from braggfill.patches import NORMAL
 from braggfill.writing import whole_or_nothing
@@ -213,6 +214,7 @@ def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
         "method": result.options.method,
         "scale": METHODS[result.options.method].scale,
         "weights_sha256": result.weights_sha256,
+        "adaptation": asdict(result.lesson) if result.lesson else None,
         "options": options,
         "input": input_name,
         "gaps": summarise_gaps(result.gaps),

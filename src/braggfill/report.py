@@ -12,6 +12,7 @@ from braggfill.io import summarise_gaps
 from braggfill.writing import whole_or_nothing
 
 if TYPE_CHECKING:
+    from braggfill.adaptation import Lesson
     from braggfill.evaluation import Evaluation
 
 
@@ -77,6 +78,18 @@ def summary(result: FillResult) -> str:
         f"{added:,.0f} counts added to {measured:,.0f}; median relative uncertainty {sure}; "
         f"{int(result.mask.sum()):,} voxels still missing"
     )
+
+
+def lesson_in_words(lesson: "Lesson") -> str:
+    """One sentence: what the network learned from the scan, or why it stays as it was."""
+    stopped = f"interrupted after {lesson.steps} of {lesson.planned_steps} steps; " if lesson.interrupted else ""
+    if lesson.skill_before is None or lesson.skill_after is None:
+        why = "" if lesson.interrupted else "there is no room for copies of the gaps that hold counts; "
+        return f"{stopped}{why}nothing was learned from this scan, the weights stay as they were"
+    scores = f"skill on {lesson.voxels:,} held-out voxels {lesson.skill_before:.3f} before, {lesson.skill_after:.3f} after"
+    if lesson.outcome == "adapted":
+        return f"{stopped}adapted to this scan, weights of step {lesson.best_step}; {scores}"
+    return f"{stopped}learning from this scan brought no sure gain, the weights stay as they were; {scores}"
 
 
 def plot_training(path: Path, curve: list[list[float]]) -> None:

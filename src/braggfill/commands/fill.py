@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from braggfill.commands.shell import (
+    AdaptMinutes,
+    AdaptSeed,
     CountsPerUnit,
     Device,
     DeviceChoice,
@@ -14,6 +16,7 @@ from braggfill.commands.shell import (
     MethodName,
     ScanFile,
     Weights,
+    adaptation_bar,
     console,
     errors,
     progress_bar,
@@ -34,6 +37,9 @@ def fill(  # noqa: PLR0913 - one argument an option
     tta: Annotated[bool, typer.Option("--tta", help="Average the network over the eight mirror images.")] = False,
     counts_per_unit: CountsPerUnit = None,
     weights: Weights = None,
+    adapt: Annotated[bool, typer.Option("--adapt", help="Let the network learn from the rest of the scan first.")] = False,
+    adapt_minutes: AdaptMinutes = 2.0,
+    seed: AdaptSeed = 0,
     plot: Annotated[Path | None, typer.Option(help="Also draw slices before and after (.png).")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Allow an existing result to be replaced.")] = False,
 ) -> None:
@@ -43,10 +49,11 @@ def fill(  # noqa: PLR0913 - one argument an option
     """
     from braggfill.fill import FillOptions, check_options, fill_gaps
     from braggfill.io import read_mask, read_scan, split_address, write_result
-    from braggfill.report import gap_table, plot_fill, summary, warnings
+    from braggfill.report import gap_table, lesson_in_words, plot_fill, summary, warnings
     from braggfill.writing import check_output
 
-    check_options(FillOptions(method.value, skip, device.value, precision.value, tta, counts_per_unit, weights))
+    minutes = adapt_minutes if adapt else 0
+    check_options(FillOptions(method.value, skip, device.value, precision.value, tta, counts_per_unit, weights, minutes))
     loaded = read_scan(scan)
     source = split_address(scan)[0]
     output = output or source.with_name(f"{source.stem}_filled.npz")
@@ -55,7 +62,7 @@ def fill(  # noqa: PLR0913 - one argument an option
     if plot:
         check_output(plot, inputs, overwrite, ".png")
     missing = read_mask(mask) if mask else loaded.mask
-    with progress_bar("filling") as advance:
+    with adaptation_bar() as on_adapt, progress_bar("filling") as advance:
         result = fill_gaps(
             loaded.intensity,
             missing,
@@ -66,9 +73,14 @@ def fill(  # noqa: PLR0913 - one argument an option
             tta=tta,
             counts_per_unit=counts_per_unit,
             weights=weights,
+            adapt=minutes,
+            seed=seed,
+            on_adapt=on_adapt,
             on_progress=advance,
         )
     console.print(gap_table(result.gaps, method.value))
+    if result.lesson:
+        say(console, lesson_in_words(result.lesson))
     for sentence in warnings(result):
         say(errors, f"warning: {sentence}", "yellow")
     write_result(output, result, loaded.name)

@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+import torch
+
+from braggfill import adaptation
+from braggfill.adaptation import Course, adapt
+from braggfill.errors import InputError
+from braggfill.gaps import find_slabs
+from braggfill.model import GapNet, ModelConfig
+from braggfill.practice import Practice, choose_held_out, held_out_portions, practice_scans
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    for name, value in {"STEPS": 4, "BATCH": 4, "JUDGE_EVERY": 2, "WARMUP_STEPS": 2, "LEARNING_RATE": 3e-3}.items():
+        monkeypatch.setattr(adaptation, name, value)
+
+
+@pytest.fixture
+def problem(scan, cross):
+    mask = np.broadcast_to(cross, scan.counts.shape)
+    return scan.counts, mask, find_slabs(mask)
+
+
+def small_network():
+    torch.manual_seed(0)
+    return GapNet(ModelConfig((8, 8, 8)))
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_a_network_learns_from_the_scan_and_does_better_where_it_did_not_look(problem, monkeypatch):
+    monkeypatch.setattr(adaptation, "STEPS", 60)
+    monkeypatch.setattr(adaptation, "JUDGE_EVERY", 20)
+    start = weights(small_network())
+    result = adapt(small_network(), *problem)
+    lesson = result.lesson
+    assert lesson.outcome == "adapted"
+    assert lesson.loss_after < lesson.loss_before
+    assert (lesson.steps, lesson.planned_steps) == (60, 60)
+    assert lesson.best_step > 0
+    assert not torch.equal(weights(result.model), start)
+    assert not any(p.requires_grad for p in result.model.parameters())
+
+
+def test_the_same_seed_teaches_the_same(problem):
+    one, same, other = (adapt(small_network(), *problem, seed=s) for s in (3, 3, 4))
+    assert torch.equal(weights(one.model), weights(same.model))
+    assert one.lesson == same.lesson
+    assert one.lesson.loss_before != other.lesson.loss_before
+
+
+def test_what_the_gap_hides_has_no_effect(problem):
+    counts, mask, slabs = problem
+    plain, marked = (adapt(small_network(), np.where(mask, m, counts), mask, slabs) for m in (0, 54321))
+    assert torch.equal(weights(plain.model), weights(marked.model))
+
+
+def test_what_is_held_out_has_no_effect_on_what_is_learned(problem):
+    counts, mask, slabs = problem
+    blank = np.where(mask, 0, counts)
+    hidden = choose_held_out(np.random.default_rng(0), blank, mask, slabs)
+    assert hidden.sum() > 1000
+    trained = []
+    for marked in (blank, np.where(hidden, 54321, blank).astype(np.float32), np.where(mask, 54321, blank).astype(np.float32)):
+        plan = Practice(
+            practice_scans(np.random.default_rng(1), np.where(hidden | mask, 0, marked), mask | hidden, slabs),
+            held_out_portions(np.where(mask, 0, marked), mask, hidden),
+        )
+        model = small_network()
+        course = Course(model, plan.held_out)
+        course.run(plan.scans, np.random.default_rng(2), np.inf, lambda *_: None)
+        trained.append((weights(model), course.first.loss))
+    (plain, loss), (marked, marked_loss), (gap_marked, _) = trained
+    assert torch.equal(plain, marked)
+    assert torch.equal(plain, gap_marked)
+    assert marked_loss > 2 * abs(loss)
+    assert not torch.equal(plain, weights(small_network()))
+
+
+def test_ctrl_c_ends_with_the_best_weights_so_far(problem, monkeypatch):
+    monkeypatch.setattr(adaptation, "STEPS", 40)
+    seen = []
+
+    def stop_at(number):
+        def on_step(step, steps, skill):
+            seen.append(step)
+            if step == number:
+                raise KeyboardInterrupt
+
+        return on_step
+
+    late = adapt(small_network(), *problem, on_step=stop_at(31))
+    assert late.lesson.interrupted
+    assert (late.lesson.steps, late.lesson.planned_steps) == (31, 40)
+    assert 0 < late.lesson.best_step <= 30
+    assert late.lesson.outcome == "adapted"
+    assert seen[-1] == 31
+    early = adapt(small_network(), *problem, on_step=stop_at(1))
+    assert early.lesson.interrupted
+    assert early.lesson.outcome == "no gain"
+    assert torch.equal(weights(early.model), weights(small_network()))
+
+
+def test_weights_that_do_worse_are_not_kept(problem, monkeypatch):
+    monkeypatch.setattr(adaptation, "LEARNING_RATE", 30.0)
+    result = adapt(small_network(), *problem)
+    assert result.lesson.outcome == "no gain"
+    assert result.lesson.steps == 4
+    assert torch.equal(weights(result.model), weights(small_network()))
+
+
+def test_little_time_means_few_steps(problem, monkeypatch):
+    monkeypatch.setattr(adaptation, "STEPS", 10**6)
+    lesson = adapt(small_network(), *problem, minutes=0.1).lesson
+    assert lesson.steps <= lesson.planned_steps < 10**5
+
+
+def test_no_room_is_said(problem):
+    counts, mask, slabs = problem
+    result = adapt(small_network(), np.zeros_like(counts), mask, slabs)
+    assert result.lesson.outcome == "no room"
+    assert torch.equal(weights(result.model), weights(small_network()))
+
+
+@pytest.mark.parametrize(("minutes", "seed"), [(0.0, 0), (-1.0, 0), (np.nan, 0), (np.inf, 0), (1.0, -1)])
+def test_impossible_times_and_seeds_are_refused(problem, minutes, seed):
+    with pytest.raises(InputError, match="adapt, seed"):
+        adapt(small_network(), *problem, minutes=minutes, seed=seed)

@@ -1,0 +1,154 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import binary_dilation
+from scipy.stats import nbinom
+
+from braggfill import practice
+from braggfill.gaps import find_slabs
+from braggfill.practice import (
+    CLEARANCE,
+    Verdict,
+    choose_held_out,
+    copies_of,
+    draw_places,
+    lay_out,
+    practice_scans,
+)
+
+
+def stripe(shape, axis, first, width):
+    mask = np.zeros(shape, bool)
+    np.moveaxis(mask, axis, 0)[first : first + width] = True
+    return mask
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2), st.integers(1, 12), st.integers(20, 40), st.integers(0, 2**20))
+def test_copies_have_the_gap_s_width_and_direction_and_keep_clear_of_it(axis, width, first, seed):
+    shape = [40, 40, 40]
+    shape[axis] = 90
+    mask = stripe(shape, axis, first, width)
+    counts = np.where(mask, 0, 5).astype(np.float32)
+    copies = copies_of(np.random.default_rng(seed), counts, mask, find_slabs(mask), 2)
+    lines = np.moveaxis(copies, axis, -1).reshape(-1, 90)
+    assert copies.any()
+    assert not (copies & binary_dilation(mask, iterations=CLEARANCE)).any()
+    edges = np.diff(lines.astype(int), axis=1, prepend=0, append=0)
+    lengths = np.nonzero(edges == -1)[1] - np.nonzero(edges == 1)[1]
+    assert (lengths == width).all()
+
+
+def test_copies_lie_where_it_is_as_bright_as_beside_the_gap():
+    profile = np.full(200, 1.0)
+    profile[60:110], profile[130:170] = 100.0, 1e4
+    counts = np.broadcast_to(profile[:, None, None], (200, 8, 8)).astype(np.float32)
+    mask = stripe(counts.shape, 0, 84, 4)
+    (slab,) = find_slabs(mask)
+    drawn = [draw_places(np.random.default_rng(seed), slab, np.where(mask, 0, counts), mask, 1)[0] for seed in range(200)]
+    assert np.mean([60 <= f <= 106 for f in drawn]) > 0.8
+    assert np.any([f < 50 or f > 120 for f in drawn])
+
+
+def test_what_is_held_out_and_what_was_not_measured_is_never_seen(scan, cross):
+    mask = np.broadcast_to(cross, scan.counts.shape)
+    slabs, blank = find_slabs(mask), np.where(mask, 0, scan.counts)
+    hidden = choose_held_out(np.random.default_rng(1), blank, mask, slabs)
+    assert hidden.any()
+    assert not (hidden & mask).any()
+    marked = np.where(mask | hidden, 54321, scan.counts).astype(np.float32)
+    scans = practice_scans(np.random.default_rng(2), np.where(hidden, 0, blank), mask | hidden, slabs)
+    again = practice_scans(np.random.default_rng(2), np.where(mask | hidden, 0, marked), mask | hidden, slabs)
+    assert len(scans) == practice.LAYOUTS
+    for one, other in zip(scans, again, strict=True):
+        assert not (one.known & (mask | hidden)).any()
+        assert one.mask[mask | hidden].all()
+        for first, second in zip(
+            *([s.portion(np.random.default_rng(3), 32) for _ in range(8)] for s in (one, other)), strict=True
+        ):
+            assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
+            counts, measured, _, target, _, drawn = first
+            assert not (measured & target).any()
+            assert (counts[target] == 0).all()
+            assert drawn.max() < 54321
+
+
+def test_the_real_gap_s_contents_have_no_effect(scan, cross):
+    mask = np.broadcast_to(cross, scan.counts.shape)
+    slabs = find_slabs(mask)
+    plans = [lay_out(np.random.default_rng(0), np.where(mask, m, scan.counts), mask, slabs) for m in (0, 54321)]
+    one, other = plans
+    assert np.array_equal(one.held_out.counts, other.held_out.counts)
+    assert np.array_equal(one.held_out.scan.guess, other.held_out.scan.guess, equal_nan=True)
+    for a, b in zip(one.scans, other.scans, strict=True):
+        assert np.array_equal(a.guess, b.guess, equal_nan=True)
+        assert np.array_equal(a.drawn, b.drawn)
+
+
+@pytest.fixture(scope="module")
+def held_out(scan, cross):
+    mask = np.broadcast_to(cross, scan.counts.shape)
+    return lay_out(np.random.default_rng(0), scan.counts, mask, find_slabs(mask)).held_out
+
+
+def test_held_out_counts_are_the_scan_s_own_and_blank_in_what_is_shown(scan, held_out):
+    wanted = np.zeros(scan.counts.shape, bool)
+    for slab in held_out.slabs:
+        np.moveaxis(wanted, slab.axis, 0)[slab.first : slab.last + 1] |= slab.target
+    places = np.argwhere(wanted)[held_out.at]
+    np.testing.assert_array_equal(scan.counts[tuple(places.T)], held_out.counts)
+    assert held_out.scan.mask[tuple(places.T)].all()
+    assert (held_out.scan.counts[tuple(places.T)] == 0).all()
+    spans = [np.ptp(places[held_out.block == b], axis=0).max() for b in np.unique(held_out.block)]
+    assert len(spans) > 3
+    assert max(spans) < 2 * practice.BLOCK
+
+
+def test_the_verdict_is_the_likelihood_of_the_hidden_counts(held_out):
+    def predict(counts, measured, guess):
+        mean = np.exp(np.nan_to_num(guess)) + 0.1
+        return np.stack([mean, mean**2 * 1.2])
+
+    verdict = held_out.judge(predict)
+    guess = held_out.scan.guess
+    wanted = np.zeros(guess.shape, bool)
+    for slab in held_out.slabs:
+        np.moveaxis(wanted, slab.axis, 0)[slab.first : slab.last + 1] |= slab.target
+    mean = np.exp(guess[wanted][held_out.at].astype(float)) + 0.1
+    counts = held_out.counts.astype(int)
+    exact = -nbinom.logpmf(counts, 5, 5 / (5 + mean))
+    rival = -nbinom.logpmf(counts, 5, 5 / (5 + 2 * mean))
+    doubled = held_out.judge(lambda *v: predict(*v) * np.array([2, 4]).reshape(2, 1, 1, 1, 1))
+    assert doubled.loss - verdict.loss == pytest.approx(rival.mean() - exact.mean(), rel=1e-4)
+    assert verdict.losses.size == held_out.block.max() + 1
+
+
+def test_a_gain_must_exceed_its_standard_error():
+    rng = np.random.default_rng(0)
+    before = Verdict(rng.normal(size=16), 0.5)
+    assert replace(before, losses=before.losses - 0.01).sure_gain_over(before)
+    assert not replace(before, losses=before.losses + 0.01).sure_gain_over(before)
+    assert not before.sure_gain_over(before)
+    one_lucky_block = before.losses.copy()
+    one_lucky_block[3] -= 1
+    assert not replace(before, losses=one_lucky_block).sure_gain_over(before)
+    assert not Verdict(np.array([-9.0]), 0.9).sure_gain_over(Verdict(np.array([0.0]), 0.1))
+
+
+def test_a_scan_without_counts_or_room_teaches_nothing(scan, cross):
+    mask = np.broadcast_to(cross, scan.counts.shape)
+    assert lay_out(np.random.default_rng(0), np.zeros(mask.shape, np.float32), mask, find_slabs(mask)) is None
+    narrow = scan.counts[:, :, :24]
+    mask = stripe(narrow.shape, 2, 9, 4)
+    assert lay_out(np.random.default_rng(0), narrow, mask, find_slabs(mask)) is None
+
+
+def test_a_scan_with_one_bad_voxel_teaches_nothing(scan):
+    mask = np.zeros(scan.counts.shape, bool)
+    mask[20, 30, 20] = True
+    assert lay_out(np.random.default_rng(0), scan.counts, mask, find_slabs(mask)) is None
+    assert torch.is_grad_enabled()
