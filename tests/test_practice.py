@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
@@ -16,8 +15,8 @@ from braggfill.practice import (
     choose_held_out,
     copies_of,
     draw_places,
+    held_out_portions,
     lay_out,
-    practice_scans,
 )
 
 
@@ -27,10 +26,10 @@ def stripe(shape, axis, first, width):
     return mask
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.integers(0, 2), st.integers(1, 12), st.integers(20, 40), st.integers(0, 2**20))
 def test_copies_have_the_gap_s_width_and_direction_and_keep_clear_of_it(axis, width, first, seed):
-    shape = [40, 40, 40]
+    shape = [12, 12, 12]
     shape[axis] = 90
     mask = stripe(shape, axis, first, width)
     counts = np.where(mask, 0, 5).astype(np.float32)
@@ -50,49 +49,46 @@ def test_copies_lie_where_it_is_as_bright_as_beside_the_gap():
     mask = stripe(counts.shape, 0, 84, 4)
     (slab,) = find_slabs(mask)
     drawn = [draw_places(np.random.default_rng(seed), slab, np.where(mask, 0, counts), mask, 1)[0] for seed in range(200)]
-    assert np.mean([60 <= f <= 106 for f in drawn]) > 0.8
+    assert np.mean([56 < f < 110 for f in drawn]) > 0.85
     assert np.any([f < 50 or f > 120 for f in drawn])
 
 
-def test_what_is_held_out_and_what_was_not_measured_is_never_seen(scan, cross):
-    mask = np.broadcast_to(cross, scan.counts.shape)
-    slabs, blank = find_slabs(mask), np.where(mask, 0, scan.counts)
-    hidden = choose_held_out(np.random.default_rng(1), blank, mask, slabs)
+@pytest.fixture(scope="module")
+def gap(scan):
+    """Counts, mask and slabs of the scan with one stripe."""
+    mask = stripe(scan.counts.shape, 1, 34, 5)
+    return scan.counts, mask, find_slabs(mask)
+
+
+def test_what_is_held_out_or_was_not_measured_is_never_shown(gap, monkeypatch):
+    monkeypatch.setattr(practice, "LAYOUTS", 1)
+    counts, mask, slabs = gap
+    hidden = choose_held_out(np.random.default_rng(1), np.where(mask, 0, counts), mask, slabs)
     assert hidden.any()
     assert not (hidden & mask).any()
-    marked = np.where(mask | hidden, 54321, scan.counts).astype(np.float32)
-    scans = practice_scans(np.random.default_rng(2), np.where(hidden, 0, blank), mask | hidden, slabs)
-    again = practice_scans(np.random.default_rng(2), np.where(mask | hidden, 0, marked), mask | hidden, slabs)
-    assert len(scans) == practice.LAYOUTS
-    for one, other in zip(scans, again, strict=True):
-        assert not (one.known & (mask | hidden)).any()
-        assert one.mask[mask | hidden].all()
-        for first, second in zip(
-            *([s.portion(np.random.default_rng(3), 32) for _ in range(8)] for s in (one, other)), strict=True
-        ):
-            assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
-            counts, measured, _, target, _, drawn = first
-            assert not (measured & target).any()
-            assert (counts[target] == 0).all()
-            assert drawn.max() < 54321
-
-
-def test_the_real_gap_s_contents_have_no_effect(scan, cross):
-    mask = np.broadcast_to(cross, scan.counts.shape)
-    slabs = find_slabs(mask)
-    plans = [lay_out(np.random.default_rng(0), np.where(mask, m, scan.counts), mask, slabs) for m in (0, 54321)]
-    one, other = plans
-    assert np.array_equal(one.held_out.counts, other.held_out.counts)
-    assert np.array_equal(one.held_out.scan.guess, other.held_out.scan.guess, equal_nan=True)
-    for a, b in zip(one.scans, other.scans, strict=True):
-        assert np.array_equal(a.guess, b.guess, equal_nan=True)
-        assert np.array_equal(a.drawn, b.drawn)
+    monkeypatch.setattr(practice, "choose_held_out", lambda *_: hidden)
+    plain = lay_out(np.random.default_rng(2), counts, mask, slabs)
+    marked = lay_out(np.random.default_rng(2), np.where(mask | hidden, 54321, counts).astype(np.float32), mask, slabs)
+    (one,), (other,) = plain.scans, marked.scans
+    assert one.known.any()
+    assert not (one.known & (mask | hidden)).any()
+    for _ in range(8):
+        first, second = (s.portion(np.random.default_rng(3), 32) for s in (one, other))
+        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second, strict=True))
+        shown, measured, _, target, _, _ = first
+        assert target.any()
+        assert not (measured & target).any()
+        assert (shown[~measured] == 0).all()
+    assert (marked.held_out.counts == 54321).all()
+    assert not (plain.held_out.counts == 54321).any()
+    assert np.array_equal(plain.held_out.scan.counts, marked.held_out.scan.counts)
 
 
 @pytest.fixture(scope="module")
-def held_out(scan, cross):
-    mask = np.broadcast_to(cross, scan.counts.shape)
-    return lay_out(np.random.default_rng(0), scan.counts, mask, find_slabs(mask)).held_out
+def held_out(gap):
+    counts, mask, slabs = gap
+    hidden = choose_held_out(np.random.default_rng(0), np.where(mask, 0, counts), mask, slabs)
+    return held_out_portions(np.where(mask, 0, counts), mask, hidden)
 
 
 def test_held_out_counts_are_the_scan_s_own_and_blank_in_what_is_shown(scan, held_out):
@@ -151,4 +147,3 @@ def test_a_scan_with_one_bad_voxel_teaches_nothing(scan):
     mask = np.zeros(scan.counts.shape, bool)
     mask[20, 30, 20] = True
     assert lay_out(np.random.default_rng(0), scan.counts, mask, find_slabs(mask)) is None
-    assert torch.is_grad_enabled()

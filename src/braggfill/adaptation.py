@@ -19,13 +19,13 @@ from braggfill.unet import network_predictor
 
 MINUTES = 2.0
 """Time for an adaptation, unless another is given."""
-STEPS, BATCH, PLANE = 150, 16, 32
+STEPS, BATCH, PLANE = 100, 16, 32
 """Steps, portions a step, and their extent in the gap's plane."""
 LEARNING_RATE, WARMUP_STEPS = 3e-4, 10
 """Peak of the schedule: linear warm-up, then half a cosine to zero."""
-WEIGHT_DECAY, GRADIENT_LIMIT, VOXEL_GRADIENT_LIMIT, AVERAGE_DECAY = 1e-3, 1.0, 30.0, 0.98
-"""As in a training, but for the average over the last fifty steps."""
-JUDGE_EVERY = 30
+WEIGHT_DECAY, GRADIENT_LIMIT, VOXEL_GRADIENT_LIMIT, AVERAGE_DECAY = 1e-3, 1.0, 30.0, 0.95
+"""As in a training, but for the average over the last twenty steps."""
+JUDGE_EVERY = 25
 """Steps between two looks at the held-out copies."""
 TIMED_STEPS, SHARE_FOR_STEPS = 5, 0.85
 """First steps, whose time tells how many more can be made; share of the time for them, the rest is for judging."""
@@ -197,7 +197,8 @@ def device_of(model: GapNet) -> torch.device:
 
 def draw_portions(rng: np.random.Generator, scans: list[PracticeScan], device: torch.device) -> Portions:
     """A batch of portions, each from any of the scans."""
-    portions = [scans[int(rng.integers(len(scans)))].portion(rng, PLANE) for _ in range(BATCH)]
+    plane = min(PLANE, *scans[0].mask.shape)
+    portions = [scans[int(rng.integers(len(scans)))].portion(rng, plane) for _ in range(BATCH)]
     return Portions(*(torch.from_numpy(np.stack(part)).to(device) for part in zip(*portions, strict=True)))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, label
+from scipy.ndimage import gaussian_filter, label
 
 from braggfill.gaps import Slab, find_slabs, voxels_to_fill
 from braggfill.interpolate import linear
@@ -23,7 +23,7 @@ from braggfill.patches import GuessedScan, Predictor
 from braggfill.stream import PracticeScan
 from braggfill.unet import slide
 
-LAYOUTS, COPIES, HELD_OUT_COPIES = 3, 3, 2
+LAYOUTS, COPIES, HELD_OUT_COPIES = 2, 4, 2
 """Layouts of copies to learn from; copies of every large gap in a layout, and held out."""
 LARGEST_GAPS = 4
 """So many of the largest gaps are copied."""
@@ -41,6 +41,8 @@ BRIGHT_COUNTS, SCORED_COUNTS = 0.2, 0.5
 """Copies reach as far in the plane as smoothed counts exceed the first; voxels are scored where they exceed the second."""
 BLOCK = 24
 """Extent in the plane of the blocks of which every second one is held out, and that count as independent."""
+SURE = 2.0
+"""A gain is sure if it is so many times its standard error."""
 FEWEST_VOXELS = 2000
 """With fewer voxels of counts to learn from or to be judged on, nothing is learned."""
 
@@ -86,9 +88,9 @@ class Verdict:
         return float(self.losses.sum())
 
     def sure_gain_over(self, other: "Verdict") -> bool:
-        """Whether the likelihood is better by more than its standard error, from the scatter between the blocks."""
+        """Whether the likelihood is better by far more than the blocks' scatter explains."""
         gains = other.losses - self.losses
-        return bool(gains.sum() > np.sqrt(len(gains)) * gains.std(ddof=1)) if len(gains) > 1 else False
+        return len(gains) > 1 and bool(gains.sum() > SURE * np.sqrt(len(gains)) * gains.std(ddof=1))
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def draw_places(rng: np.random.Generator, slab: Slab, counts: np.ndarray, mask: 
     width, in_plane = len(slab.target), slab.target.any(0)
     free = 1 - np.moveaxis(mask, slab.axis, 0)[:, in_plane].mean(1)
     total = np.moveaxis(counts, slab.axis, 0)[:, in_plane].sum(1, dtype=float)
-    total = gaussian_filter1d(np.where(free > 0, total / np.maximum(free, 0.5), 0), 1)
+    total /= np.maximum(free, LEAST_SHARE)
     around = np.r_[max(slab.first - BANK, 0) : slab.first, slab.last + 1 : min(slab.last + 1 + BANK, len(total))]
     wanted = np.log1p(total[around].mean())
     clear = (
