@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation
-from scipy.stats import nbinom
+from scipy.stats import nbinom, ttest_rel
 
 from braggfill import practice
 from braggfill.gaps import find_slabs
@@ -123,16 +123,16 @@ def test_the_verdict_is_the_likelihood_of_the_hidden_counts(held_out):
     assert verdict.losses.size == held_out.block.max() + 1
 
 
-def test_a_gain_must_exceed_its_standard_error():
+def test_the_sureness_of_a_gain_is_student_s_t_of_the_blocks():
     rng = np.random.default_rng(0)
     before = Verdict(rng.normal(size=16), 0.5)
-    assert replace(before, losses=before.losses - 0.01).sure_gain_over(before)
-    assert not replace(before, losses=before.losses + 0.01).sure_gain_over(before)
-    assert not before.sure_gain_over(before)
+    after = replace(before, losses=before.losses - rng.normal(0.01, 0.02, 16))
+    assert after.sureness_over(before) == pytest.approx(ttest_rel(before.losses, after.losses).statistic)
+    assert before.sureness_over(before) == 0
     one_lucky_block = before.losses.copy()
     one_lucky_block[3] -= 1
-    assert not replace(before, losses=one_lucky_block).sure_gain_over(before)
-    assert not Verdict(np.array([-9.0]), 0.9).sure_gain_over(Verdict(np.array([0.0]), 0.1))
+    assert replace(before, losses=one_lucky_block).sureness_over(before) == pytest.approx(1)
+    assert Verdict(np.array([-9.0]), 0.9).sureness_over(Verdict(np.array([0.0]), 0.1)) == 0
 
 
 def test_a_scan_without_counts_or_room_teaches_nothing(scan, cross):

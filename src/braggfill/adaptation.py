@@ -27,6 +27,8 @@ WEIGHT_DECAY, GRADIENT_LIMIT, VOXEL_GRADIENT_LIMIT, AVERAGE_DECAY = 1e-3, 1.0, 3
 """As in a training, but for the average over the last twenty steps."""
 JUDGE_EVERY = 25
 """Steps between two looks at the held-out copies."""
+SURE = 2.0
+"""The gain in held-out likelihood, in standard errors, above which adapted weights are kept."""
 TIMED_STEPS, SHARE_FOR_STEPS = 5, 0.85
 """First steps, whose time tells how many more can be made; share of the time for them, the rest is for judging."""
 
@@ -57,6 +59,8 @@ class Lesson:
     loss_before: float | None = None
     """Mean negative log-likelihood of the held-out counts."""
     loss_after: float | None = None
+    sureness: float | None = None
+    """Their difference over its standard error."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,8 @@ def draw_portions(rng: np.random.Generator, scans: list[PracticeScan], device: t
 def conclude(model: GapNet, course: Course | None, lesson: Lesson) -> Adaptation:
     """Give the network the weights that did best, if they did surely better, and say what came of it."""
     if course:
-        better = course.best.sure_gain_over(course.first)
+        sureness = course.best.sureness_over(course.first)
+        better = sureness > SURE
         model.load_state_dict(course.best_weights if better else course.first_weights)
         lesson = replace(
             lesson,
@@ -218,5 +223,6 @@ def conclude(model: GapNet, course: Course | None, lesson: Lesson) -> Adaptation
             skill_after=course.best.skill,
             loss_before=course.first.loss,
             loss_after=course.best.loss,
+            sureness=sureness,
         )
     return Adaptation(model.eval().requires_grad_(False), lesson)

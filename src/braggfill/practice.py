@@ -41,8 +41,6 @@ BRIGHT_COUNTS, SCORED_COUNTS = 0.2, 0.5
 """Copies reach as far in the plane as smoothed counts exceed the first; voxels are scored where they exceed the second."""
 BLOCK = 24
 """Extent in the plane of the blocks of which every second one is held out, and that count as independent."""
-SURE = 2.0
-"""A gain is sure if it is so many times its standard error."""
 FEWEST_VOXELS = 2000
 """With fewer voxels of counts to learn from or to be judged on, nothing is learned."""
 
@@ -87,10 +85,11 @@ class Verdict:
         """Mean negative log-likelihood of a voxel's counts."""
         return float(self.losses.sum())
 
-    def sure_gain_over(self, other: "Verdict") -> bool:
-        """Whether the likelihood is better by far more than the blocks' scatter explains."""
+    def sureness_over(self, other: "Verdict") -> float:
+        """The gain in likelihood over its standard error, which the scatter between the blocks tells."""
         gains = other.losses - self.losses
-        return len(gains) > 1 and bool(gains.sum() > SURE * np.sqrt(len(gains)) * gains.std(ddof=1))
+        error = np.sqrt(len(gains)) * gains.std(ddof=1) if len(gains) > 1 else np.inf
+        return float(gains.sum() / max(error, 1e-12))
 
 
 @dataclass(frozen=True)
