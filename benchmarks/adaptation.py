@@ -1,12 +1,13 @@
 """Does learning from the scan itself help where the scan is unlike what the network was trained on? Two scans tell.
 
-Both are simulated, 128 × 128 × 128 voxels, and the training set holds none like them: ``oversampled`` has 12 voxels a fringe along
-every axis (there it is up to 7 on the detector); ``two grains`` is the sum of the patterns of two crystals whose peaks lie apart.
-A gap is cut through all frames and rows, 8 columns beside the brightest voxel, and filled without and with ``adapt``.
+Both are simulated, 128 × 128 × 128 voxels, and the training set holds none like them: ``oversampled`` has 12 voxels a fringe
+along every axis (there it is up to 7 on the detector); ``two grains`` is the sum of the patterns of two crystals whose peaks
+lie apart. A gap is cut through all frames and rows, 20 columns beside the brightest voxel, and filled with and without
+``adapt``.
 
-Columns: ``deviance_*`` mean Poisson deviance of the hidden counts from each fill and from the noise-free truth, over gap voxels
-whose smoothed (sigma 3) expectation exceeds 0.5; ``removed`` share of the shipped network's excess over the truth's deviance that
-adaptation removes; ``skill_*`` held-out score before and after; ``cpu_seconds`` of the whole adapted fill.
+Columns: ``deviance_*`` mean Poisson deviance of the hidden counts from each fill and from the noise-free truth, over gap
+voxels whose smoothed (sigma 3) expectation exceeds 0.5; ``removed`` share of the shipped network's excess over the truth's
+deviance that adaptation removes; ``skill_*`` held-out score before and after; ``cpu_seconds`` of the whole adapted fill.
 
 Usage: python benchmarks/adaptation.py [--only NAME] [--widths 6] [--minutes 10] [--out docs/results/adaptation.csv]
 """
@@ -26,7 +27,7 @@ from braggfill.simulation.scans import PatternRanges, SimulationConfig
 
 SHAPE = (128, 128, 128)
 SEED = 91_000
-BESIDE = 8
+BESIDE = 20
 CLEAN = {"alien_share": 0.0, "dead_pixel_share": 0.0, "hot_pixel_share": 0.0}
 
 
