@@ -187,7 +187,7 @@ def test_method_names_of_the_command_line_are_the_table_s(capsys):
 
 
 def test_every_command_has_an_example_in_its_help(capsys):
-    for command in ("fill", "methods", "train", "relax", "simulate"):
+    for command in ("fill", "methods", "finetune", "train", "relax", "simulate"):
         assert run(command, "--help") == 0
         assert f"Example: braggfill {command}" in " ".join(capsys.readouterr().out.split())
 

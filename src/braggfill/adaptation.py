@@ -210,7 +210,7 @@ def conclude(model: GapNet, course: Course | None, lesson: Lesson) -> Adaptation
     """Give the network the weights that did best, if they did surely better, and say what came of it."""
     if course:
         sureness = course.best.sureness_over(course.first)
-        better = sureness > SURE
+        better = course.best_step > 0 and sureness > SURE
         model.load_state_dict(course.best_weights if better else course.first_weights)
         lesson = replace(
             lesson,
