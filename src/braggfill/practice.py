@@ -23,7 +23,7 @@ from braggfill.patches import GuessedScan, Predictor
 from braggfill.stream import PracticeScan
 from braggfill.unet import slide
 
-LAYOUTS, COPIES, HELD_OUT_COPIES = 2, 4, 2
+LAYOUTS, COPIES, HELD_OUT_COPIES = 3, 3, 2
 """Layouts of copies to learn from; copies of every large gap in a layout, and held out."""
 LARGEST_GAPS = 4
 """So many of the largest gaps are copied."""
@@ -35,6 +35,8 @@ BANK = 4
 """Voxels on both sides of a gap that tell how bright it is."""
 BRIGHTNESS_SIGMA, BRIGHTNESS_FLOOR = 0.8, 0.01
 """Chance of a place: Gaussian in the logarithm of its total counts about the gap's own, and a little anywhere."""
+BRIGHTER = 0.7
+"""Logarithm of total counts over the gap's own above which a place is not taken: a copy through a peak outweighs all others."""
 LEAST_SHARE = 0.8
 """Share of every plane of a copy that must have been measured."""
 BRIGHT_COUNTS, SCORED_COUNTS = 0.2, 0.5
@@ -213,7 +215,7 @@ def draw_places(rng: np.random.Generator, slab: Slab, counts: np.ndarray, mask: 
     )
     allowed = np.array([f for side in clear for f in side if free[f : f + width].min() >= LEAST_SHARE], int)
     off = np.array([np.log1p(total[f : f + width].mean()) - wanted for f in allowed])
-    chance = np.exp(-0.5 * (off / BRIGHTNESS_SIGMA) ** 2) + BRIGHTNESS_FLOOR
+    chance = np.where(off < BRIGHTER, np.exp(-0.5 * (off / BRIGHTNESS_SIGMA) ** 2) + BRIGHTNESS_FLOOR, 0)
     places: list[int] = []
     while len(places) < number and chance.any():
         places.append(int(rng.choice(allowed, p=chance / chance.sum())))
