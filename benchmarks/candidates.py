@@ -5,26 +5,31 @@ banks alone         this program's network without a first guess: it starts from
 on kriging          this program's network as it is
 
 All see portions of the same simulated scans in the same order. Each trains for as many steps as fit into the time, by
-the same schedule, timed on its first steps. The making of the scans is not counted, kriging (a fifth of it) among it.
+the same schedule; how long a step takes is measured on the first steps of all, taken in turn. The making of the scans is
+not counted, kriging (a fifth of it) among it.
 The 3-D network fills by sliding portions of the size it was trained on, the others in one pass.
 
 Usage: python benchmarks/candidates.py [--minutes 15] [--scans 64] [--number 24] [--out docs/results]
 """
 
 import argparse
+import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from lightning_fabric import Fabric
 from paper_unet import CountingPaperUNet
-from protocol import crop_table, evaluate, learned, report, write_table
+from protocol import report
 from torch import Tensor, nn
 
 from braggfill.config import TrainConfig
 from braggfill.model import GapNet
 from braggfill.stream import PortionStream, StreamConfig
+from braggfill.studies.fills import learned
+from braggfill.studies.protocol import crop_table, evaluate
 from braggfill.training import TrainingRun, start_fabric
+from braggfill.writing import write_table
 
 TIMED_STEPS = 10
 SLIDING, HALF_A_PORTION = {"narrow 3-D U-Net"}, 15
@@ -58,17 +63,22 @@ class CandidateRun(TrainingRun):
         return self.network()
 
 
-def train_for(minutes: float, run: TrainingRun) -> float:
-    """Train for about so many minutes; return the seconds it took."""
-    run.advance()
-    start = time.perf_counter()
+def seconds_a_step(runs: dict[str, TrainingRun]) -> dict[str, float]:
+    """Median time of a step of each, measured in turn, so that whatever else the machine does slows all of them alike."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(TIMED_STEPS):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run.advance()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def train_on(run: TrainingRun, steps: int) -> None:
+    """Train until so many steps are done, with the schedule of that many."""
+    run.config = replace(run.config, steps=steps)
+    while run.step < steps:
         run.advance()
-    a_step = (time.perf_counter() - start) / TIMED_STEPS
-    run.config = replace(run.config, steps=max(TIMED_STEPS + 2, round(60 * minutes / a_step)))
-    while run.step < run.config.steps:
-        run.advance()
-    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -87,17 +97,19 @@ def main() -> None:
     first = next(iter(runs.values()))
     shared: PortionStream = first.stream
     shared.fill_pool(0)
+    for run in runs.values():
+        run.stream, run.validation_batches = shared, first.validation_batches
+    pace = seconds_a_step(runs)
     table, fills = [], {}
     for name, run in runs.items():
-        run.stream, run.validation_batches = shared, first.validation_batches
-        seconds = train_for(arguments.minutes, run)
+        train_on(run, max(TIMED_STEPS + 1, round(60 * arguments.minutes / pace[name])))
         score, model = run.validate(0.0), run.average_model()
         row = {
             "candidate": name,
             "parameters": sum(p.numel() for p in model.parameters()),
             "steps": run.step,
-            "minutes": seconds / 60,
-            "portions_a_second": run.step * config.batch / seconds,
+            "minutes": run.step * pace[name] / 60,
+            "portions_a_second": config.batch / pace[name],
             "validation_likelihood": score.validation_likelihood,
             "validation_skill": score.skill,
         }

@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from braggfill import METHODS, fill_gaps
 from braggfill.checkpoint import write_tensors
-from braggfill.cli import main
+from braggfill.cli import app, main
 from braggfill.commands.fill import Precision
 from braggfill.commands.shell import MethodName
 from braggfill.fill import PRECISIONS
+from braggfill.io import read_mask, read_scan
 
 ROOT = Path(__file__).parents[1]
 
@@ -187,9 +189,95 @@ def test_method_names_of_the_command_line_are_the_table_s(capsys):
 
 
 def test_every_command_has_an_example_in_its_help(capsys):
-    for command in ("fill", "methods", "finetune", "train", "relax", "simulate"):
+    for command in (verb.callback.__name__ for verb in app.registered_commands):
         assert run(command, "--help") == 0
         assert f"Example: braggfill {command}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_many_scans_one_of_which_is_broken_leave_code_1(tmp_path, scan_file, capsys):
+    (tmp_path / "S2.npz").write_text("no photons")
+    arguments = ["fill", "--scan", "1-2", "--template", tmp_path / "S%d.npz", "--method", "nearest"]
+    for state in ("filled", "there already"):
+        assert run(*arguments) == 1
+        captured = capsys.readouterr()
+        assert state in " ".join(captured.out.split())
+        assert "1 of 2 scans are filled" in captured.out
+        assert "S2.npz: cannot be read" in captured.err
+    np.savez(tmp_path / "S2.npz", **np.load(scan_file))
+    assert run(*arguments) == 0
+
+
+def test_flags_win_over_the_configuration_file(tmp_path, scan_file):
+    (tmp_path / "fill.toml").write_text('method = "nearest"\ncounts_per_unit = 2\nformat = "cxi"\n')
+    assert run("fill", scan_file, "--config", tmp_path / "fill.toml", "--method", "linear") == 0
+    facts = read_scan(str(tmp_path / "S1_filled.cxi")).provenance
+    assert (facts["method"], facts["configuration"]["counts_per_unit"]) == ("linear", 2)
+    assert facts["command"].startswith("braggfill fill ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--config", "bad.toml"], "'metod'; did you mean 'method'"),
+        (["--detector", "merlin"], "--roi"),
+        (["--roi", "a,b"], "roi: got 'a,b'"),
+        (["--format", "cdiutils", "-o", "x.npz"], "_pynx_input_data"),
+        (["--report", "x.pdf"], "'.html'"),
+    ],
+)
+def test_bad_options_are_one_sentence_before_the_work(tmp_path, monkeypatch, scan_file, capsys, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.toml").write_text('metod = "linear"')
+    assert run("fill", scan_file, *arguments) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("braggfill: ")
+    assert says in message
+    assert message.count("\n") == 1
+    assert not list(tmp_path.glob("*filled*"))
+
+
+def test_mask_describes_draws_and_writes(tmp_path, scan, capsys):
+    counts = scan.counts.copy()
+    counts[:, 34:39] = 0
+    np.save(tmp_path / "scan.npy", counts)
+    rows, columns = counts.shape[1:]
+    out, plot = tmp_path / "mask.npz", tmp_path / "mask.png"
+    arguments = ["mask", tmp_path / "scan.npy", "--find", "--yes", "-o", out, "--plot", plot]
+    assert run(*arguments, "--detector", "maxipix", "--roi", f"220,{255 - 12}") == 0
+    expected = np.zeros((rows, columns), bool)
+    expected[34:41] = True  # rows 34 to 38 are silent, 35 to 40 the detector's
+    expected[:, 12:18] = True
+    np.testing.assert_array_equal(read_mask(str(out)), expected)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert "34–40" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answer", "taken"), [("y\n", True), ("n\n", False)])
+def test_what_was_found_is_taken_only_if_a_person_says_so(tmp_path, scan, answer, taken):
+    counts = scan.counts.copy()
+    counts[:, 20:22] = 0
+    np.save(tmp_path / "scan.npy", counts)
+    arguments = ["mask", str(tmp_path / "scan.npy"), "--find", "-o", str(tmp_path / "m.npz")]
+    assert CliRunner().invoke(app, arguments, input=answer).exit_code == 0
+    assert (read_mask(str(tmp_path / "m.npz")).sum() > 0) == taken
+
+
+def test_convert_carries_the_mask_and_the_geometry(tmp_path, scan_file, scan, cross):
+    assert run("convert", scan_file, tmp_path / "S1.cxi", "--energy-kev", 9, "--distance-m", 0.8, "--pixel-um", 55) == 0
+    assert run("convert", tmp_path / "S1.cxi", tmp_path / "S1_pynx_input_data.npz", "--format", "cdiutils") == 0
+    assert run("convert", tmp_path / "S1.cxi", tmp_path / "S2.cxi") == 0
+    for name in ("S1.cxi", "S2.cxi", "S1_pynx_input_data.npz"):
+        back = read_scan(str(tmp_path / name))
+        np.testing.assert_array_equal(back.intensity, scan.counts)
+        np.testing.assert_array_equal(back.mask, cross)
+    assert read_scan(str(tmp_path / "S2.cxi")).geometry.energy_j == pytest.approx(9000 * 1.602176634e-19)
+    assert run("convert", scan_file, tmp_path / "S1.cxi") == 2
+
+
+def test_a_filled_scan_shows_itself_in_a_notebook(scan, cross):
+    shown = fill_gaps(scan.counts, cross, method="nearest")._repr_html_()
+    assert shown.count("data:image/png;base64,") == 3
+    assert "cross arm" in shown
 
 
 def test_the_installed_program_answers_without_loading_torch():

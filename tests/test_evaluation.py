@@ -8,9 +8,10 @@ from typer.testing import CliRunner
 
 from braggfill import InputError, evaluate, fill_gaps, simulate
 from braggfill.cli import app
-from braggfill.evaluation import CLEARANCE, COPIES, Band, Score, advised, in_words, matched_places, place_copies
+from braggfill.evaluation import CLEARANCE, COPIES, matched_places, place_copies
 from braggfill.gaps import find_slabs
 from braggfill.simulation.scans import detector_cross
+from braggfill.verdict import Band, Score, advised, in_words, untested_share
 
 CHEAP = ("linear", "nearest")
 
@@ -77,6 +78,33 @@ def test_the_verdict_is_what_the_hidden_counts_of_the_copies_say(scan, cross):
     assert ours.skill == pytest.approx(1 - ours_excess / linear_excess, abs=0.02)
 
 
+def test_a_verdict_carries_what_was_hidden_and_what_was_filled(scan, cross):
+    verdict = evaluate(np.where(cross, 0, scan.counts), cross, method="nearest", baselines=CHEAP)
+    missing = np.broadcast_to(cross, scan.counts.shape)
+    np.testing.assert_array_equal(verdict.known, scan.counts[verdict.hidden])
+    filled = fill_gaps(np.where(verdict.hidden, 0, scan.counts), missing | verdict.hidden, method="nearest").intensity
+    np.testing.assert_allclose(verdict.filled, filled[verdict.hidden], rtol=1e-6)
+
+
+def test_network_and_kriging_share_one_kriging(scan, cross, monkeypatch):
+    import braggfill.kriging as module
+
+    runs, original = [], module.smoothed
+    monkeypatch.setattr(module, "smoothed", lambda *arguments: runs.append(1) or original(*arguments))
+    both = evaluate(np.where(cross, 0, scan.counts), cross, method="unet", baselines=("kriging",))
+    assert len(runs) == 2  # the copies, and the copies' own copies, from which kriging's spread is measured
+    alone = evaluate(np.where(cross, 0, scan.counts), cross, method="kriging", baselines=())
+    assert both.scores[1].mae == pytest.approx(alone.scores[0].mae, rel=1e-6)
+
+
+def test_the_ceiling_is_what_the_expected_counts_would_score(scan, cross):
+    verdict = evaluate(np.where(cross, 0, scan.counts), cross, method="linear", baselines=CHEAP)
+    missing = np.broadcast_to(cross, scan.counts.shape)
+    where = verdict.hidden & (gaussian_filter(np.where(missing, 0, scan.counts).astype(np.float32), 3) > 0.5)
+    truth, counts = np.log1p(scan.expected[where]), np.log1p(scan.counts[where])
+    assert verdict.ceiling == pytest.approx(np.corrcoef(truth, counts)[0, 1], abs=0.01)
+
+
 def test_what_is_under_the_real_gaps_is_not_seen(scan, cross):
     first = evaluate(np.where(cross, 0, scan.counts), cross, method="linear", baselines=CHEAP)
     second = evaluate(np.where(cross, 10**6, scan.counts), cross, method="linear", baselines=CHEAP)
@@ -111,6 +139,25 @@ def test_the_advice_names_the_best_rival_and_where_not_to_rely_on_the_fill():
     assert "under 1 counts or over 100 counts" in words
 
 
+def test_what_is_far_brighter_than_the_copies_is_not_vouched_for():
+    tested = np.array([1.0, 40.0])
+    assert untested_share(np.array([5.0, 30.0, 390.0]), tested) == 0
+    assert untested_share(np.array([50.0, 50.0, 900.0]), tested) == pytest.approx(0.9)
+    assert not advised(a_score(), 0.9)
+    assert "90 % of the counts it would add are far brighter" in in_words([a_score()], [], False, 0.9)
+
+
+def test_a_gap_over_the_peak_is_not_advised(scan):
+    row = round(scan.description["peak"][1])
+    mask = np.zeros(scan.counts.shape[1:], bool)
+    mask[row - 3 : row + 3] = True
+    verdict = evaluate(np.where(mask, 0, scan.counts), mask, method="linear", baselines=())
+    beside = np.zeros_like(mask)
+    beside[row + 12 : row + 18] = True
+    other = evaluate(np.where(beside, 0, scan.counts), beside, method="linear", baselines=())
+    assert verdict.untested > other.untested
+
+
 def test_an_empty_scan_cannot_be_judged(cross):
     with pytest.raises(InputError, match=r"0 voxels with counts.*at least"):
         evaluate(np.zeros((64, 96, 96)), cross, method="linear", baselines=CHEAP)
@@ -118,11 +165,12 @@ def test_an_empty_scan_cannot_be_judged(cross):
 
 def test_the_command_prints_the_advice_and_writes_the_figures(tmp_path, scan, cross):
     np.savez(tmp_path / "scan.npz", data=np.where(cross, 0, scan.counts), mask=cross)
-    out = CliRunner().invoke(
-        app, ["evaluate", str(tmp_path / "scan.npz"), "--method", "linear", "--json", str(tmp_path / "figures.json")]
-    )
+    written = ["--json", str(tmp_path / "figures.json"), "--plot", str(tmp_path / "judged.png")]
+    out = CliRunner().invoke(app, ["evaluate", str(tmp_path / "scan.npz"), "--method", "linear", *written])
     assert out.exit_code == 0, out.output
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["advice"] in out.output.replace("\n", " ") or figures["advice"][:40] in out.output
     assert figures["scores"][0]["method"] == "linear"
     assert {s["method"] for s in figures["scores"]} >= {"kriging", "ridge", "idw"}
+    assert 0 < figures["pcc_log_ceiling"] <= 1
+    assert (tmp_path / "judged.png").read_bytes().startswith(b"\x89PNG")

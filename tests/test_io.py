@@ -11,7 +11,9 @@ import pytest
 import tifffile
 
 from braggfill import InputError, fill_gaps
-from braggfill.io import HDF5_DATA, HDF5_MASK, read_mask, read_scan, split_address, write_result
+from braggfill.formats.hdf5 import DATA_PLACES as HDF5_DATA
+from braggfill.formats.hdf5 import MASK_PLACES as HDF5_MASK
+from braggfill.io import read_mask, read_scan, split_address, write_result
 from braggfill.writing import check_output
 
 DATA = np.random.default_rng(0).integers(0, 1000, (5, 7, 6)).astype(np.uint32)

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn import metrics as oracle
 
 from braggfill.metrics import (
     coverage,
     expected_deviance,
     linear_correlation,
+    log_ceiling,
     log_correlation,
     mean_absolute_error,
     poisson_deviance,
@@ -84,3 +86,52 @@ def test_a_sure_estimate_is_poisson(rng, kind):
     mean = rng.gamma(2, 1, 20_000)
     ranks = predictive_rank(rng, mean, np.zeros_like(mean), rng.poisson(mean).astype(kind))
     assert stats.kstest(ranks, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("scale", [0.05, 3.0, 4e3])
+def test_metrics_are_those_of_scipy_and_scikit_learn(seed, scale):
+    rng = np.random.default_rng(seed)
+    truth = rng.gamma(0.7, scale, (7, 11, 13)) + 0.01
+    counts, estimate = rng.poisson(truth), truth * rng.lognormal(0, 0.4, truth.shape)
+    flat = (counts.ravel(), estimate.ravel())
+    assert mean_absolute_error(estimate, counts) == pytest.approx(oracle.mean_absolute_error(*flat), rel=1e-12)
+    assert poisson_deviance(estimate, counts) == pytest.approx(oracle.mean_poisson_deviance(*flat), rel=1e-12)
+    assert linear_correlation(estimate, counts) == pytest.approx(stats.pearsonr(*flat)[0], abs=1e-12)
+    assert log_correlation(estimate, counts) == pytest.approx(stats.pearsonr(*map(np.log1p, flat))[0], abs=1e-12)
+    share = oracle.d2_tweedie_score(*flat, power=1)  # share of the deviance of the mean that is explained
+    assert skill(estimate, np.full(counts.shape, counts.mean()), counts, floor=0) == pytest.approx(share, abs=1e-12)
+
+
+def a_pattern(kind, dose):
+    """Expected counts of a pattern of the given kind whose maximum is the dose."""
+    x = np.linspace(-9, 9, 60)
+    if kind == "fringes":
+        pattern = np.sinc(x)[:, None, None] ** 2 * np.sinc(0.7 * x)[:, None] ** 2 * np.sinc(0.9 * x) ** 2 + 1e-9
+    else:
+        pattern = np.random.default_rng(1).lognormal(-5, 2, (60, 60, 60))
+    return pattern / pattern.max() * dose
+
+
+@pytest.mark.parametrize("kind", ["fringes", "random"])
+@pytest.mark.parametrize("dose", [1e4, 1e6, 1e8])
+def test_the_ceiling_without_the_truth_is_what_the_truth_scores(rng, kind, dose):
+    truth = a_pattern(kind, dose)
+    counts = rng.poisson(truth)
+    assert log_ceiling(rng, counts) == pytest.approx(log_correlation(truth, counts), abs=0.01)
+
+
+def test_a_perfect_prediction_scores_the_ceiling_and_a_shifted_one_does_not(rng):
+    truth = a_pattern("fringes", 1e6)
+    counts = rng.poisson(truth)
+    bright = truth > 3
+    perfect, shifted = (log_correlation(v[bright], counts[bright]) for v in (truth, np.roll(truth, 1, 0)))
+    ceiling = log_ceiling(rng, counts[bright])
+    assert perfect == pytest.approx(ceiling, abs=0.005)
+    assert shifted < ceiling - 0.05
+    assert poisson_deviance(truth[bright], counts[bright]) == pytest.approx(expected_deviance(truth[bright]), rel=0.02)
+    assert poisson_deviance(np.roll(truth, 1, 0)[bright], counts[bright]) > 2 * expected_deviance(truth[bright])
+
+
+def test_there_is_no_ceiling_where_nothing_tells_signal_from_noise(rng):
+    assert np.isnan(log_ceiling(rng, np.zeros(50)))

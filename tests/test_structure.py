@@ -7,20 +7,27 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
 ROWS = [
-    {"errors", "counts", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks"},
+    {"errors", "counts", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors"},
     {f"simulation.{m}" for m in ("geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism")}
     | {f"simulation.{m}" for m in ("degrade", "measurement", "scans")},
-    {"model", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"}
-    | {"practice", "adaptation"},
-    {"writing", "config", "checkpoint", "simulation.library", "simulation.dataset"},
+    {"model", "glance", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"}
+    | {"gapped", "verdict", "practice", "adaptation"},
+    {"writing", "pictures", "config", "checkpoint", "simulation.library", "simulation.dataset"},
     {"fill", "network", "training", "evaluation"},
-    {"io"},
-    {"report"},
-    {"commands.shell", "commands.fill", "commands.finetune", "commands.evaluate", "commands.train", "commands.simulate"},
+    {f"formats.{m}" for m in ("contents", "npz", "hdf5", "cxi", "tif")},
+    {"io", "pynx"},
+    {"masks", "report"}
+    | {f"studies.{m}" for m in ("findings", "fills", "crystals", "protocol", "width", "portions", "slices", "skip", "borders")}
+    | {f"studies.{m}" for m in ("oversampling", "conditions", "table")},
+    {"webpage"},
+    {"batch"},
+    {f"commands.{m}" for m in ("shell", "fill", "finetune", "evaluate", "benchmark", "train", "simulate", "mask", "convert")},
     {"cli"},
 ]
 ROW = {module: number for number, row in enumerate(ROWS) for module in row}
-MAY_OPEN_FILES = {"writing", "checkpoint", "config", "simulation.library", "simulation.dataset", "io"}
+MAY_OPEN_FILES = {"writing", "checkpoint", "config", "simulation.library", "simulation.dataset", "io"} | {
+    f"formats.{m}" for m in ("npz", "hdf5", "tif")
+}
 
 
 def parsed(module: str) -> ast.Module:
@@ -29,9 +36,12 @@ def parsed(module: str) -> ast.Module:
 
 def imported(module: str) -> set[str]:
     tree = parsed(module)
-    froms = {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
-    names = {a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "braggfill" for a in n.names}
-    return {f.removeprefix("braggfill.") for f in froms if f.startswith("braggfill.")} | names & set(ROW)
+    found = set()
+    for node in (n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("braggfill")):
+        home = node.module.removeprefix("braggfill").lstrip(".")
+        inside = {".".join(filter(None, (home, a.name))) for a in node.names} & set(ROW)  # modules of a package
+        found |= inside or ({home} if home else set())
+    return found
 
 
 def test_every_module_has_its_row():

@@ -5,24 +5,55 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from braggfill.detectors import detector_mask
     from braggfill.errors import InputError
     from braggfill.evaluation import evaluate
     from braggfill.fill import METHODS, FillResult, fill_gaps
+    from braggfill.io import read_mask, read_scan, write_result
     from braggfill.network import finetune
+    from braggfill.pynx import to_pynx
     from braggfill.simulation.library import Library
     from braggfill.simulation.scans import simulate
+    from braggfill.studies.table import STUDIES, benchmark
     from braggfill.training import train
+    from braggfill.webpage import write_report
 
 __version__ = version("braggfill")
-__all__ = ["METHODS", "FillResult", "InputError", "Library", "evaluate", "fill_gaps", "finetune", "simulate", "train"]
+__all__ = [
+    "METHODS",
+    "STUDIES",
+    "FillResult",
+    "InputError",
+    "Library",
+    "benchmark",
+    "detector_mask",
+    "evaluate",
+    "fill_gaps",
+    "finetune",
+    "read_mask",
+    "read_scan",
+    "simulate",
+    "to_pynx",
+    "train",
+    "write_report",
+    "write_result",
+]
 
 _HOME = {
     "METHODS": "fill",
+    "STUDIES": "studies.table",
+    "benchmark": "studies.table",
     "FillResult": "fill",
     "InputError": "errors",
+    "detector_mask": "detectors",
     "evaluate": "evaluation",
     "fill_gaps": "fill",
     "finetune": "network",
+    "read_mask": "io",
+    "read_scan": "io",
+    "to_pynx": "pynx",
+    "write_report": "webpage",
+    "write_result": "io",
     "Library": "simulation.library",
     "simulate": "simulation.scans",
     "train": "training",

@@ -5,9 +5,12 @@ import sys
 
 import typer
 
+from braggfill.commands.benchmark import benchmark
+from braggfill.commands.convert import convert
 from braggfill.commands.evaluate import evaluate
 from braggfill.commands.fill import fill, methods
 from braggfill.commands.finetune import finetune
+from braggfill.commands.mask import mask
 from braggfill.commands.shell import errors, say
 from braggfill.commands.simulate import relax, simulate
 from braggfill.commands.train import train
@@ -19,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Fills the detector gaps of Bragg coherent diffraction patterns and says how sure it is of every voxel.",
 )
-for verb in (fill, evaluate, methods, finetune, train, relax, simulate):
+for verb in (fill, mask, convert, evaluate, benchmark, methods, finetune, train, relax, simulate):
     app.command()(verb)
 
 

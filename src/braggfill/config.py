@@ -58,13 +58,17 @@ class TrainConfig:
 
 def read_config(path: Path, kind: type[T]) -> T:
     """Read a configuration of a kind from a TOML file; what the file leaves out keeps its default."""
+    return build(kind, read_table(path), f"config {path}")
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Read a TOML file as it is."""
     try:
-        values = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except OSError as error:
         raise InputError(f"config {path}: cannot be read ({error.strerror}); expected a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"config {path}: got no valid TOML ({error}); expected lines like 'steps = 4000'") from error
-    return build(kind, values, f"config {path}")
 
 
 def build(kind: type[T], values: dict[str, Any], where: str) -> T:
@@ -83,6 +87,10 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind) and isinstance(value, dict):
         return build(typing.cast(type, kind), value, where)
     origin, options = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union) and type(None) in options:
+        return _convert(next(k for k in options if k is not type(None)), value, where)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
     if origin is Literal and value in options:
         return value
     if origin is tuple and isinstance(value, list) and options[-1] is Ellipsis and value:
@@ -91,7 +99,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         return tuple(_convert(k, v, where) for k, v in zip(options, value, strict=True))
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    if (kind is int and isinstance(value, int) and not isinstance(value, bool)) or (kind is str and isinstance(value, str)):
+    if kind in (int, str, bool) and type(value) is kind:
         return value
     expected = kind if isinstance(kind, types.GenericAlias) or origin else getattr(kind, "__name__", kind)
     raise InputError(f"{where}: got {value!r}, expected {expected}")

@@ -6,7 +6,6 @@ the real gaps' normals, clear of them, where the scan is about as bright as besi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
@@ -16,19 +15,11 @@ from scipy.ndimage import gaussian_filter
 from braggfill.counts import taken_apart
 from braggfill.errors import InputError
 from braggfill.fill import METHODS, FillOptions, Progress, check_options
-from braggfill.gaps import Slab, find_slabs, voxels_to_fill
-from braggfill.metrics import (
-    coverage,
-    expected_deviance,
-    linear_correlation,
-    log_correlation,
-    mean_absolute_error,
-    poisson_deviance,
-    predictive_rank,
-    skill,
-    total_bias,
-)
+from braggfill.gapped import GappedScan
+from braggfill.gaps import Slab, find_slabs
+from braggfill.metrics import log_ceiling
 from braggfill.uncertainty import Trial
+from braggfill.verdict import Band, Score, advised, in_words, judge_bands, score, untested_share
 
 BASELINES = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
 """Classical fills that every method is compared with; biharmonic takes minutes."""
@@ -44,48 +35,8 @@ LARGE_VOXELS = 2000
 """Slabs with fewer voxels are copied only if there is no larger one."""
 SCORED_COUNTS = 0.5
 """Voxels are scored where the smoothed counts (Gaussian width 3) exceed this: elsewhere every fill is right."""
-BANDS = (0.0, 1.0, 10.0, 100.0, np.inf)
-"""Bands of estimated counts for which advice is given."""
 FEWEST_VOXELS = 200
 """Parts with fewer voxels are not judged."""
-USEFUL_SKILL, HONEST_COVERAGE, TOLERABLE_BIAS = 0.2, 0.8, 0.2
-"""What filling must reach to be advised: share of linear's excess removed, counts in the 90 % interval, error of the total."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """How right one method was in the copies."""
-
-    method: str
-    pcc_log: float
-    """Pearson correlation of log(1 + I)."""
-    pcc: float
-    """Pearson correlation of I."""
-    mae: float
-    """Mean absolute error in counts."""
-    deviance: float
-    """Mean Poisson deviance."""
-    floor: float
-    """What the deviance would be if the estimates were the true expectations."""
-    skill: float
-    """Share of the linear fill's deviance above its floor that is removed."""
-    bias: float
-    """Filled over hidden counts."""
-    coverage_90: float
-    """Share of hidden counts inside their 90 % intervals."""
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Band:
-    """How right the chosen method was where it estimated a range of counts."""
-
-    low: float
-    high: float
-    voxels: int
-    skill: float
-    """As in ``Score``; NaN where the linear fill leaves nothing to gain."""
-    coverage_90: float
 
 
 @dataclass(frozen=True)
@@ -98,8 +49,16 @@ class Evaluation:
     """Of the chosen method."""
     voxels: int
     """Hidden voxels that were scored."""
+    ceiling: float
+    """Correlation of log(1 + I) that a perfect fill would have with the hidden counts, estimated from these."""
     hidden: np.ndarray
     """Bool (frames, rows, columns): voxels of the copies."""
+    known: np.ndarray
+    """float32 (hidden voxels,): the counts that were measured there."""
+    filled: np.ndarray
+    """float32 (hidden voxels,): counts that the chosen method puts there."""
+    untested: float
+    """Share of the counts that it would put into the gaps which are far brighter than any in the copies."""
     advisable: bool
     advice: str
     """One sentence a person can act on."""
@@ -144,24 +103,37 @@ def evaluate(
     counts = measured * np.float32(scale)
     trial = place_copies(find_slabs(missing), missing, counts)
     bright = gaussian_filter(counts, 3) > SCORED_COUNTS
-    scored = trial.scored & bright
+    hidden, scored = counts[trial.scored], bright[trial.scored]
     if np.count_nonzero(scored) < FEWEST_VOXELS:
         raise InputError(
             f"intensity: got {np.count_nonzero(scored)} voxels with counts where copies of the gaps fit, expected at least "
             f"{FEWEST_VOXELS}; crop less of the scan"
         )
-    at = scored[voxels_to_fill(trial.slabs, missing.shape)]
-    estimates, seconds, blank = {}, {}, np.where(trial.mask, 0, counts)
+    blank = GappedScan(np.where(trial.mask, 0, counts), trial.mask, trial.slabs, device)
+    copied, filled, seconds, added = trial.scored[blank.wanted], {}, {}, np.zeros(0)
     for done, name in enumerate(methods):
         on_progress(done, len(methods))
         start = perf_counter()
-        mean, std, _ = METHODS[name].estimate(blank, trial.mask, trial.slabs, replace(options, method=name), lambda *_: None)
-        estimates[name], seconds[name] = (mean[at], std[at]), perf_counter() - start
-    hidden = counts[scored]
-    scores = [score(name, estimates, hidden, seconds[name]) for name in methods]
-    bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], hidden) if b.voxels >= FEWEST_VOXELS]
-    advisable = advised(scores[0])
-    return Evaluation(scores, bands, len(hidden), trial.scored, advisable, in_words(scores, bands, advisable))
+        mean, std, _ = METHODS[name].estimate(blank, replace(options, method=name), lambda *_: None)
+        filled[name], seconds[name] = (mean[copied], std[copied]), perf_counter() - start
+        added = mean[~copied] if name == method else added
+    judged, estimates = hidden[scored], {name: (mean[scored], std[scored]) for name, (mean, std) in filled.items()}
+    scores = [score(name, estimates, judged, seconds[name]) for name in methods]
+    bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], judged) if b.voxels >= FEWEST_VOXELS]
+    untested = untested_share(added, filled[method][0])
+    advisable, ceiling = advised(scores[0], untested), log_ceiling(np.random.default_rng(0), judged)
+    return Evaluation(
+        scores,
+        bands,
+        len(judged),
+        ceiling,
+        trial.scored,
+        hidden,
+        filled[method][0].astype(np.float32),
+        untested,
+        advisable,
+        in_words(scores, bands, advisable, untested),
+    )
 
 
 def place_copies(slabs: list[Slab], mask: np.ndarray, counts: np.ndarray) -> Trial:
@@ -204,65 +176,3 @@ def matched_places(slab: Slab, taken: np.ndarray, smooth: np.ndarray) -> list[in
         if len(places) == COPIES:
             break
     return places
-
-
-def score(name: str, estimates: dict[str, tuple[np.ndarray, np.ndarray]], hidden: np.ndarray, seconds: float) -> Score:
-    """Score one method's estimates (mean, std), each (voxels,), against the hidden counts."""
-    mean, std = estimates[name]
-    floor = expected_deviance(mean)
-    return Score(
-        name,
-        log_correlation(mean, hidden),
-        linear_correlation(mean, hidden),
-        mean_absolute_error(mean, hidden),
-        poisson_deviance(mean, hidden),
-        floor,
-        skill(mean, estimates["linear"][0], hidden, floor),
-        total_bias(mean, hidden),
-        coverage(predictive_rank(np.random.default_rng(0), mean, std, hidden), 0.9),
-        seconds,
-    )
-
-
-def judge_bands(estimate: tuple[np.ndarray, np.ndarray], linear: np.ndarray, hidden: np.ndarray) -> list[Band]:
-    """Scores of a method by the counts that it estimates."""
-    mean, std = estimate
-    bands = []
-    for low, high in pairwise(BANDS):
-        here = (mean >= low) & (mean < high)
-        gain, covered = np.nan, np.nan
-        if here.any():
-            floor = expected_deviance(mean[here])
-            if poisson_deviance(linear[here], hidden[here]) > floor:
-                gain = skill(mean[here], linear[here], hidden[here], floor)
-            covered = coverage(predictive_rank(np.random.default_rng(0), mean[here], std[here], hidden[here]), 0.9)
-        bands.append(Band(low, high, int(here.sum()), gain, covered))
-    return bands
-
-
-def advised(ours: Score) -> bool:
-    """Whether a method is right and honest enough."""
-    return ours.skill >= USEFUL_SKILL and ours.coverage_90 >= HONEST_COVERAGE and abs(ours.bias - 1) <= TOLERABLE_BIAS
-
-
-def in_words(scores: list[Score], bands: list[Band], advisable: bool) -> str:
-    """The verdict as one sentence."""
-    ours, others = scores[0], scores[1:]
-    verdict = "is advisable" if advisable else "is not advisable"
-    sentence = (
-        f"Filling this scan with {ours.method} {verdict}: of what a straight line leaves it removes {100 * ours.skill:.0f} %"
-    )
-    if others:
-        best = min(others, key=lambda s: s.deviance)
-        sentence += f" (the best classical fill, {best.method}, {100 * best.skill:.0f} %)"
-    sentence += f", its total is {100 * (ours.bias - 1):+.0f} % off, and its 90 % intervals hold {100 * ours.coverage_90:.0f} %"
-    poor = [b for b in bands if b.skill < 0 or b.coverage_90 < HONEST_COVERAGE]
-    if poor:
-        sentence += "; do not rely on it where it estimates " + " or ".join(_range(b) for b in poor)
-    return sentence + "."
-
-
-def _range(band: Band) -> str:
-    if np.isinf(band.high):
-        return f"over {band.low:g} counts"
-    return f"under {band.high:g} counts" if band.low == 0 else f"{band.low:g} to {band.high:g} counts"

@@ -14,7 +14,9 @@ import numpy as np
 from braggfill import interpolate
 from braggfill.counts import taken_apart
 from braggfill.errors import InputError
+from braggfill.gapped import GappedScan
 from braggfill.gaps import Gap, Slab, find_gaps, find_slabs, voxels_to_fill
+from braggfill.glance import Glance
 from braggfill.patches import PORTION
 from braggfill.ridge import ridge
 from braggfill.uncertainty import Fill, filled_counts, standard_deviation
@@ -42,14 +44,16 @@ class FillOptions:
     """Photons for one unit of the data; None for data that are counts."""
     weights: Path | None = None
     """A weights file in place of the shipped one (the network)."""
-    adapt: float | bool = False
-    """Minutes in which the network may learn from the rest of the scan before it fills; True stands for two."""
+    adapt: bool = False
+    """Let the fill learn from the rest of the scan first (the network)."""
+    adapt_minutes: float = 2.0
+    """Most minutes that this may take."""
     seed: int = 0
-    """Of every random choice in that."""
+    """Of every random choice in it."""
 
 
 @dataclass(frozen=True)
-class FillResult:
+class FillResult(Glance):
     """A filled scan; all arrays are (frames, rows, columns)."""
 
     intensity: np.ndarray
@@ -66,13 +70,13 @@ class FillResult:
     weights_sha256: str | None
     """SHA-256 of the weights file, None for a classical method."""
     lesson: "Lesson | None" = None
-    """What the network learned from this scan before it filled it."""
+    """What was learned from this scan before it was filled."""
 
 
 Progress = Callable[[int, int], None]
 Estimate = tuple[np.ndarray, np.ndarray, str | None]
 """Expected counts (voxels,), their standard deviation (voxels,), and the SHA-256 of the weights used."""
-Estimator = Callable[[np.ndarray, np.ndarray, list[Slab], FillOptions, Progress], Estimate]
+Estimator = Callable[[GappedScan, FillOptions, Progress], Estimate]
 
 
 @dataclass(frozen=True)
@@ -83,19 +87,20 @@ class Method:
     """The scale in which it works."""
     summary: str
     estimate: Estimator
-    """(counts, mask, slabs, options, on_progress) to the estimates of ``voxels_to_fill``."""
+    """(scan, options, on_progress) to the estimates of ``scan.wanted``."""
 
 
 def _classical(fill: Fill, summary: str) -> Method:
     """A method that fills log(1 + counts), with its spread measured on displaced copies of the gaps."""
 
-    def estimate(
-        counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress
-    ) -> Estimate:
+    def estimate(scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
         on_progress(0, 2)
-        mean = filled_counts(fill, counts, mask, slabs)
+        if fill is _kriging:
+            mean = np.expm1(scan.guess[scan.wanted].astype(float))
+        else:
+            mean = filled_counts(fill, scan.counts, scan.mask, scan.slabs)
         on_progress(1, 2)
-        std = standard_deviation(fill, counts, mask, slabs, mean)
+        std = standard_deviation(fill, scan.counts, scan.mask, scan.slabs, mean)
         on_progress(2, 2)
         return mean, std, None
 
@@ -109,11 +114,11 @@ def _kriging(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndar
     return kriging(values, mask, slabs)
 
 
-def _network(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress) -> Estimate:
+def _network(scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
     """The network, whose import takes seconds (torch)."""
     from braggfill.network import by_network
 
-    return by_network(counts, mask, slabs, options, on_progress)
+    return by_network(scan, options, on_progress)
 
 
 METHODS = {
@@ -139,7 +144,8 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
     tta: bool = False,
     counts_per_unit: float | None = None,
     weights: str | Path | None = None,
-    adapt: float | bool = False,
+    adapt: bool = False,
+    adapt_minutes: float = 2.0,
     seed: int = 0,
     on_progress: Progress = lambda done, total: None,
     on_adapt: "OnStep" = lambda step, steps, skill: None,
@@ -167,10 +173,12 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
         Photons for one unit of ``intensity``; needed unless the data are whole counts, whose noise is known.
     weights : path, optional
         A weights file made by ``train`` or ``finetune`` in place of the shipped one.
-    adapt : bool or float
-        Let the network learn from copies of the gaps, laid where counts are known, before it fills; a number: minutes for it.
+    adapt : bool
+        Learn from copies of the gaps, laid where the scan's counts are known, before it is filled.
+    adapt_minutes : float
+        Most minutes that this may take.
     seed : int
-        Of every random choice in that.
+        Of every random choice in it.
     on_progress, on_adapt : callables
         Called with the work done and its total; with the steps made, their total, and the best held-out skill so far.
 
@@ -196,7 +204,7 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
     (3840, False)
     """
     weights = Path(weights) if weights else None
-    options = FillOptions(method, skip, device, precision, tta, counts_per_unit, weights, adapt, seed)
+    options = FillOptions(method, skip, device, precision, tta, counts_per_unit, weights, adapt, adapt_minutes, seed)
     check_options(options)
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
     slabs = find_slabs(missing)
@@ -204,12 +212,13 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
     std, weights_sha256, lesson = np.zeros(measured.shape, np.float32), None, None
     if slabs:
         counts = measured if scale == 1 else measured * np.float32(scale)
+        scan = GappedScan(counts, missing, slabs, device)
         estimate = METHODS[method].estimate
         if adapt:
             from braggfill.network import adapted
 
-            estimate, lesson = adapted(counts, missing, slabs, options, on_adapt)
-        mean, spread, weights_sha256 = estimate(counts, missing, slabs, options, on_progress)
+            estimate, lesson = adapted(scan, options, on_adapt)
+        mean, spread, weights_sha256 = estimate(scan, options, on_progress)
         measured[wanted], std[wanted] = mean / scale, spread / scale
     return FillResult(measured, wanted, std, missing & ~wanted, find_gaps(missing, wanted), options, weights_sha256, lesson)
 
@@ -227,6 +236,9 @@ def check_options(options: FillOptions) -> None:
         raise InputError(f"precision: got '{options.precision}', expected one of {', '.join(PRECISIONS)}")
     if options.adapt and options.method != "unet":
         raise InputError(f"adapt: got method '{options.method}', expected 'unet', the only one that is trained")
+    if not (0 < options.adapt_minutes < np.inf and options.seed >= 0):
+        got = f"{options.adapt_minutes} minutes and {options.seed}"
+        raise InputError(f"adapt_minutes, seed: got {got}, expected a finite number above 0, and 0 or more")
     scale = options.counts_per_unit
     if scale is not None and not (isinstance(scale, Real) and 0 < scale < np.inf):
         raise InputError(f"counts_per_unit: got {scale!r}, expected a positive number of photons")

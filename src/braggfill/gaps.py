@@ -10,6 +10,8 @@ count as known, provided that it lies no farther from a measured voxel than the 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -143,6 +145,24 @@ def find_gaps(mask: np.ndarray, wanted: np.ndarray) -> list[Gap]:
         inside = wanted[bounds]
         gaps.append(Gap(kind, axis, (bounds[0], bounds[1], bounds[2]), inside.size, int(inside.sum())))
     return gaps + (list(_regions(rest, wanted)) if rest.any() else [])
+
+
+def summarise_gaps(gaps: list[Gap]) -> list[dict[str, Any]]:
+    """Gaps as JSON-ready rows: stripes and arms one by one, boxes and voxels of the same kind and width together."""
+
+    def key(gap: Gap) -> tuple[Any, ...]:
+        alone = gap.kind in ("stripe", "cross arm")
+        return gap.kind, gap.axis, gap.width, (gap.first, gap.last) if alone else (-1, -1)
+
+    rows = []
+    for (kind, axis, width, (first, last)), members in groupby(sorted(gaps, key=key), key):
+        group = list(members)
+        row = {"kind": kind, "across": AXIS_NAMES[axis], "width": width}
+        if first >= 0:
+            row |= {"first": first, "last": last}
+        counted = {"voxels": sum(g.voxels for g in group), "filled": sum(g.filled for g in group)}
+        rows.append(row | {"number": len(group)} | counted)
+    return rows
 
 
 def one_frame_for_all(mask: np.ndarray) -> np.ndarray:

@@ -1,17 +1,14 @@
-"""Files: scans and masks as the pipelines of the field write them, results as one ``.npz``.
+"""The door to scan files: scans and masks as the pipelines of the field write them, filled scans in the format of the next one.
 
-Nothing that is read is executed or unpickled.
+Nothing that is read is executed or unpickled. The formats themselves are in ``braggfill.formats``, one module a family.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 import tifffile
 
@@ -19,38 +16,57 @@ from braggfill import __version__
 from braggfill.counts import as_mask, as_volume, unit_of_counts, unmeasured
 from braggfill.errors import InputError
 from braggfill.fill import METHODS, FillResult
-from braggfill.gaps import AXIS_NAMES, Gap
+from braggfill.formats.contents import HDF5_SUFFIXES, TIF_SUFFIXES, Geometry, Scan, readable
+from braggfill.formats.cxi import write_cxi
+from braggfill.formats.hdf5 import read_hdf5, read_hdf5_mask, read_hdf5_provenance
+from braggfill.formats.npz import (
+    CDIUTILS_DATA,
+    mask_beside,
+    read_npz,
+    read_npz_mask,
+    read_npz_provenance,
+    write_npz,
+    write_npz_mask,
+    write_pair,
+)
+from braggfill.formats.tif import beside_stack, read_tif, write_cohere
+from braggfill.gaps import one_frame_for_all, summarise_gaps
 from braggfill.patches import NORMAL
-from braggfill.writing import whole_or_nothing
+from braggfill.writing import check_output, whole_or_nothing
 
 if TYPE_CHECKING:
     from braggfill.evaluation import Evaluation
     from braggfill.stream import MeasuredScan
 
-HDF5_DATA = (
-    "entry_1/instrument_1/detector_1/data",
-    "entry_1/image_1/data",
-    "entry_1/data_1/data",
-    "entry_1/cropped_detector_data",
-    "entry/instrument/detector/data",
-    "entry/data/data",
-)
-"""Where PyNX, cdiutils and NeXus files keep the frames, in the order in which they are looked for."""
-HDF5_MASK = ("entry_1/instrument_1/detector_1/mask", "entry_1/image_1/mask", "entry_1/mask", "mask")
-HDF5_SUFFIXES = (".h5", ".hdf5", ".cxi", ".nxs")
-SUFFIXES = (".npz", ".npy", *HDF5_SUFFIXES, ".tif", ".tiff")
-
 
 @dataclass(frozen=True)
-class Scan:
-    """What a file holds."""
+class Format:
+    """A way of writing a scan, one row of the table that the command line and the docs share."""
 
-    intensity: np.ndarray
-    """Array as stored, of any type."""
-    mask: np.ndarray | None
-    """> 0 = not measured; None if the file has no mask."""
-    name: str
-    """File name, with the dataset's path for HDF5 where one was given."""
+    suffix: str
+    summary: str
+    write: Callable[[Path, Scan], None]
+    name: Callable[[str], str]
+    """Stem of a scan's file to the name of its filled one."""
+
+
+FORMATS = {
+    "npz": Format(".npz", "this program's own: everything in one file, read by PyNX", write_npz, lambda s: f"{s}_filled.npz"),
+    "cxi": Format(".cxi", "CXI for PyNX and silx", write_cxi, lambda s: f"{s}_filled.cxi"),
+    "cdiutils": Format(
+        ".npz",
+        "cdiutils' pair …_pynx_input_data.npz, …_pynx_input_mask.npz",
+        write_pair,
+        lambda s: f"{s.removesuffix(CDIUTILS_DATA)}_filled{CDIUTILS_DATA}.npz",
+    ),
+    "bcdi": Format(
+        ".npz",
+        "bcdi's pair S1_pynx….npz, S1_maskpynx….npz",
+        write_pair,
+        lambda s: f"{s}_filled.npz" if "_pynx" in s else f"{s}_pynx_filled.npz",
+    ),
+    "cohere": Format(".tif", "cohere's prep_data.tif: float32, transposed", write_cohere, lambda s: "prep_data_filled.tif"),
+}
 
 
 def read_scan(address: str) -> Scan:
@@ -59,8 +75,9 @@ def read_scan(address: str) -> Scan:
     Parameters
     ----------
     address : str
-        Path of an ``.npz`` (``data``, else ``iobs``, else its only array; ``mask``), ``.npy``, ``.tif`` or HDF5 file
-        (``.h5``, ``.cxi``, ``.nxs``; ``file.h5:/path/to/data`` or the usual places).
+        Path of an ``.npz`` (``data``, else ``iobs``, else its only array; ``mask``, or the mask file of a cdiutils or bcdi
+        pair), ``.npy``, ``.tif`` (cohere's ``prep_data.tif`` is transposed) or HDF5 file (``.h5``, ``.cxi``, ``.nxs``;
+        ``file.h5:/path/to/data`` or the usual places).
 
     Returns
     -------
@@ -72,33 +89,30 @@ def read_scan(address: str) -> Scan:
         If the file is missing, unreadable, or does not hold what was asked for.
     """
     path, dataset = split_address(address)
-    with _readable(path, "scan"):
+    with readable(path, "scan"):
         if path.suffix.lower() == ".npz":
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                others = [name for name in arrays.files if name != "mask"]
-                key = _choose(others, ("data", "iobs"), "scan", path)
-                return Scan(arrays[key], arrays["mask"] if "mask" in arrays.files else None, path.name)
+            return read_npz(path)
         if path.suffix.lower() in HDF5_SUFFIXES:
-            with h5py.File(path) as file:
-                where = dataset or _find(file, HDF5_DATA, "scan", path)
-                intensity = _dataset(file, where, "scan", path)
-                beside = f"{where.rpartition('/')[0]}/mask"
-                mask = next((file[m][()] for m in (beside, *HDF5_MASK) if m in file), None)
-                return Scan(intensity, mask, f"{path.name}:{where}")
-        return Scan(_plain_array(path), None, path.name)
+            return read_hdf5(path, dataset)
+        return read_tif(path) if path.suffix.lower() in TIF_SUFFIXES else Scan(_plain_array(path), None, path.name)
 
 
 def read_mask(address: str) -> np.ndarray:
     """Read a mask (> 0 = not measured) from a file of its own; ``.npz`` keys: ``mask``, else ``data``, else its only array."""
     path, dataset = split_address(address)
-    with _readable(path, "mask"):
+    with readable(path, "mask"):
         if path.suffix.lower() == ".npz":
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return arrays[_choose(arrays.files, ("mask", "data"), "mask", path)]
+            return read_npz_mask(path)
+        return read_hdf5_mask(path, dataset) if path.suffix.lower() in HDF5_SUFFIXES else _plain_array(path)
+
+
+def read_provenance(path: Path) -> dict[str, Any] | None:
+    """How a file was filled, without reading its arrays; None if it does not say."""
+    with readable(path, "scan"):
         if path.suffix.lower() in HDF5_SUFFIXES:
-            with h5py.File(path) as file:
-                return _dataset(file, dataset or _find(file, HDF5_MASK, "mask", path), "mask", path)
-        return _plain_array(path)
+            return read_hdf5_provenance(path)
+        beside = beside_stack(path) if path.suffix.lower() in TIF_SUFFIXES else path
+        return read_npz_provenance(beside) if beside.suffix.lower() == ".npz" and beside.exists() else None
 
 
 def read_measured(address: str) -> "MeasuredScan":
@@ -126,83 +140,61 @@ def split_address(address: str) -> tuple[Path, str | None]:
     return Path(address), None
 
 
-@contextmanager
-def _readable(path: Path, role: str) -> Iterator[None]:
-    """Turn whatever a reading library raises into one sentence."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}")
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise InputError(
-            f"{role} {path}: cannot be reached ({error.strerror}); expected an existing file; check the path"
-        ) from error
-    if path.is_file() and size == 0:
-        raise InputError(f"{role} {path}: got an empty file, expected {path.suffix} data; was its writing interrupted?")
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # each of four libraries raises its own kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{role} {path}: cannot be read as {path.suffix} ({reason}); expected an intact file of that format"
-        ) from error
-
-
 def _plain_array(path: Path) -> np.ndarray:
     return np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else tifffile.imread(path)
 
 
-def _choose(names: list[str], wanted: tuple[str, ...], role: str, path: Path) -> str:
-    """The first wanted name that is there, else the only name."""
-    for name in wanted:
-        if name in names:
-            return name
-    if len(names) == 1:
-        return names[0]
-    raise InputError(
-        f"{role} {path}: got arrays {', '.join(names) or 'none'}; expected one named {' or '.join(wanted)}, or a single array"
-    )
+def format_of(path: Path) -> str:
+    """The format that a name asks for by its suffix."""
+    suffix = path.suffix.lower()
+    return "cxi" if suffix in HDF5_SUFFIXES else "cohere" if suffix in TIF_SUFFIXES else "npz"
 
 
-def _find(file: h5py.File, wanted: tuple[str, ...], role: str, path: Path) -> str:
-    """The first usual place that is there, else the only three-dimensional dataset that is no mask."""
-    for name in wanted:
-        if name in file:
-            return name
-    volumes: list[str] = []
-
-    def note(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and item.ndim == 3 and "mask" not in name.rpartition("/")[2]:
-            volumes.append(name)
-
-    file.visititems(note)
-    if len(volumes) == 1:
-        return volumes[0]
-    found = "; found " + ", ".join(volumes[:5]) if volumes else ""
-    raise InputError(f"{role} {path}: got no dataset in the usual places{found}; give it as '{path.name}:/path/to/data'")
+def check_outputs(path: Path, kind: str, inputs: list[Path], overwrite: bool) -> None:
+    """Raise InputError if a file of a format, or its partner, must not or cannot be written to a name."""
+    suffix = path.suffix if format_of(path) == kind else FORMATS[kind].suffix
+    check_output(path, inputs, overwrite, suffix.lower())
+    partner = mask_beside(path) if FORMATS[kind].write is write_pair else None
+    if partner:
+        check_output(partner, inputs, overwrite)
 
 
-def _dataset(file: h5py.File, where: str, role: str, path: Path) -> np.ndarray:
-    if where not in file or not isinstance(file[where], h5py.Dataset):
-        raise InputError(
-            f"{role} {path}: got no dataset '{where}' in it; expected '{path.name}:/path/to/data' of one that exists"
-        )
-    return file[where][()]
+def write_scan(path: Path, scan: Scan, kind: str | None = None) -> None:
+    """Write a scan in a format, a key of ``FORMATS``; by default the one that the name's suffix asks for."""
+    FORMATS[kind or format_of(path)].write(path, scan)
 
 
-def write_result(path: Path, result: FillResult, input_name: str) -> None:
-    """Write a filled scan as ``.npz``: data, mask (1 = still missing), filled, std, and provenance as a JSON string."""
-    with whole_or_nothing(path) as file:
-        np.savez_compressed(
-            file,
-            data=result.intensity,
-            mask=result.mask.astype(np.uint8),
-            filled=result.filled.astype(np.uint8),
-            std=result.std,
-            provenance=np.array(json.dumps(provenance(result, input_name))),
-        )
+def write_mask(path: Path, mask: np.ndarray) -> None:
+    """Write a mask of its own as ``.npz``, uint8, 1 = not measured; one frame if all are alike."""
+    flat = one_frame_for_all(mask) if mask.ndim == 3 else mask
+    write_npz_mask(path, flat[0] if flat.ndim == 3 and len(flat) == 1 else flat)
+
+
+def write_result(
+    path: Path,
+    result: FillResult,
+    input_name: str,
+    kind: str | None = None,
+    geometry: Geometry | None = None,
+    record: dict[str, Any] | None = None,
+) -> None:
+    """Write a filled scan: data, mask (1 = still missing), filled, std, and its provenance.
+
+    Parameters
+    ----------
+    path : Path
+    result : FillResult
+    input_name : str
+    kind : str, optional
+        A key of ``FORMATS``; by default the one that the name's suffix asks for.
+    geometry : Geometry, optional
+        How the scan was measured, for the formats that say so.
+    record : dict, optional
+        Added to the provenance: the command and the configuration, JSON-ready.
+    """
+    facts = provenance(result, input_name) | (record or {})
+    scan = Scan(result.intensity, result.mask, input_name, result.filled, result.std, facts, geometry or Geometry())
+    write_scan(path, scan, kind)
 
 
 def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
@@ -230,6 +222,8 @@ def write_evaluation(path: Path, verdict: "Evaluation", input_name: str) -> None
         "advisable": verdict.advisable,
         "advice": verdict.advice,
         "voxels": verdict.voxels,
+        "pcc_log_ceiling": verdict.ceiling,
+        "untested": verdict.untested,
         "scores": [asdict(score) for score in verdict.scores],
         "bands": [asdict(band) | {"high": band.high if band.high < float("inf") else None} for band in verdict.bands],
     }
@@ -243,21 +237,3 @@ def _without_nan(values: Any) -> Any:
     if isinstance(values, list):
         return [_without_nan(v) for v in values]
     return None if isinstance(values, float) and values != values else values
-
-
-def summarise_gaps(gaps: list[Gap]) -> list[dict[str, Any]]:
-    """Gaps as JSON-ready rows: stripes and arms one by one, boxes and voxels of the same kind and width together."""
-
-    def key(gap: Gap) -> tuple[Any, ...]:
-        alone = gap.kind in ("stripe", "cross arm")
-        return gap.kind, gap.axis, gap.width, (gap.first, gap.last) if alone else (-1, -1)
-
-    rows = []
-    for (kind, axis, width, (first, last)), members in groupby(sorted(gaps, key=key), key):
-        group = list(members)
-        row = {"kind": kind, "across": AXIS_NAMES[axis], "width": width}
-        if first >= 0:
-            row |= {"first": first, "last": last}
-        counted = {"voxels": sum(g.voxels for g in group), "filled": sum(g.filled for g in group)}
-        rows.append(row | {"number": len(group)} | counted)
-    return rows

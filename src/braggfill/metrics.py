@@ -8,6 +8,8 @@ LEAST_MEAN = 1e-3
 """Estimates below this many counts are taken as this many: an estimate of zero rules a photon out."""
 BRIGHT_MEAN = 60.0
 """Expectations above this many counts are as good as normally distributed."""
+THINNINGS = 3
+"""How often photons are divided at random to estimate a ceiling."""
 
 
 def linear_correlation(estimate: np.ndarray, counts: np.ndarray) -> float:
@@ -75,3 +77,35 @@ def predictive_rank(rng: np.random.Generator, mean: np.ndarray, std: np.ndarray,
 def coverage(ranks: np.ndarray, level: float) -> float:
     """Share of counts inside their central interval of probability ``level``, from their predictive ranks."""
     return float(np.mean(np.abs(ranks - 0.5) <= level / 2)) if ranks.size else np.nan
+
+
+def log_ceiling(rng: np.random.Generator, counts: np.ndarray) -> float:
+    """Estimate, from the counts alone, the correlation of log(1 + counts) with their unknown true expectations.
+
+    No fill can be expected to correlate better. Photons thinned into two parts at random are two independent measurements
+    of a lower dose; noise over signal is told by their correlation r as (1 - r) / r. From a quarter of the dose to a half it
+    falls by some factor, and is taken to fall by it once more to the whole. NaN where the parts do not correlate.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+        Draws the parts.
+    counts : array
+        Whole numbers of photons.
+
+    References
+    ----------
+    The rule for a doubled test when noise is additive: C. Spearman, Br. J. Psychol. 3, 271 (1910),
+    https://doi.org/10.1111/j.2044-8295.1910.tb00206.x
+    """
+    photons = np.rint(counts).astype(np.int64)
+    half, quarter = (np.mean([_noise_over_signal(rng, photons, share) for _ in range(THINNINGS)]) for share in (0.5, 0.25))
+    return float(1 / np.sqrt(1 + half * np.minimum(half / quarter, 1))) if half > 0 and quarter > 0 else np.nan
+
+
+def _noise_over_signal(rng: np.random.Generator, photons: np.ndarray, share: float) -> float:
+    """Of log(1 + counts) when a share of the photons is measured, at most a half."""
+    one = rng.binomial(photons, share)
+    other = rng.binomial(photons - one, share / (1 - share))
+    correlation = log_correlation(one, other)
+    return (1 - correlation) / correlation if correlation > 0 else np.nan

@@ -11,37 +11,30 @@ from braggfill.adaptation import Lesson, OnStep, adapt
 from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256, write_weights
 from braggfill.counts import taken_apart
 from braggfill.fill import Estimate, Estimator, FillOptions, Progress
-from braggfill.gaps import Slab, find_slabs
-from braggfill.kriging import smoothed
+from braggfill.gapped import GappedScan
+from braggfill.gaps import find_slabs
 from braggfill.model import GapNet, find_device
 from braggfill.patches import GuessedScan
 from braggfill.unet import network_predictor, slide
 
 
-def by_network(
-    counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress
-) -> Estimate:
+def by_network(scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
     """Fill by the network of the weights file; parameters as for ``Method.estimate``."""
-    return slid(read_weights(options.weights or SHIPPED_WEIGHTS)[0], counts, mask, slabs, options, on_progress)
+    return slid(read_weights(options.weights or SHIPPED_WEIGHTS)[0], scan, options, on_progress)
 
 
-def adapted(
-    counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_step: OnStep
-) -> tuple[Estimator, Lesson]:
+def adapted(scan: GappedScan, options: FillOptions, on_step: OnStep) -> tuple[Estimator, Lesson]:
     """Adapt the network of the weights file to a scan; what fills by it, and what it learned."""
     model = read_weights(options.weights or SHIPPED_WEIGHTS)[0].to(find_device(options.device))
-    adaptation = adapt(model, counts, mask, slabs, options.adapt, options.seed, on_step)
+    adaptation = adapt(model, scan.counts, scan.mask, scan.slabs, options.adapt_minutes, options.seed, on_step)
     return partial(slid, adaptation.model), adaptation.lesson
 
 
-def slid(
-    model: GapNet, counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], options: FillOptions, on_progress: Progress
-) -> Estimate:
+def slid(model: GapNet, scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
     """Slide a network along the gaps; it starts from kriging."""
-    device = find_device(options.device)
-    predictor = network_predictor(model, device, options.precision, options.tta)
-    scan = GuessedScan(counts, mask, smoothed(np.log1p(counts), mask, slabs, device))
-    mean, square = slide(scan, slabs, predictor, options.skip, on_progress)
+    predictor = network_predictor(model, find_device(options.device), options.precision, options.tta)
+    guessed = GuessedScan(scan.counts, scan.mask, scan.guess)
+    mean, square = slide(guessed, scan.slabs, predictor, options.skip, on_progress)
     return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(options.weights or SHIPPED_WEIGHTS)
 
 

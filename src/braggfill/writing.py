@@ -1,5 +1,7 @@
 """Files that are written appear whole or not at all, and never in the place of an input."""
 
+import csv
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -52,3 +54,20 @@ def remove_leftovers(path: Path) -> None:
     """Remove what killed processes left of their attempts to write a file that is there by now."""
     for leftover in path.parent.glob(f".{path.name}.*.part"):
         leftover.unlink(missing_ok=True)
+
+
+def write_table(path: Path, rows: list[dict]) -> None:
+    """Write rows with the same keys as CSV, numbers to four digits after the point or four significant ones."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: rounded(value) for name, value in row.items()} for row in rows)
+    with whole_or_nothing(path) as file:
+        file.write(text.getvalue().encode())
+
+
+def rounded(value: object) -> object:
+    """A float with as many digits as a table needs, anything else as it is."""
+    if not isinstance(value, float):
+        return value
+    return round(float(value), 4) if abs(value) >= 0.1 else float(f"{value:.4g}")

@@ -27,19 +27,22 @@ def evaluate(
     counts_per_unit: CountsPerUnit = None,
     weights: Weights = None,
     json: Annotated[Path | None, typer.Option(help="Also write the figures (.json).")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also draw a slice and the scores (.png).")] = None,
 ) -> None:
     """Judge the filling of a scan on the scan itself: gaps like its own are cut where the counts are known.
 
-    Example: braggfill evaluate S12.npz --mask mask.npz
+    Example: braggfill evaluate S12.npz --mask mask.npz --plot S12_judged.png
     """
     from braggfill.evaluation import evaluate as judge
     from braggfill.io import read_mask, read_scan, split_address, write_evaluation
-    from braggfill.report import score_table
+    from braggfill.report import plot_evaluation, score_table
     from braggfill.writing import check_output
 
     loaded = read_scan(scan)
-    if json:
-        check_output(json, [split_address(a)[0] for a in (scan, mask) if a], overwrite=True, suffix=".json")
+    inputs = [split_address(a)[0] for a in (scan, mask) if a]
+    for path, suffix in ((json, ".json"), (plot, ".png")):
+        if path:
+            check_output(path, inputs, overwrite=True, suffix=suffix)
     with progress_bar("evaluating") as advance:
         verdict = judge(
             loaded.intensity,
@@ -53,4 +56,6 @@ def evaluate(
     console.print(score_table(verdict))
     if json:
         write_evaluation(json, verdict, loaded.name)
+    if plot:
+        plot_evaluation(plot, verdict, loaded.name)
     say(console, verdict.advice)

@@ -6,12 +6,9 @@ from typing import Annotated
 
 import typer
 
-from braggfill.commands.shell import console, progress_bar, say
+from braggfill.commands.shell import Jobs, Scheduler, Slurm, console, progress_bar, say
 
 SplitName = StrEnum("SplitName", ["train", "validation", "test"])
-Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes on this machine; else one a core.")]
-Scheduler = Annotated[str | None, typer.Option(help="Dask cluster to run on instead, such as tcp://node:8786.")]
-Slurm = Annotated[int, typer.Option(min=0, help="Run on so many Slurm jobs, set up in Dask's jobqueue.yaml.")]
 
 
 def relax(

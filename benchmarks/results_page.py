@@ -1,0 +1,172 @@
+"""Put the figures of docs/results/*.csv into the tables of docs/results/README.md: run it after the studies.
+
+A table stands between ``<!-- NAME -->`` and ``<!-- end -->``; what is between them is replaced, everything else is left alone.
+
+Usage: python benchmarks/results_page.py [--folder docs/results]
+"""
+
+import argparse
+import csv
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """One column a value of ``across``, one row a value of ``down``."""
+
+    file: str
+    down: str
+    across: str
+    score: str
+    keep: Callable[[Row], bool] = lambda row: True
+    ceiling: str | None = None
+    """Column that tells what is the best possible, shown as a last row."""
+
+    def lines(self, rows: list[Row]) -> list[list[str]]:
+        """Cells of the table, its heading first."""
+        rows = [row for row in rows if self.keep(row)]
+        columns = list(dict.fromkeys(row[self.across] for row in rows))
+        cell = {(row[self.down], row[self.across]): row[self.score] for row in rows}
+        table = [[self.down, *map(short, columns)]]
+        for name in dict.fromkeys(row[self.down] for row in rows):
+            table.append([name, *(short(cell.get((name, c), "")) for c in columns)])
+        if self.ceiling:
+            best = {row[self.across]: row[self.ceiling] for row in rows}
+            table.append(["ceiling", *(short(best[c]) for c in columns)])
+        return table
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Some columns as they are, by their heading."""
+
+    file: str
+    columns: dict[str, str]
+
+    def lines(self, rows: list[Row]) -> list[list[str]]:
+        """Cells of the table, its heading first."""
+        return [list(self.columns.values()), *([short(row[c]) for c in self.columns] for row in rows)]
+
+
+def oversampling(crystal: str, dose: str, width: str) -> Pivot:
+    """The table of one crystal, dose and width."""
+    return Pivot(
+        "study_oversampling",
+        "method",
+        "oversampling",
+        "pcc_truth",
+        lambda row: (row["crystal"], float(row["peak_counts"]), row["width"]) == (crystal, float(dose), width),
+    )
+
+
+def condition(name: str) -> Pivot:
+    """The table of one condition."""
+    return Pivot("study_conditions", "method", "value", "skill", lambda row: row["condition"] == name)
+
+
+PORTION = {"scan": "scan", "width": "gap", "mean_counts": "counts a voxel", "pcc_unet": "PCC unet", "pcc_linear": "PCC linear"}
+SLICE = {
+    "method": "method",
+    "pcc": "PCC",
+    "ceiling": "ceiling",
+    "deviance": "deviance",
+    "skill": "skill",
+    "bias": "filled / hidden",
+}
+TABLES: dict[str, Pivot | Plain] = {
+    "width: counts": Pivot("study_width", "method", "width", "pcc_counts", ceiling="ceiling"),
+    "width: truth": Pivot("study_width", "method", "width", "pcc_truth_bright"),
+    "width: skill": Pivot("study_width", "method", "width", "skill"),
+    "portions: simulated": Plain("study_portions_simulated", PORTION),
+    "portions: measured": Plain("study_portions_measured", PORTION),
+    "slices: simulated": Plain("study_slices_simulated", SLICE),
+    "slices: measured": Plain("study_slices_measured", SLICE),
+    "skip": Plain(
+        "study_skip",
+        {
+            "skip": "k",
+            "portions": "portions",
+            "seconds": "seconds",
+            "over_finest": "error / error at k = 0",
+            "pcc_truth": "PCC",
+        },
+    ),
+    "skip: borders": Plain(
+        "study_skip_borders",
+        {
+            "skip": "k",
+            "plane": "plane",
+            "ratio": "jump at borders / elsewhere",
+            "ratio_without_borders": "same lines, no borders",
+            "excess": "excess",
+        },
+    ),
+    "distance": condition("distance"),
+    "size": condition("size"),
+    "dose": condition("dose"),
+    "advice": Plain(
+        "advice_au",
+        {
+            "gap": "gap",
+            "said": "advised",
+            "true": "would have been right",
+            "skill_said": "skill, copies",
+            "skill_true": "skill, gap",
+            "bias_said": "total, copies",
+            "bias_true": "total, gap",
+            "untested": "untested",
+        },
+    ),
+} | {
+    f"oversampling: {crystal}, {dose}, {width}": oversampling(crystal, dose, width)
+    for crystal, dose in (("test 0", "1e6"), ("test 1", "1e6"), ("test 0", "1e9"))
+    for width in ("3", "6", "9", "12")
+}
+
+
+def short(value: str) -> str:
+    """A number with the digits that a reader needs; anything else as it is."""
+    try:
+        number = float(value)
+    except ValueError:
+        return {"True": "yes", "False": "no", "": "–"}.get(value, value)
+    if number != number:
+        return "–"
+    if number == int(number) and abs(number) < 1e4:
+        return str(int(number))
+    return (
+        f"{number:.0e}".replace("e+0", "e") if abs(number) >= 1e4 else f"{number:.3f}" if abs(number) < 10 else f"{number:.0f}"
+    )
+
+
+def markdown(lines: list[list[str]]) -> str:
+    """A table."""
+    ruler = ["---"] * len(lines[0])
+    return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], ruler, *lines[1:]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("docs/results"))
+    folder = parser.parse_args().folder
+    page = folder / "README.md"
+
+    def table(found: re.Match) -> str:
+        spec = TABLES[found[1]]
+        path = folder / f"{spec.file}.csv"
+        if not path.exists():
+            return found[0]
+        with path.open() as file:
+            rows = list(csv.DictReader(file))
+        return f"<!-- {found[1]} -->\n{markdown(spec.lines(rows))}\n<!-- end -->"
+
+    page.write_text(re.sub(r"<!-- ([^>]+?) -->\n(?:(?!<!--).*\n)*<!-- end -->", table, page.read_text()))
+
+
+if __name__ == "__main__":
+    main()
