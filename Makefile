@@ -1,7 +1,7 @@
-# make demo: fill the bundled scan.  make test: all tests.  make lint: style and types.  Needs Python >= 3.11.
+# make demo: fill the bundled scan.  make test: all tests.  make lint: style and types.  make docs: the site.  Needs Python >= 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 $(BIN)/.program: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -25,9 +25,16 @@ lint: $(BIN)/.installed
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/mypy
 
+docs: $(BIN)/.documented
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+$(BIN)/.documented: $(BIN)/.program
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/fill.py
 	$(BIN)/python benchmarks/simulate.py
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo site

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from braggfill.gaps import AXIS_NAMES, MAX_DEPTH, _runs, find_gaps, find_slabs, voxels_to_fill
+from braggfill.gaps import AXIS_NAMES, MAX_DEPTH, _runs, find_gaps, find_slabs, flat_places, voxels_to_fill
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9)
 MASKS = hnp.arrays(bool, SHAPES) | st.tuples(hnp.arrays(bool, SHAPES), st.integers(0, 2)).map(
@@ -178,3 +178,13 @@ def test_border_gaps_are_continued_from_one_bank_if_narrow(width, fillable):
     mask = np.zeros((8, 40, 40), bool)
     mask[:, :width] = True
     assert filled(mask).any() == fillable
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1))
+def test_places_of_a_slab_are_those_of_its_voxels(seed):
+    rng = np.random.default_rng(seed)
+    volume, mask = rng.random((6, 7, 8)), rng.random((6, 7, 8)) < 0.3
+    for slab in find_slabs(mask):
+        inside = np.moveaxis(volume, slab.axis, 0)[slab.first : slab.last + 1]
+        np.testing.assert_array_equal(volume.ravel()[flat_places(slab, volume.shape)], inside[slab.target])

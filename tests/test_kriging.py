@@ -13,6 +13,7 @@ from braggfill.kriging import (
     REACH,
     TAPER_SIGMA,
     Fringes,
+    Part,
     autocovariance,
     conditional_mean,
     group_boxes,
@@ -35,7 +36,10 @@ def fringes(shape, peak=3e4):
 def test_autocovariance_is_the_direct_sum_over_pairs_tapered():
     rng = np.random.default_rng(0)
     contrast, noise, weight = (rng.random((9, 12, 7)).astype(np.float32) for _ in range(3))
-    measured = autocovariance(*(torch.from_numpy(v) for v in (contrast, noise, weight))).numpy()
+    square, weighted = weight**2, torch.from_numpy(contrast * weight)
+    sums = [(slice(a, a + 4), float(square[a : a + 4].sum()), float((square * noise)[a : a + 4].sum())) for a in (0, 4, 8)]
+    parts = [Part(weighted[s.start : s.stop + REACH], len(weighted[s]), *both) for s, *both in sums]
+    measured = autocovariance(parts, weighted.shape).numpy()
     pairs = signal.correlate(contrast * weight, contrast * weight, method="direct")
     pairs[8, 11, 6] -= (weight**2 * noise).sum()
     near = tuple(slice(REACH - n + 1, REACH + n) for n in contrast.shape)
@@ -67,17 +71,17 @@ def test_estimate_is_the_conditional_mean_of_a_gaussian_field():
     counts = fringes((10, 12, 11), peak=500)
     measured = np.ones(counts.shape, bool)
     measured[:, 5:7] = False
-    scan = Fringes.of(torch.from_numpy(np.log1p(counts)), torch.from_numpy(measured))
+    scan = Fringes.of(torch.from_numpy(np.where(measured, counts, 0)), torch.from_numpy(measured))
     everywhere = (slice(None),) * 3
     kernel, at = scan.autocovariance.double().numpy(), np.argwhere(measured)
 
     def between(one, other):
         return kernel[tuple(np.moveaxis(REACH + one[:, None] - other[None], -1, 0))]
 
-    noise = scan.noise.double().numpy()[measured] + DEPARTURE * kernel[REACH, REACH, REACH]
-    solution = np.linalg.solve(between(at, at) + np.diag(noise), scan.contrast.double().numpy()[measured])
+    noise = scan.noise().double().numpy()[measured] + DEPARTURE * kernel[REACH, REACH, REACH]
+    solution = np.linalg.solve(between(at, at) + np.diag(noise), scan.contrast().double().numpy()[measured])
     gap = np.argwhere(~measured)
-    expected = scan.envelope.numpy()[~measured] + scan.scale.numpy()[~measured] * (between(gap, at) @ solution)
+    expected = scan.envelope.numpy()[~measured] + scan.scale().numpy()[~measured] * (between(gap, at) @ solution)
     np.testing.assert_allclose(scan.estimate(everywhere).numpy()[~measured], expected, rtol=0.02, atol=0.02)
 
 
@@ -96,13 +100,13 @@ def test_measured_voxels_around_a_gap_are_freed_of_noise():
     expected = light((40, 44, 48), 3e3)
     mask = np.zeros(expected.shape, bool)
     mask[:, 30:34] = True
-    values = np.log1p(fringes(expected.shape, 3e3))
-    smooth = smoothed(np.where(mask, 0, values), mask, find_slabs(mask))
+    counts = fringes(expected.shape, 3e3)
+    smooth = smoothed(np.where(mask, 0, counts), mask, find_slabs(mask))
     near = np.zeros_like(mask)
     near[:, 30 - CONTEXT : 34 + CONTEXT] = True
     assert (np.isfinite(smooth) == near).all()
     where = near & ~mask & (expected > 1)
-    assert np.abs(smooth - np.log1p(expected))[where].mean() < 0.8 * np.abs(values - np.log1p(expected))[where].mean()
+    assert np.abs(smooth - np.log1p(expected))[where].mean() < 0.8 * np.abs(np.log1p(counts) - np.log1p(expected))[where].mean()
 
 
 def test_turning_the_scan_turns_the_fill():

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from braggfill.smoothing import correlated_field, gaussian_blur
+from braggfill.smoothing import LINES_AT_ONCE, blur_in_place, correlated_field, gaussian_blur
 
 
 @pytest.mark.parametrize("sigma", [0.7, 2.0, (0.5, 3.0, 1.2)])
@@ -18,6 +18,14 @@ def test_at_a_border_the_weights_inside_make_up_for_those_outside():
     ours = gaussian_blur(torch.from_numpy(field), 1.5).numpy()
     weights = gaussian_filter(np.ones_like(field), 1.5, mode="constant", truncate=6)
     np.testing.assert_allclose(ours, gaussian_filter(field, 1.5, mode="constant", truncate=6) / weights, atol=2e-5)
+
+
+def test_in_its_own_memory_a_field_is_smoothed_alike():
+    field = np.random.default_rng(0).standard_normal((LINES_AT_ONCE + 5, 2 * LINES_AT_ONCE + 1, 18)).astype(np.float32)
+    ours = torch.from_numpy(field.copy())
+    blur_in_place(ours, 2.0)
+    weights = gaussian_filter(np.ones_like(field), 2.0, mode="constant", truncate=6)
+    np.testing.assert_allclose(ours, gaussian_filter(field, 2.0, mode="constant", truncate=6) / weights, atol=2e-5)
 
 
 def test_no_blur_and_stacks():

@@ -27,7 +27,7 @@ class GappedScan:
         from braggfill.kriging import smoothed
         from braggfill.model import find_device
 
-        return smoothed(np.log1p(self.counts), self.mask, self.slabs, find_device(self.device))
+        return smoothed(self.counts, self.mask, self.slabs, find_device(self.device))
 
     @cached_property
     def wanted(self) -> np.ndarray:

@@ -123,6 +123,13 @@ def number_voxels(wanted: np.ndarray) -> np.ndarray:
     return number
 
 
+def flat_places(slab: Slab, shape: tuple[int, ...]) -> np.ndarray:
+    """Places (voxels,) of a slab's target in the flattened array, in the order of ``array[target]``, normal in front."""
+    along, *plane = np.nonzero(slab.target)
+    plane.insert(slab.axis, along + slab.first)
+    return np.ravel_multi_index(plane, shape)
+
+
 def find_gaps(mask: np.ndarray, wanted: np.ndarray) -> list[Gap]:
     """Name the parts of a mask: stripes across the whole array, arms of crosses, boxes, single voxels.
 

@@ -14,7 +14,8 @@ M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49, 409 (1952), https:/
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from braggfill.gaps import Slab, voxels_to_fill
-from braggfill.smoothing import gaussian_blur
+from braggfill.smoothing import blur_in_place, gaussian_blur
 
 ENVELOPE_SIGMA = 4.0
 """Gaussian width of the envelope in voxels: about one fringe."""
@@ -32,6 +33,10 @@ FAINT_COUNTS = 0.02
 """Added to the local mean before its noise is told: an empty neighbourhood is not certain to be empty."""
 FAINT_ENVELOPE = 0.005
 """Added to the envelope in counts before the fringes are measured against it."""
+NOISE_MARGIN = 8
+"""Voxels beyond a box that tell the noise inside: eight widths of that Gaussian."""
+FRAMES_AT_ONCE = 32
+"""Frames whose autocovariance is summed up together: more would take more memory, fewer more time."""
 BRIGHT_COUNTS = 10.0
 """Local counts from which on a voxel has full weight in the autocovariance."""
 REACH = 16
@@ -50,60 +55,122 @@ TYPICAL_WEIGHT = 0.1
 """Statistical weight that the preconditioner takes every voxel to have, as a share of the largest."""
 
 
+Box = tuple[slice, slice, slice]
+EVERYWHERE: Box = (slice(None), slice(None), slice(None))
+
+
 @dataclass(frozen=True)
 class Fringes:
-    """A scan as an envelope and what rides on it; tensors are float32 (frames, rows, columns)."""
+    """A scan as an envelope and what rides on it; tensors are float32 (frames, rows, columns).
 
-    envelope: Tensor
-    """Local mean of log(1 + counts)."""
-    scale: Tensor
-    """What a fringe of relative height 1 is in log(1 + counts)."""
-    contrast: Tensor
-    """(log(1 + counts) - envelope) / scale where measured, else zero."""
-    noise: Tensor
-    """Counting variance of the contrast."""
+    Only two local means are kept of the whole scan; what follows from them is made for the part that is asked for.
+    """
+
+    counts: Tensor
+    """Zero where not measured."""
     measured: Tensor
     """Bool."""
+    mean: Tensor
+    """Local mean of the counts."""
+    envelope: Tensor
+    """Local mean of log(1 + counts)."""
     autocovariance: Tensor
     """Of the contrast at lags -REACH … REACH along each axis, zero lag in the middle."""
 
     @classmethod
-    def of(cls, values: Tensor, measured: Tensor) -> "Fringes":
-        """Take a scan apart; ``values`` is log(1 + counts), anything where not ``measured``."""
-        values = torch.where(measured, values, 0)
-        counts = torch.expm1(values)
-        weight = measured.to(values.dtype)
-        covered = gaussian_blur(weight, ENVELOPE_SIGMA).clamp(min=1e-6)
-        mean, envelope = (gaussian_blur(v, ENVELOPE_SIGMA) / covered for v in (counts, values))
-        near = gaussian_blur(counts, NOISE_SIGMA) / gaussian_blur(weight, NOISE_SIGMA).clamp(min=1e-6)
-        scale = (mean + FAINT_ENVELOPE) / (1 + mean)
-        contrast = (values - envelope) / scale * weight
-        bright = weight * mean / (mean + BRIGHT_COUNTS)
-        near = near + FAINT_COUNTS
-        noise = near / ((1 + near) * scale) ** 2
-        return cls(envelope, scale, contrast, noise, measured, autocovariance(contrast, noise, bright))
+    def of(cls, counts: Tensor, measured: Tensor) -> "Fringes":
+        """Take a scan apart; ``counts`` are zero where not ``measured``."""
+        alike = bool((measured == measured[:1]).all())
+        covered = (measured[:1] if alike else measured).to(counts.dtype)
+        mean, envelope = counts.clone(), counts.log1p()
+        for field in (covered, mean, envelope):
+            blur_in_place(field, ENVELOPE_SIGMA)
+        for field in (mean, envelope):
+            field.div_(covered.clamp_(min=1e-6))
+        scan = cls(counts, measured, mean, envelope, counts.new_zeros(0))
+        return replace(scan, autocovariance=autocovariance(scan.parts(), counts.shape))
 
-    def estimate(self, box: tuple[slice, slice, slice]) -> Tensor:
+    def scale(self, box: Box = EVERYWHERE) -> Tensor:
+        """What a fringe of relative height 1 is in log(1 + counts)."""
+        mean = self.mean[box]
+        return (mean + FAINT_ENVELOPE) / (1 + mean)
+
+    def contrast(self, box: Box = EVERYWHERE) -> Tensor:
+        """(log(1 + counts) - envelope) / scale where measured, else zero."""
+        return self.counts[box].log1p().sub_(self.envelope[box]).div_(self.scale(box)).mul_(self.measured[box])
+
+    def noise(self, box: Box = EVERYWHERE) -> Tensor:
+        """Counting variance of the contrast, from the counts close by."""
+        wider, inside = with_margin(box, self.counts.shape, NOISE_MARGIN)
+        weight = self.measured[wider].to(self.counts.dtype)
+        covered = gaussian_blur(weight, NOISE_SIGMA)[inside].clamp(min=1e-6)
+        near = gaussian_blur(self.counts[wider], NOISE_SIGMA)[inside].div(covered).add_(FAINT_COUNTS)
+        return near / ((1 + near) * self.scale(box)) ** 2
+
+    def weight(self, box: Box = EVERYWHERE) -> Tensor:
+        """How much voxels count in the autocovariance: bright ones fully, those not measured not at all."""
+        mean = self.mean[box]
+        return (mean / (mean + BRIGHT_COUNTS)).mul_(self.measured[box])
+
+    def parts(self) -> "Iterator[Part]":
+        """What the autocovariance is summed up from, some frames at a time."""
+        for first in range(0, len(self.counts), FRAMES_AT_ONCE):
+            here, ahead = ((slice(first, first + n), *EVERYWHERE[1:]) for n in (FRAMES_AT_ONCE, FRAMES_AT_ONCE + REACH))
+            square = self.weight(here).square_()
+            sums = float(square.sum()), float(square.mul_(self.noise(here)).sum())
+            yield Part(self.contrast(ahead).mul_(self.weight(ahead)), len(square), *sums)
+
+    def estimate(self, box: Box) -> Tensor:
         """Expected log(1 + counts) in a box of the scan, from what is measured in it."""
-        measured, contrast, noise = (v[box] for v in (self.measured, self.contrast, self.noise))
         departure = DEPARTURE * self.autocovariance[REACH, REACH, REACH].clamp(min=1e-3)
-        return self.envelope[box] + self.scale[box] * conditional_mean(
-            self.autocovariance, measured / (noise + departure), contrast
-        )
+        trust = self.measured[box] / (self.noise(box) + departure)
+        return conditional_mean(self.autocovariance, trust, self.contrast(box)) * self.scale(box) + self.envelope[box]
 
 
-def autocovariance(contrast: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
-    """Weighted autocovariance (2 REACH + 1 a side) of a scan's contrast less its counting noise, tapered."""
-    padded = padded_lengths(contrast.shape)
-    power = torch.fft.rfftn(contrast * weight, padded).abs().square()
-    lags = torch.fft.irfftn(power, padded).roll((REACH,) * 3, (0, 1, 2))[(slice(0, 2 * REACH + 1),) * 3].clone()
-    lags[REACH, REACH, REACH] -= (weight.square() * noise).sum()
-    lag = torch.arange(-REACH, REACH + 1, device=lags.device)
+@dataclass(frozen=True)
+class Part:
+    """Some frames of a scan as the autocovariance needs them."""
+
+    weighted: Tensor
+    """Contrast times weight, float32: these frames and the REACH that follow them."""
+    frames: int
+    """How many of them are these frames."""
+    weights: float
+    """Sum of the squared weights of these frames."""
+    noise: float
+    """Sum of the squared weights times the counting variance."""
+
+
+def autocovariance(parts: Iterable[Part], shape: torch.Size) -> Tensor:
+    """Weighted autocovariance (2 REACH + 1 a side) of a scan's contrast less its counting noise, tapered.
+
+    Every frame is correlated with itself and the REACH frames after it; the lags before are the same, mirrored.
+    """
+    total, weights, noise = torch.zeros(0), 0.0, 0.0
+    for part in parts:
+        padded = [next_fast_len(part.weighted.shape[0] + REACH, real=True), *padded_lengths(shape[1:])]
+        these = torch.fft.rfftn(part.weighted[: part.frames], padded).conj_physical_()
+        lags = torch.fft.irfftn(these.mul_(torch.fft.rfftn(part.weighted, padded)), padded).roll((REACH, REACH), (1, 2))
+        near = lags[: REACH + 1, : 2 * REACH + 1, : 2 * REACH + 1]
+        total = total + near if total.numel() else near.clone()
+        weights, noise = weights + part.weights, noise + part.noise
+    total[0, REACH, REACH] -= noise
+    lag = torch.arange(-REACH, REACH + 1, device=total.device)
     taper = torch.exp(-0.5 * (lag / TAPER_SIGMA).square())
-    return lags / weight.square().sum().clamp(min=1e-6) * taper[:, None, None] * taper[:, None] * taper
+    both = torch.cat([total[1:].flip(0, 1, 2), total])
+    return both / max(weights, 1e-6) * taper[:, None, None] * taper[:, None] * taper
 
 
-def padded_lengths(shape: torch.Size) -> list[int]:
+def with_margin(box: Box, shape: Sequence[int], margin: int) -> tuple[Box, Box]:
+    """A box widened by a margin inside the scan, and the place of the box in it."""
+    spans = [s.indices(n) for s, n in zip(box, shape, strict=True)]
+    frames, rows, columns = (slice(max(a - margin, 0), min(b + margin, n)) for (a, b, _), n in zip(spans, shape, strict=True))
+    starts = (frames.start, rows.start, columns.start)
+    inside = [slice(a - first, b - first) for (a, b, _), first in zip(spans, starts, strict=True)]
+    return (frames, rows, columns), (inside[0], inside[1], inside[2])
+
+
+def padded_lengths(shape: Sequence[int]) -> list[int]:
     """Lengths of transforms in which lags up to REACH do not wrap round, quick to transform."""
     return [next_fast_len(max(n + REACH, 2 * REACH + 1), real=True) for n in shape]
 
@@ -149,16 +216,13 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
     return field[inside]
 
 
-Box = tuple[slice, slice, slice]
-
-
 def group_boxes(slabs: list[Slab], shape: tuple[int, ...]) -> list[tuple[Box, list[Slab]]]:
     """Boxes with CONTEXT voxels around the slabs in them; slabs share a box where that is no larger than theirs together."""
     groups: list[tuple[Box, list[Slab]]] = []
     for slab in slabs:
         frames, rows, columns = slab.bounds
         box, members = (frames, rows, columns), [slab]
-        box = _widened(box, shape)
+        box, _ = with_margin(box, shape, CONTEXT)
         for other in list(groups):
             together = _union(box, other[0])
             if _volume(together) <= _volume(box) + _volume(other[0]):
@@ -166,13 +230,6 @@ def group_boxes(slabs: list[Slab], shape: tuple[int, ...]) -> list[tuple[Box, li
                 box, members = together, other[1] + members
         groups.append((box, members))
     return groups
-
-
-def _widened(box: Box, shape: tuple[int, ...]) -> Box:
-    frames, rows, columns = (
-        slice(max(s.start - CONTEXT, 0), min(s.stop + CONTEXT, n)) for s, n in zip(box, shape, strict=True)
-    )
-    return frames, rows, columns
 
 
 def _union(one: Box, other: Box) -> Box:
@@ -185,13 +242,13 @@ def _volume(box: Box) -> int:
 
 
 @torch.inference_mode()
-def smoothed(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: str | torch.device = "cpu") -> np.ndarray:
+def smoothed(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: str | torch.device = "cpu") -> np.ndarray:
     """Best linear estimate of every voxel in and around the slabs: gaps are filled, what is measured is freed of noise.
 
     Parameters
     ----------
-    values, mask : arrays (frames, rows, columns)
-        log(1 + counts), float32; mask True = not measured.
+    counts, mask : arrays (frames, rows, columns)
+        Photon counts, float32, zero where not measured; mask True = not measured.
     slabs : list of Slab
     device : torch device
         Where to compute.
@@ -201,21 +258,23 @@ def smoothed(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: st
     float32 array (frames, rows, columns)
         log(1 + expected counts), NaN where nothing was estimated. Where arms cross, their estimates are averaged.
     """
-    fringes = Fringes.of(torch.from_numpy(values).to(device), torch.from_numpy(~mask).to(device))
-    total, count = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
+    fringes = Fringes.of(torch.from_numpy(counts).to(device), torch.from_numpy(~mask).to(device))
+    mean, number = np.full(mask.shape, np.nan, np.float32), np.zeros(mask.shape, np.uint8)
     for box, members in group_boxes(slabs, mask.shape):
         use = (voxels_to_fill(members, mask.shape) | ~mask)[box]
-        total[box] += np.where(use, fringes.estimate(box).clamp(min=0).cpu().numpy(), 0)
-        count[box] += use
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+        estimate, before = fringes.estimate(box).clamp(min=0).cpu().numpy(), number[box]
+        averaged = np.where(before, (np.nan_to_num(mean[box]) * before + estimate) / (before + 1), estimate)
+        mean[box] = np.where(use, averaged, mean[box])
+        before += use
+    return mean
 
 
 def kriging(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
-    """Fill every slab with the best linear estimate; parameters as for ``smoothed``.
+    """Fill every slab with the best linear estimate, from ``values`` = log(1 + counts), float32.
 
     Returns
     -------
     float32 array (frames, rows, columns)
         Measured voxels as they were, voxels that no slab holds are zero.
     """
-    return np.where(mask, np.nan_to_num(smoothed(values, mask, slabs)), values)
+    return np.where(mask, np.nan_to_num(smoothed(np.where(mask, 0, np.expm1(values)), mask, slabs)), values)

@@ -43,7 +43,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels_in, h, w) to (batch, channels_out, h, w)."""
-        return F.silu(self.second(F.silu(self.first(x))) + self.skip(x))
+        in_place = not torch.is_grad_enabled()
+        inner = self.second(F.silu(self.first(x), in_place))
+        return F.silu(inner.add_(self.skip(x)), in_place)
 
 
 class GapNet(nn.Module):
@@ -92,6 +94,7 @@ class GapNet(nn.Module):
             smooth = torch.where(guess.isnan(), linear, guess)
         start = torch.where(measured, linear, smooth)
         features = torch.cat([start / LOG_SCALE, measured.to(start.dtype), smooth - start], 1)
+        del linear, smooth  # a plane of 32 channels each, which the convolutions need the memory of
         correction, spread = self.features_to_head(features).float().chunk(2, 1)
         log_mean = torch.log(torch.expm1(start) + COUNT_FLOOR) + correction.clamp(-LARGEST_CORRECTION, LARGEST_CORRECTION)
         log_dispersion = 6 * torch.tanh(spread / 6) - 3

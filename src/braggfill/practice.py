@@ -167,7 +167,7 @@ def guessed(
     """The mask with copies in it, the slabs that hold copies, and kriging's first guess in and around these."""
     both = mask | copies
     slabs = [s for s in find_slabs(both) if (np.moveaxis(copies, s.axis, 0)[s.first : s.last + 1] & s.target).any()]
-    return both, slabs, smoothed(np.log1p(np.where(both, 0, counts)), both, slabs, device)
+    return both, slabs, smoothed(np.where(both, 0, counts), both, slabs, device)
 
 
 def copies_of(

@@ -7,6 +7,9 @@ import torch
 
 from braggfill.fourier import along_each_axis
 
+LINES_AT_ONCE = 16
+"""Frames or rows that are smoothed together in place."""
+
 
 def gaussian_matrix(length: int, sigma: float, wrap: bool = False) -> torch.Tensor:
     """Matrix (length, length) that smooths an axis with a Gaussian of ``sigma`` voxels; its rows sum to 1.
@@ -28,6 +31,15 @@ def gaussian_blur(field: torch.Tensor, sigma: float | tuple[float, float, float]
         gaussian_matrix(n, float(s), wrap).to(field.device) for n, s in zip(field.shape[-3:], widths, strict=True)
     )
     return along_each_axis(field, frames, rows, columns)
+
+
+def blur_in_place(field: torch.Tensor, sigma: float) -> None:
+    """As ``gaussian_blur`` for one field (frames, rows, columns), but in its own memory, a few frames or rows at a time."""
+    frames, rows, columns = (gaussian_matrix(n, sigma).to(field.device) for n in field.shape)
+    for some in field.split(LINES_AT_ONCE):
+        some.copy_(rows @ (some @ columns.T))
+    for some in field.split(LINES_AT_ONCE, 1):
+        some.copy_((frames @ some.flatten(1)).unflatten(1, some.shape[1:]))
 
 
 def correlated_field(

@@ -207,7 +207,7 @@ class PortionStream:
         while True:
             mask = missing | random_mask(rng, expected.shape, peak, self.config.gaps)
             if slabs := find_slabs(mask):
-                guess = smoothed(np.log1p(np.where(mask, 0, drawn)), mask, slabs, self.device)
+                guess = smoothed(np.where(mask, 0, drawn), mask, slabs, self.device)
                 return PracticeScan.of(expected, drawn, mask, known, slabs, guess)
 
     def _simulated(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[float, ...], np.ndarray]:

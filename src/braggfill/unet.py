@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from braggfill.gaps import Slab, number_voxels, voxels_to_fill
+from braggfill.gaps import Slab, flat_places, voxels_to_fill
 from braggfill.model import GapNet
 from braggfill.patches import GuessedScan, Predictor, predict_slab, windows_for
 
@@ -30,8 +30,9 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
         for axes in flips:
             with torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
                 log_mean, log_dispersion = model(*(v.flip(axes) for v in portions))
-            mean = log_mean.flip(axes).double().exp()
-            total += torch.stack([mean, mean.square() * (1 + log_dispersion.flip(axes).exp())])
+            mean = log_mean.flip(axes).double().exp_()
+            total[0] += mean
+            total[1] += mean.square_().mul_(log_dispersion.flip(axes).exp_().add_(1))
         return (total / len(flips)).cpu().numpy()
 
     return predict
@@ -62,11 +63,10 @@ def slide(
     float64 array (quantities, voxels)
         In the order of ``voxels_to_fill(slabs, scan.mask.shape)``.
     """
-    wanted = voxels_to_fill(slabs, scan.mask.shape)
-    number = number_voxels(wanted)
+    wanted = np.flatnonzero(voxels_to_fill(slabs, scan.mask.shape))
     plan = [(slab, windows_for(slab, skip)) for slab in slabs]
     portions, done = sum(len(windows) for _, windows in plan), 0
-    total, count = np.zeros(0), np.zeros(np.count_nonzero(wanted))
+    total, count = np.zeros(0), np.zeros(wanted.size)
 
     def report(some: int) -> None:
         nonlocal done
@@ -75,8 +75,8 @@ def slide(
 
     for slab, windows in plan:
         predicted = predict_slab(scan, slab, windows, predictor, report)
-        at = np.moveaxis(number, slab.axis, 0)[slab.first : slab.last + 1]
+        at = np.searchsorted(wanted, flat_places(slab, scan.mask.shape))
         total = total if total.size else np.zeros((len(predicted), count.size))
-        total[:, at[slab.target]] += predicted[:, slab.target]
-        count[at[slab.target]] += 1
+        total[:, at] += predicted[:, slab.target]
+        count[at] += 1
     return total / count

@@ -47,6 +47,18 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+@contextmanager
+def adaptation_bar() -> Iterator[Callable[[int, int, float], None]]:
+    """Show a progress bar with the held-out score on a terminal and hand out ``advance(step, steps, skill)``."""
+    from rich.progress import Progress
+
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("", total=None, visible=False)
+        yield lambda step, steps, skill: progress.update(
+            task, completed=step, total=steps, visible=True, description=f"adapting, held-out skill {skill:.3f}"
+        )
+
+
 def say(where: Console, sentence: str, style: str | None = None) -> None:
     """Print a sentence as it is: names of files are not taken for markup and not broken into lines."""
     where.print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,82 @@
+"""Peak memory of a fill, in arrays of float32 of the scan's size: 256×300×300 voxels, a cross 6 wide.
+
+Each method runs in a process of its own; what the imports and a small fill before it hold is taken off. The scan itself counts.
+
+Usage: python benchmarks/memory.py [--methods unet,kriging] [--shape 256,300,300] [--out docs/results/fill_memory.json]
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from braggfill import fill_gaps
+
+KIB = 1024
+
+
+def resident_kib(field: str) -> int:
+    """VmRSS (now) or VmHWM (peak) of this process, as Linux counts them."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1])
+
+
+def demo_scan(shape: tuple[int, ...]) -> np.ndarray:
+    """Counts of the bundled scan, mirrored at its borders to a larger shape."""
+    with np.load(Path(__file__).parents[1] / "examples" / "demo_scan.npz") as scan:
+        counts = np.where(scan["mask"] > 0, scan["hidden"], scan["data"]).astype(np.float32)
+    beyond = [(0, max(n - m, 0)) for n, m in zip(shape, counts.shape, strict=True)]
+    return np.ascontiguousarray(np.pad(counts, beyond, mode="symmetric")[tuple(slice(0, n) for n in shape)])
+
+
+def peak_arrays(method: str, shape: tuple[int, ...]) -> dict[str, float]:
+    """Peak of one fill in this process, less what it held before the scan was there."""
+    small = demo_scan((40, 48, 48))
+    mask = np.zeros((48, 48), bool)
+    mask[20:26] = True
+    fill_gaps(small, mask, method=method)
+    before = resident_kib("VmRSS")
+    counts, mask = demo_scan(shape), np.zeros(shape[1:], bool)
+    mask[shape[1] * 2 // 3 :][:6] = True
+    mask[:, shape[2] // 3 :][:, :6] = True
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    start = time.perf_counter()
+    result = fill_gaps(counts, mask, method=method)
+    seconds = time.perf_counter() - start
+    array = 4 * math.prod(shape)
+    held = (resident_kib("VmHWM") - before) * KIB / array
+    return {
+        "arrays": round(held, 2),
+        "megabytes": round(held * array / 1e6),
+        "seconds": round(seconds, 1),
+        "filled": int(result.filled.sum()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--methods", default="unet,kriging,ridge,linear")
+    parser.add_argument("--shape", default="256,300,300")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    shape = tuple(int(n) for n in options.shape.split(","))
+    if options.child:
+        print(json.dumps(peak_arrays(options.child, shape)))
+        return
+    figures = {}
+    for method in options.methods.split(","):
+        command = [sys.executable, __file__, "--child", method, "--shape", options.shape]
+        figures[method] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        print(f"{method:10} {figures[method]['arrays']:5.2f} arrays  {figures[method]['megabytes']} MB", flush=True)
+    if options.out:
+        options.out.write_text(json.dumps({"shape": shape, "methods": figures}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
