@@ -7,7 +7,7 @@ lie apart. A gap is cut through all frames and rows, 20 columns beside the brigh
 
 Columns: ``deviance_*`` mean Poisson deviance of the hidden counts from each fill and from the noise-free truth, over gap
 voxels whose smoothed (sigma 3) expectation exceeds 0.5; ``removed`` share of the shipped network's excess over the truth's
-deviance that adaptation removes; ``skill_*`` held-out score before and after; ``cpu_seconds`` of the whole adapted fill.
+deviance that adaptation removes; ``skill_*`` held-out score before, with chosen constants of kriging, after; ``cpu_seconds`` of the whole adapted fill.
 
 Usage: python benchmarks/adaptation.py [--only NAME] [--widths 6] [--minutes 10] [--out docs/results/adaptation.csv]
 """
@@ -58,15 +58,15 @@ def compare(name: str, expected: np.ndarray, width: int, minutes: float) -> dict
     blank = np.where(mask, 0, counts)
     fills = {m: fill_gaps(blank, mask, method=m).intensity for m in ("linear", "ridge", "kriging", "unet")}
     start = time.process_time()
-    adapted = fill_gaps(blank, mask, adapt=minutes)
+    adapted = fill_gaps(blank, mask, adapt=True, adapt_minutes=minutes)
     seconds = time.process_time() - start
     fills |= {"adapted": adapted.intensity, "truth": expected}
     deviance = {m: poisson_deviance(filled[where], counts[where]) for m, filled in fills.items()}
     lesson = adapted.lesson
     row = {"scan": name, "width": width, "voxels": int(where.sum())} | {f"deviance_{m}": d for m, d in deviance.items()}
     row["removed"] = (deviance["unet"] - deviance["adapted"]) / (deviance["unet"] - deviance["truth"])
-    row |= {"outcome": lesson.outcome, "steps": lesson.best_step, "skill_before": lesson.skill_before}
-    row |= {"skill_after": lesson.skill_after, "sureness": lesson.sureness, "cpu_seconds": seconds}
+    row |= {"skill_before": lesson.skill_before, "skill_with_fringes": lesson.skill_with_fringes}
+    row |= {"skill_after": lesson.skill_after, "kept_step": lesson.kept_step, "cpu_seconds": seconds}
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
 
 

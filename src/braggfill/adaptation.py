@@ -11,14 +11,13 @@ import torch
 
 from braggfill.errors import InputError
 from braggfill.gaps import Slab
+from braggfill.kriging import SHIPPED, FringeModel
 from braggfill.losses import negative_binomial
 from braggfill.model import GapNet, has_bfloat16
-from braggfill.practice import HeldOut, lay_out
+from braggfill.practice import FEWEST_VOXELS, HeldOut, Verdict, choose_held_out, held_out_portions, practice_scans
 from braggfill.stream import MeasuredScan, Portions, PracticeScan
 from braggfill.unet import network_predictor
 
-MINUTES = 2.0
-"""Time for an adaptation, unless another is given."""
 STEPS, BATCH, PLANE = 100, 16, 32
 """Steps, portions a step, and their extent in the gap's plane."""
 LEARNING_RATE, WARMUP_STEPS = 3e-4, 10
@@ -27,8 +26,16 @@ WEIGHT_DECAY, GRADIENT_LIMIT, VOXEL_GRADIENT_LIMIT, AVERAGE_DECAY = 1e-3, 1.0, 3
 """As in a training, but for the average over the last twenty steps."""
 JUDGE_EVERY = 25
 """Steps between two looks at the held-out copies."""
-SURE = 2.0
-"""The gain in held-out likelihood, in standard errors, above which adapted weights are kept."""
+SURE_FRINGES, SURE_WEIGHTS = 1.0, 2.0
+"""The gain in held-out deviance, in standard errors, above which constants of kriging and weights are kept."""
+FRINGES = (
+    FringeModel(departure=1.0, taper_sigma=16.0, reach=24, context=12),
+    FringeModel(envelope_sigma=3.0),
+    FringeModel(envelope_sigma=6.0, departure=1.0),
+    FringeModel(envelope_sigma=6.0, departure=1.0, taper_sigma=16.0, reach=24, context=12),
+    FringeModel(envelope_sigma=8.0, departure=1.0, taper_sigma=12.0, reach=24, context=12),
+)
+"""Constants of kriging that are tried: finer and coarser fringes, such as repeat farther, and less trust in the model."""
 TIMED_STEPS, SHARE_FOR_STEPS = 5, 0.85
 """First steps, whose time tells how many more can be made; share of the time for them, the rest is for judging."""
 
@@ -37,30 +44,31 @@ TIMED_STEPS, SHARE_FOR_STEPS = 5, 0.85
 class Lesson:
     """What was learned from a scan; the scores are from copies of its gaps that nothing was learned from."""
 
-    outcome: str
-    """``adapted``, ``no gain`` or ``no room``; in the last two cases the weights are those that it began with."""
     seed: int
     scan_sha256: str
     """Of counts and mask."""
     interrupted: bool
     """Whether a person stopped it before its end."""
+    fringes: FringeModel | None = None
+    """Constants of kriging that surely do better than those it began with; None: these stay."""
+    kept_step: int = 0
+    """Steps after which the weights were taken; 0: they are those that it began with."""
     steps: int = 0
     """Steps made."""
     planned_steps: int = 0
     """What the time sufficed for; fewer than ``STEPS`` on a slow machine."""
-    best_step: int = 0
-    """The step that did best."""
     voxels: int = 0
-    """Held-out voxels that were scored."""
+    """Held-out voxels that were scored; 0: the scan has no room for copies of its gaps that hold counts."""
     skill_before: float | None = None
     """Share of the linear fill's excess deviance that is removed."""
+    skill_with_fringes: float | None = None
+    """With the constants of kriging chosen, and the weights as they were."""
     skill_after: float | None = None
-    """Of the best step."""
-    loss_before: float | None = None
-    """Mean negative log-likelihood of the held-out counts."""
-    loss_after: float | None = None
-    sureness: float | None = None
-    """Their difference over its standard error."""
+    """Of what is kept."""
+    fringes_sureness: float = 0.0
+    """Gain in held-out deviance by the constants of kriging, in standard errors."""
+    weights_sureness: float = 0.0
+    """Gain by the weights of the best step, in standard errors."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,8 @@ class Adaptation:
     """An adapted network and where it comes from."""
 
     model: GapNet
+    fringes: FringeModel
+    """For the kriging that it starts from."""
     lesson: Lesson
 
 
@@ -80,15 +90,16 @@ def adapt(
     counts: np.ndarray,
     mask: np.ndarray,
     slabs: list[Slab],
-    minutes: float | bool = True,
+    minutes: float = 2.0,
     seed: int = 0,
+    fringes: FringeModel = SHIPPED,
     on_step: OnStep = lambda step, steps, skill: None,
 ) -> Adaptation:
-    """Let a network learn the fringes of one scan from copies of its gaps where the counts are known.
+    """Let kriging and network learn the fringes of one scan from copies of its gaps where the counts are known.
 
-    The likelihood of the hidden counts is maximised over all weights. The result is the running average of the weights that did
-    best on held-out copies, or the network as it was, if none did surely better. Interrupted (Ctrl-C), it ends with the best so
-    far.
+    First the constants of kriging are chosen, then the network is trained on the likelihood of the counts in copies. The result
+    is what did best on held-out copies, or all as it was, where nothing did surely better. Interrupted (Ctrl-C), it ends with the
+    best so far.
 
     Parameters
     ----------
@@ -99,9 +110,11 @@ def adapt(
     slabs : list of Slab
         The gaps to be filled.
     minutes : float
-        Time for all of it; where it does not suffice for all steps, fewer are planned. True stands for ``MINUTES``.
+        Time for all of it; where it does not suffice for all steps, fewer are planned.
     seed : int
         Of every random choice.
+    fringes : FringeModel
+        Constants of kriging to begin with.
     on_step : callable
 
     Returns
@@ -117,20 +130,49 @@ def adapt(
     ----------
     Fine-tuning on the scan at hand: M. Masto et al., J. Appl. Cryst. 57, 966 (2024), https://arxiv.org/abs/2403.08596
     """
-    minutes = MINUTES if minutes is True else minutes
     if not (0 < minutes < math.inf and seed >= 0):
-        raise InputError(f"adapt, seed: got {minutes} minutes and {seed}, expected a finite number above 0 and at least 0")
-    end, course, interrupted = time.perf_counter() + 60 * minutes, None, False
+        raise InputError(f"minutes, seed: got {minutes} and {seed}, expected a finite number above 0, and 0 or more")
+    end, scan, device = time.perf_counter() + 60 * minutes, MeasuredScan("", counts, mask), device_of(model)
     places, portions = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    choice, course, interrupted = Choice(fringes), None, False
     try:
-        practice = lay_out(places, counts, mask, slabs, device_of(model))
-        if practice:
-            course = Course(model, practice.held_out)
-            course.run(practice.scans, portions, end, on_step)
+        hidden = choose_held_out(places, counts, mask, slabs)
+        choice = choose_fringes(model, choice, counts, mask, hidden)
+        if choice.held_out:
+            course = Course(model, choice.held_out)
+            scans = practice_scans(places, counts, mask | hidden, slabs, device, choice.fringes)
+            course.run(scans, portions, end, on_step)
     except KeyboardInterrupt:
         interrupted = True
-    scan = MeasuredScan("", counts, mask)
-    return conclude(model, course, Lesson("no gain" if interrupted else "no room", seed, scan.sha256, interrupted))
+    return conclude(model, choice, course, Lesson(seed, scan.sha256, interrupted))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Constants of kriging, and how right the network is with them."""
+
+    fringes: FringeModel
+    held_out: HeldOut | None = None
+    """None where the scan has no room for copies of its gaps that hold counts."""
+    verdict: Verdict | None = None
+    before: Verdict | None = None
+    """With the constants that it began with."""
+
+
+def choose_fringes(model: GapNet, start: Choice, counts: np.ndarray, mask: np.ndarray, hidden: np.ndarray) -> Choice:
+    """The constants of kriging with which the network fills held-out copies best, if surely better than the first."""
+    if np.count_nonzero(hidden) < FEWEST_VOXELS:
+        return start
+    predictor, best = network_predictor(model, device_of(model)), start
+    for fringes in dict.fromkeys((start.fringes, *FRINGES)):
+        held_out = held_out_portions(counts, mask, hidden, device_of(model), fringes)
+        if len(held_out.counts) < FEWEST_VOXELS:
+            return start
+        verdict = held_out.judge(predictor)
+        before = best.before or verdict
+        if best.verdict is None or (verdict.loss < best.verdict.loss and verdict.sureness_over(before) > SURE_FRINGES):
+            best = Choice(fringes, held_out, verdict, before)
+    return best
 
 
 class Course:
@@ -149,7 +191,7 @@ class Course:
         """Train to the end of the schedule, which is planned shorter where the time does not suffice."""
         start = time.perf_counter()
         on_step(0, self.steps, self.best.skill)
-        while self.step < self.steps and time.perf_counter() < end:
+        while scans and self.step < self.steps and time.perf_counter() < end:
             self.advance(draw_portions(rng, scans, self.device))
             if self.step == TIMED_STEPS:
                 now = time.perf_counter()
@@ -206,23 +248,24 @@ def draw_portions(rng: np.random.Generator, scans: list[PracticeScan], device: t
     return Portions(*(torch.from_numpy(np.stack(part)).to(device) for part in zip(*portions, strict=True)))
 
 
-def conclude(model: GapNet, course: Course | None, lesson: Lesson) -> Adaptation:
+def conclude(model: GapNet, choice: Choice, course: Course | None, lesson: Lesson) -> Adaptation:
     """Give the network the weights that did best, if they did surely better, and say what came of it."""
-    if course:
-        sureness = course.best.sureness_over(course.first)
-        better = course.best_step > 0 and sureness > SURE
-        model.load_state_dict(course.best_weights if better else course.first_weights)
+    if choice.held_out and choice.verdict and choice.before:
+        after, kept = choice.verdict, 0
+        if course:
+            sureness = course.best.sureness_over(course.first)
+            if sureness > SURE_WEIGHTS:
+                after, kept = course.best, course.best_step
+            model.load_state_dict(course.best_weights if kept else course.first_weights)
+            lesson = replace(lesson, steps=course.step, planned_steps=course.steps, weights_sureness=sureness)
         lesson = replace(
             lesson,
-            outcome="adapted" if better else "no gain",
-            steps=course.step,
-            planned_steps=course.steps,
-            best_step=course.best_step,
-            voxels=len(course.held_out.counts),
-            skill_before=course.first.skill,
-            skill_after=course.best.skill,
-            loss_before=course.first.loss,
-            loss_after=course.best.loss,
-            sureness=sureness,
+            fringes=None if choice.verdict is choice.before else choice.fringes,
+            kept_step=kept,
+            voxels=len(choice.held_out.counts),
+            skill_before=choice.before.skill,
+            skill_with_fringes=choice.verdict.skill,
+            skill_after=after.skill,
+            fringes_sureness=choice.verdict.sureness_over(choice.before),
         )
-    return Adaptation(model.eval().requires_grad_(False), lesson)
+    return Adaptation(model.eval().requires_grad_(False), choice.fringes, lesson)

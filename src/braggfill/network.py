@@ -13,6 +13,7 @@ from braggfill.counts import taken_apart
 from braggfill.fill import Estimate, Estimator, FillOptions, Progress
 from braggfill.gapped import GappedScan
 from braggfill.gaps import find_slabs
+from braggfill.kriging import SHIPPED, FringeModel, smoothed
 from braggfill.model import GapNet, find_device
 from braggfill.patches import GuessedScan
 from braggfill.unet import network_predictor, slide
@@ -20,21 +21,29 @@ from braggfill.unet import network_predictor, slide
 
 def by_network(scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
     """Fill by the network of the weights file; parameters as for ``Method.estimate``."""
-    return slid(read_weights(options.weights or SHIPPED_WEIGHTS)[0], scan, options, on_progress)
+    model, description = read_weights(options.weights or SHIPPED_WEIGHTS)
+    return slid(model, fringe_model(description), scan, options, on_progress)
 
 
 def adapted(scan: GappedScan, options: FillOptions, on_step: OnStep) -> tuple[Estimator, Lesson]:
     """Adapt the network of the weights file to a scan; what fills by it, and what it learned."""
-    model = read_weights(options.weights or SHIPPED_WEIGHTS)[0].to(find_device(options.device))
-    adaptation = adapt(model, scan.counts, scan.mask, scan.slabs, options.adapt_minutes, options.seed, on_step)
-    return partial(slid, adaptation.model), adaptation.lesson
+    model, description = read_weights(options.weights or SHIPPED_WEIGHTS)
+    start, model = fringe_model(description), model.to(find_device(options.device))
+    found = adapt(model, scan.counts, scan.mask, scan.slabs, options.adapt_minutes, options.seed, start, on_step)
+    return partial(slid, found.model, found.fringes), found.lesson
 
 
-def slid(model: GapNet, scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
+def fringe_model(description: dict) -> FringeModel:
+    """The constants of kriging that weights were adapted with."""
+    return FringeModel(**description.get("fringes", {}))
+
+
+def slid(model: GapNet, fringes: FringeModel, scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
     """Slide a network along the gaps; it starts from kriging."""
-    predictor = network_predictor(model, find_device(options.device), options.precision, options.tta)
-    guessed = GuessedScan(scan.counts, scan.mask, scan.guess)
-    mean, square = slide(guessed, scan.slabs, predictor, options.skip, on_progress)
+    device = find_device(options.device)
+    predictor = network_predictor(model, device, options.precision, options.tta)
+    guess = scan.guess if fringes == SHIPPED else smoothed(scan.counts, scan.mask, scan.slabs, device, fringes)
+    mean, square = slide(GuessedScan(scan.counts, scan.mask, guess), scan.slabs, predictor, options.skip, on_progress)
     return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(options.weights or SHIPPED_WEIGHTS)
 
 
@@ -82,8 +91,8 @@ def finetune(  # noqa: PLR0913 - one argument an option
     measured, missing, scale = taken_apart(intensity, mask, counts_per_unit)
     origin = Path(start) if start else SHIPPED_WEIGHTS
     model, description = read_weights(origin)
-    model, counts = model.to(find_device(device)), measured * np.float32(scale)
-    adaptation = adapt(model, counts, missing, find_slabs(missing), minutes, seed, on_step)
-    lessons = [*description.get("lessons", []), {"scan": name, "started_from": sha256(origin)} | asdict(adaptation.lesson)]
-    write_weights(Path(out), adaptation.model, description | {"lessons": lessons})
-    return adaptation.lesson
+    model, counts, slabs = model.to(find_device(device)), measured * np.float32(scale), find_slabs(missing)
+    found = adapt(model, counts, missing, slabs, minutes, seed, fringe_model(description), on_step)
+    lessons = [*description.get("lessons", []), {"scan": name, "started_from": sha256(origin)} | asdict(found.lesson)]
+    write_weights(Path(out), found.model, description | {"lessons": lessons, "fringes": asdict(found.fringes)})
+    return found.lesson

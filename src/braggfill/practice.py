@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, label
+from scipy.special import xlogy
 
 from braggfill.gaps import Slab, find_slabs, voxels_to_fill
 from braggfill.interpolate import linear
-from braggfill.kriging import smoothed
-from braggfill.losses import negative_binomial
-from braggfill.metrics import expected_deviance, skill
+from braggfill.kriging import SHIPPED, FringeModel, smoothed
+from braggfill.metrics import LEAST_MEAN, expected_deviance, skill
 from braggfill.patches import GuessedScan, Predictor
 from braggfill.stream import PracticeScan
 from braggfill.unet import slide
@@ -65,10 +65,9 @@ class HeldOut:
 
     def judge(self, predictor: Predictor) -> "Verdict":
         """Fill the held-out copies and compare with what was measured."""
-        mean, square = slide(self.scan, self.slabs, predictor)[:, self.at]
-        spread = np.maximum(square / np.maximum(mean, 1e-12) ** 2 - 1, 1e-6)
-        values = (torch.from_numpy(np.asarray(v, float)) for v in (self.counts, np.log(mean), np.log(spread)))
-        losses = negative_binomial(*values).numpy()
+        mean, _ = slide(self.scan, self.slabs, predictor)[:, self.at]
+        mean = np.maximum(mean, LEAST_MEAN)
+        losses = 2 * (xlogy(self.counts, self.counts / mean) - (self.counts - mean))
         removed = skill(mean, self.linear, self.counts, expected_deviance(mean))
         return Verdict(np.bincount(self.block, losses) / len(losses), removed)
 
@@ -78,82 +77,74 @@ class Verdict:
     """How right a network is in the held-out copies."""
 
     losses: np.ndarray
-    """(blocks,): negative log-likelihood of a block's counts, over the number of all voxels."""
+    """(blocks,): Poisson deviance of a block's counts, over the number of all voxels."""
     skill: float
     """Share of the linear fill's excess deviance that is removed."""
 
     @property
     def loss(self) -> float:
-        """Mean negative log-likelihood of a voxel's counts."""
+        """Mean Poisson deviance."""
         return float(self.losses.sum())
 
     def sureness_over(self, other: "Verdict") -> float:
-        """The gain in likelihood over its standard error, which the scatter between the blocks tells."""
+        """The gain over another verdict in standard errors, which the scatter between the blocks tells."""
         gains = other.losses - self.losses
         error = np.sqrt(len(gains)) * gains.std(ddof=1) if len(gains) > 1 else np.inf
         return float(gains.sum() / max(error, 1e-12))
 
 
-@dataclass(frozen=True)
-class Practice:
-    """What can be learned from a scan, and what judges it."""
-
-    scans: list[PracticeScan]
-    held_out: HeldOut
+def choose_held_out(rng: np.random.Generator, counts: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+    """Voxels to hold out, bool (frames, rows, columns): every second block of a few copies of the gaps."""
+    return copies_of(rng, np.where(mask, 0, counts), mask, slabs, HELD_OUT_COPIES, BLOCK)
 
 
-def lay_out(
-    rng: np.random.Generator, counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: torch.device | str = "cpu"
-) -> Practice | None:
-    """Lay copies of a scan's gaps beside them, hold some out, and make the first guesses.
+def practice_scans(
+    rng: np.random.Generator,
+    counts: np.ndarray,
+    mask: np.ndarray,
+    slabs: list[Slab],
+    device: torch.device | str = "cpu",
+    fringes: FringeModel = SHIPPED,
+) -> list[PracticeScan]:
+    """The scan with several layouts of copies of its gaps, each with its first guess.
 
     Parameters
     ----------
     rng : numpy Generator
     counts, mask : arrays (frames, rows, columns)
-        Photon counts, float32; mask True = not measured: what the counts say there has no effect.
+        Photon counts, float32; mask True = not measured or held out: what the counts say there has no effect.
     slabs : list of Slab
         The real gaps.
     device : torch device
         Where kriging is computed.
+    fringes : FringeModel
+        Constants of kriging.
 
     Returns
     -------
-    Practice or None
-        None where the scan has no room for copies of its gaps that hold counts.
+    list of PracticeScan
+        Empty where the scan has no room for copies of its gaps that hold counts.
     """
-    blank = np.where(mask, 0, counts)
-    hidden = choose_held_out(rng, blank, mask, slabs)
-    if np.count_nonzero(hidden) < FEWEST_VOXELS:
-        return None
-    scans = practice_scans(rng, np.where(hidden, 0, blank), mask | hidden, slabs, device)
-    if sum(np.count_nonzero(scan.known) for scan in scans) < FEWEST_VOXELS:
-        return None
-    held_out = held_out_portions(blank, mask, hidden, device)
-    return Practice(scans, held_out) if len(held_out.counts) >= FEWEST_VOXELS else None
-
-
-def choose_held_out(rng: np.random.Generator, counts: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
-    """Voxels to hold out, bool (frames, rows, columns): every second block of a few copies of the gaps."""
-    return copies_of(rng, counts, mask, slabs, HELD_OUT_COPIES, BLOCK)
-
-
-def practice_scans(
-    rng: np.random.Generator, counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: torch.device | str = "cpu"
-) -> list[PracticeScan]:
-    """The scan with several layouts of copies of its gaps, each with its first guess."""
+    counts = np.where(mask, 0, counts)
     scans = []
     for _ in range(LAYOUTS):
         copies = copies_of(rng, counts, mask, slabs, COPIES)
-        both, practised, guess = guessed(counts, mask, copies, device)
+        both, practised, guess = guessed(counts, mask, copies, device, fringes)
         if practised:
             scans.append(PracticeScan.of(counts, counts, both, copies, practised, guess))
     return scans
 
 
-def held_out_portions(counts: np.ndarray, mask: np.ndarray, hidden: np.ndarray, device: torch.device | str = "cpu") -> HeldOut:
+def held_out_portions(
+    counts: np.ndarray,
+    mask: np.ndarray,
+    hidden: np.ndarray,
+    device: torch.device | str = "cpu",
+    fringes: FringeModel = SHIPPED,
+) -> HeldOut:
     """The scan without the voxels held out, and what was measured there."""
-    both, slabs, guess = guessed(counts, mask, hidden, device)
+    counts = np.where(mask, 0, counts)
+    both, slabs, guess = guessed(counts, mask, hidden, device, fringes)
     blank, wanted = np.where(both, 0, counts), voxels_to_fill(slabs, mask.shape)
     at = (hidden & (gaussian_filter(counts, 3) > SCORED_COUNTS))[wanted]
     straight = np.expm1(linear(np.log1p(blank), both, slabs)[wanted][at].astype(float))
@@ -162,12 +153,12 @@ def held_out_portions(counts: np.ndarray, mask: np.ndarray, hidden: np.ndarray, 
 
 
 def guessed(
-    counts: np.ndarray, mask: np.ndarray, copies: np.ndarray, device: torch.device | str
+    counts: np.ndarray, mask: np.ndarray, copies: np.ndarray, device: torch.device | str, fringes: FringeModel
 ) -> tuple[np.ndarray, list[Slab], np.ndarray]:
     """The mask with copies in it, the slabs that hold copies, and kriging's first guess in and around these."""
     both = mask | copies
     slabs = [s for s in find_slabs(both) if (np.moveaxis(copies, s.axis, 0)[s.first : s.last + 1] & s.target).any()]
-    return both, slabs, smoothed(np.where(both, 0, counts), both, slabs, device)
+    return both, slabs, smoothed(np.where(both, 0, counts), both, slabs, device, fringes)
 
 
 def copies_of(

@@ -111,15 +111,15 @@ def summary(result: FillResult) -> str:
 
 
 def lesson_in_words(lesson: "Lesson") -> str:
-    """One sentence: what the network learned from the scan, or why it stays as it was."""
+    """One sentence: what was learned from the scan, or why all stays as it was."""
     stopped = f"interrupted after {lesson.steps} of {lesson.planned_steps} steps; " if lesson.interrupted else ""
     if lesson.skill_before is None or lesson.skill_after is None:
         why = "" if lesson.interrupted else "there is no room for copies of the gaps that hold counts; "
-        return f"{stopped}{why}nothing was learned from this scan, the weights stay as they were"
+        return f"{stopped}{why}nothing was learned from this scan, kriging and weights stay as they were"
+    kriging = "kriging with constants of this scan" if lesson.fringes else "kriging as it was"
+    weights = f"weights of step {lesson.kept_step}" if lesson.kept_step else "weights as they were (no sure gain)"
     scores = f"skill on {lesson.voxels:,} held-out voxels {lesson.skill_before:.3f} before, {lesson.skill_after:.3f} after"
-    if lesson.outcome == "adapted":
-        return f"{stopped}adapted to this scan, weights of step {lesson.best_step}; {scores}"
-    return f"{stopped}learning from this scan brought no sure gain, the weights stay as they were; {scores}"
+    return f"{stopped}{kriging}, {weights}; {scores}"
 
 
 def plot_training(path: Path, curve: list[list[float]]) -> None:
