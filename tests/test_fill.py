@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from braggfill import METHODS, InputError, fill_gaps
-from braggfill.fill import unmeasured
+from braggfill.counts import unmeasured
 
 
 @pytest.mark.parametrize("method", METHODS)

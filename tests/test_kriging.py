@@ -8,10 +8,7 @@ from scipy import signal
 from braggfill.gaps import find_slabs, voxels_to_fill
 from braggfill.interpolate import linear
 from braggfill.kriging import (
-    CONTEXT,
-    DEPARTURE,
-    REACH,
-    TAPER_SIGMA,
+    SHIPPED,
     Fringes,
     Part,
     autocovariance,
@@ -38,13 +35,13 @@ def test_autocovariance_is_the_direct_sum_over_pairs_tapered():
     contrast, noise, weight = (rng.random((9, 12, 7)).astype(np.float32) for _ in range(3))
     square, weighted = weight**2, torch.from_numpy(contrast * weight)
     sums = [(slice(a, a + 4), float(square[a : a + 4].sum()), float((square * noise)[a : a + 4].sum())) for a in (0, 4, 8)]
-    parts = [Part(weighted[s.start : s.stop + REACH], len(weighted[s]), *both) for s, *both in sums]
+    parts = [Part(weighted[s.start : s.stop + SHIPPED.reach], len(weighted[s]), *both) for s, *both in sums]
     measured = autocovariance(parts, weighted.shape).numpy()
     pairs = signal.correlate(contrast * weight, contrast * weight, method="direct")
     pairs[8, 11, 6] -= (weight**2 * noise).sum()
-    near = tuple(slice(REACH - n + 1, REACH + n) for n in contrast.shape)
+    near = tuple(slice(SHIPPED.reach - n + 1, SHIPPED.reach + n) for n in contrast.shape)
     lags = np.meshgrid(*[np.arange(-n + 1, n) for n in contrast.shape], indexing="ij")
-    expected = pairs / (weight**2).sum() * np.exp(-0.5 * sum(lag**2 for lag in lags) / TAPER_SIGMA**2)
+    expected = pairs / (weight**2).sum() * np.exp(-0.5 * sum(lag**2 for lag in lags) / SHIPPED.taper_sigma**2)
     np.testing.assert_allclose(measured[near], expected, atol=2e-5)
     measured[near] = 0
     np.testing.assert_allclose(measured, 0, atol=2e-5)
@@ -54,12 +51,12 @@ def test_autocovariance_is_the_direct_sum_over_pairs_tapered():
 @given(st.tuples(*[st.integers(1, 9)] * 3), st.integers(0, 2**32 - 1), st.floats(0.01, 10))
 def test_conditional_mean_solves_the_dense_system_and_wraps_nothing(shape, seed, precision):
     rng = np.random.default_rng(seed)
-    lag = np.arange(-REACH, REACH + 1)
+    lag = np.arange(-SHIPPED.reach, SHIPPED.reach + 1)
     one = np.exp(-0.5 * (lag / 1.5) ** 2) * np.cos(1.1 * lag)
     kernel = one[:, None, None] * one[:, None] * one
     weight, data = precision * rng.random(shape) * (rng.random(shape) < 0.7), rng.normal(size=shape)
     places = np.argwhere(np.ones(shape))
-    covariance = kernel[tuple(np.moveaxis(REACH + places[:, None] - places[None], -1, 0))]
+    covariance = kernel[tuple(np.moveaxis(SHIPPED.reach + places[:, None] - places[None], -1, 0))]
     system = np.eye(weight.size) + covariance * weight.ravel()
     expected = np.linalg.solve(system, covariance @ (weight * data).ravel()).reshape(shape)
     found = conditional_mean(*(torch.from_numpy(v).float() for v in (kernel, weight, data)))
@@ -76,9 +73,9 @@ def test_estimate_is_the_conditional_mean_of_a_gaussian_field():
     kernel, at = scan.autocovariance.double().numpy(), np.argwhere(measured)
 
     def between(one, other):
-        return kernel[tuple(np.moveaxis(REACH + one[:, None] - other[None], -1, 0))]
+        return kernel[tuple(np.moveaxis(SHIPPED.reach + one[:, None] - other[None], -1, 0))]
 
-    noise = scan.noise().double().numpy()[measured] + DEPARTURE * kernel[REACH, REACH, REACH]
+    noise = scan.noise().double().numpy()[measured] + SHIPPED.departure * kernel[SHIPPED.reach, SHIPPED.reach, SHIPPED.reach]
     solution = np.linalg.solve(between(at, at) + np.diag(noise), scan.contrast().double().numpy()[measured])
     gap = np.argwhere(~measured)
     expected = scan.envelope.numpy()[~measured] + scan.scale().numpy()[~measured] * (between(gap, at) @ solution)
@@ -103,7 +100,7 @@ def test_measured_voxels_around_a_gap_are_freed_of_noise():
     counts = fringes(expected.shape, 3e3)
     smooth = smoothed(np.where(mask, 0, counts), mask, find_slabs(mask))
     near = np.zeros_like(mask)
-    near[:, 30 - CONTEXT : 34 + CONTEXT] = True
+    near[:, 30 - SHIPPED.context : 34 + SHIPPED.context] = True
     assert (np.isfinite(smooth) == near).all()
     where = near & ~mask & (expected > 1)
     assert np.abs(smooth - np.log1p(expected))[where].mean() < 0.8 * np.abs(np.log1p(counts) - np.log1p(expected))[where].mean()
@@ -140,8 +137,8 @@ def test_any_scan_gives_finite_estimates_and_keeps_what_is_measured(shape, seed,
 def test_slabs_share_a_box_only_where_that_is_no_larger():
     mask = np.zeros((100, 200, 200), bool)
     mask[:, 100:106], mask[:, :, 50:56] = True, True
-    assert len(group_boxes(find_slabs(mask), mask.shape)) == 2
+    assert len(group_boxes(find_slabs(mask), mask.shape, SHIPPED.context)) == 2
     mask = np.zeros((100, 200, 200), bool)
     mask[40:44, 90:96, 100:104], mask[41:47, 91:95, 101:106] = True, True
-    ((box, _),) = group_boxes(find_slabs(mask), mask.shape)
-    assert [s.stop - s.start for s in box] == [7 + 2 * CONTEXT, 6 + 2 * CONTEXT, 6 + 2 * CONTEXT]
+    ((box, _),) = group_boxes(find_slabs(mask), mask.shape, SHIPPED.context)
+    assert [s.stop - s.start for s in box] == [7 + 2 * SHIPPED.context, 6 + 2 * SHIPPED.context, 6 + 2 * SHIPPED.context]

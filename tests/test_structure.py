@@ -13,13 +13,13 @@ def within(package: str, *modules: str) -> set[str]:
 
 
 ROWS = [
-    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors"},
+    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors", "counts"},
     within("simulation", "geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism", "degrade")
     | within("simulation", "measurement", "scans"),
     {"model", "glance", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"}
-    | {"gapped", "verdict"},
+    | {"gapped", "verdict", "practice", "adaptation"},
     {"writing", "pictures", "config", "checkpoint"} | within("simulation", "library", "dataset"),
-    {"fill", "training", "evaluation", "deformation"},
+    {"fill", "network", "training", "evaluation", "deformation"},
     within(
         "retrieval", "pattern", "treatments", "iterations", "support", "starts", "alignment", "reconstruction", "comparison"
     ),
@@ -30,7 +30,8 @@ ROWS = [
     | within("studies", "oversampling", "conditions", "table"),
     {"webpage"},
     {"batch"},
-    within("commands", "shell", "fill", "mask", "convert", "evaluate", "retrieve", "strain", "simulate", "train", "benchmark"),
+    within("commands", "shell", "fill", "finetune", "mask", "convert", "evaluate", "retrieve", "strain", "simulate", "train")
+    | within("commands", "benchmark"),
     {"cli"},
 ]
 ROW = {module: number for number, row in enumerate(ROWS) for module in row}

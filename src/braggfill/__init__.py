@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from braggfill.evaluation import evaluate
     from braggfill.fill import METHODS, FillResult, fill_gaps
     from braggfill.io import read_mask, read_scan, write_result
+    from braggfill.network import finetune
     from braggfill.pynx import to_pynx
     from braggfill.retrieval.comparison import compare
     from braggfill.retrieval.reconstruction import RetrievalResult, retrieve
@@ -36,6 +37,7 @@ __all__ = [
     "detector_mask",
     "evaluate",
     "fill_gaps",
+    "finetune",
     "read_mask",
     "read_scan",
     "retrieve",
@@ -61,6 +63,7 @@ _HOME = {
     "detector_mask": "detectors",
     "evaluate": "evaluation",
     "fill_gaps": "fill",
+    "finetune": "network",
     "read_mask": "io",
     "read_scan": "io",
     "retrieve": "retrieval.reconstruction",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from braggfill.errors import InputError
 from braggfill.fill import FillOptions, FillResult, Progress, fill_gaps
@@ -23,6 +23,9 @@ from braggfill.report import plot_fill, summary
 from braggfill.tasks import Workers, spread
 from braggfill.webpage import write_report
 from braggfill.writing import check_output
+
+if TYPE_CHECKING:
+    from braggfill.adaptation import OnStep
 
 NUMBER = re.compile(r"%(0?\d*)d")
 """Where a template has the scan's number: %d, or %04d with leading zeros."""
@@ -177,7 +180,11 @@ def check_job(job: FillJob) -> None:
             check_output(path, inputs, job.overwrite, suffix)
 
 
-def fill_scan(job: FillJob, on_progress: Progress = lambda done, total: None) -> FillResult:
+def fill_scan(
+    job: FillJob,
+    on_progress: Progress = lambda done, total: None,
+    on_adapt: "OnStep" = lambda step, steps, skill: None,
+) -> FillResult:
     """Read a scan, fill it, and write the result with its picture and its report.
 
     Raises
@@ -188,7 +195,7 @@ def fill_scan(job: FillJob, on_progress: Progress = lambda done, total: None) ->
     check_job(job)
     scan = read_scan(job.scan)
     options = {f.name: getattr(job.config, f.name) for f in fields(FillOptions)}
-    result = fill_gaps(scan.intensity, choose_mask(scan, job.config), **options, on_progress=on_progress)
+    result = fill_gaps(scan.intensity, choose_mask(scan, job.config), **options, on_progress=on_progress, on_adapt=on_adapt)
     write_result(job.output, result, scan.name, job.kind, scan.geometry, job.record)
     if job.plot:
         plot_fill(job.plot, result, f"{scan.name}, {result.options.method}")

@@ -9,6 +9,7 @@ from braggfill.commands.benchmark import benchmark
 from braggfill.commands.convert import convert
 from braggfill.commands.evaluate import evaluate
 from braggfill.commands.fill import fill, methods
+from braggfill.commands.finetune import finetune
 from braggfill.commands.mask import mask
 from braggfill.commands.retrieve import compare, retrieve
 from braggfill.commands.shell import errors, say
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Fills the detector gaps of Bragg coherent diffraction patterns and says how sure it is of every voxel.",
 )
-for verb in (fill, mask, convert, evaluate, methods, retrieve, strain, compare, simulate, relax, train, benchmark):
+for verb in (fill, mask, convert, evaluate, finetune, methods, retrieve, strain, compare, simulate, relax, train, benchmark):
     app.command()(verb)
 
 

@@ -12,14 +12,9 @@ from time import perf_counter
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from braggfill.counts import taken_apart
 from braggfill.errors import InputError
-from braggfill.fill import (
-    METHODS,
-    FillOptions,
-    Progress,
-    check_options,
-    taken_apart,
-)
+from braggfill.fill import METHODS, FillOptions, Progress, check_options
 from braggfill.gapped import GappedScan
 from braggfill.gaps import Slab, find_slabs
 from braggfill.metrics import log_ceiling

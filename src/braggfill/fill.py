@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from braggfill import interpolate
+from braggfill.counts import taken_apart
 from braggfill.errors import InputError
 from braggfill.gapped import GappedScan
 from braggfill.gaps import Gap, Slab, find_gaps, find_slabs, voxels_to_fill
@@ -19,9 +21,10 @@ from braggfill.patches import PORTION
 from braggfill.ridge import ridge
 from braggfill.uncertainty import Fill, filled_counts, standard_deviation
 
+if TYPE_CHECKING:
+    from braggfill.adaptation import Lesson, OnStep
+
 PRECISIONS = ("float32", "bfloat16", "float16")
-INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
-"""Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class FillOptions:
     """Photons for one unit of the data; None for data that are counts."""
     weights: Path | None = None
     """A weights file in place of the shipped one (the network)."""
+    adapt: bool = False
+    """Let the fill learn from the rest of the scan first (the network)."""
+    adapt_minutes: float = 2.0
+    """Most minutes that this may take."""
+    seed: int = 0
+    """Of every random choice in it."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +69,14 @@ class FillResult(Glance):
     options: FillOptions
     weights_sha256: str | None
     """SHA-256 of the weights file, None for a classical method."""
+    lesson: "Lesson | None" = None
+    """What was learned from this scan before it was filled."""
 
 
 Progress = Callable[[int, int], None]
 Estimate = tuple[np.ndarray, np.ndarray, str | None]
 """Expected counts (voxels,), their standard deviation (voxels,), and the SHA-256 of the weights used."""
+Estimator = Callable[[GappedScan, FillOptions, Progress], Estimate]
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ class Method:
     scale: str
     """The scale in which it works."""
     summary: str
-    estimate: Callable[[GappedScan, FillOptions, Progress], Estimate]
+    estimate: Estimator
     """(scan, options, on_progress) to the estimates of ``scan.wanted``."""
 
 
@@ -103,18 +115,10 @@ def _kriging(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndar
 
 
 def _network(scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
-    """The network, slid along the gaps; it starts from kriging."""
-    from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
-    from braggfill.model import find_device
-    from braggfill.patches import GuessedScan
-    from braggfill.unet import network_predictor, slide
+    """The network, whose import takes seconds (torch)."""
+    from braggfill.network import by_network
 
-    path = options.weights or SHIPPED_WEIGHTS
-    model, _ = read_weights(path)
-    predictor = network_predictor(model, find_device(options.device), options.precision, options.tta)
-    guessed = GuessedScan(scan.counts, scan.mask, scan.guess)
-    mean, square = slide(guessed, scan.slabs, predictor, options.skip, on_progress)
-    return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(path)
+    return by_network(scan, options, on_progress)
 
 
 METHODS = {
@@ -140,7 +144,11 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
     tta: bool = False,
     counts_per_unit: float | None = None,
     weights: str | Path | None = None,
+    adapt: bool = False,
+    adapt_minutes: float = 2.0,
+    seed: int = 0,
     on_progress: Progress = lambda done, total: None,
+    on_adapt: "OnStep" = lambda step, steps, skill: None,
 ) -> FillResult:
     """Estimate the intensities that a detector's gaps have swallowed.
 
@@ -164,9 +172,15 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
     counts_per_unit : float, optional
         Photons for one unit of ``intensity``; needed unless the data are whole counts, whose noise is known.
     weights : path, optional
-        A weights file made by ``train`` in place of the shipped one.
-    on_progress : callable
-        Called with the work done and its total.
+        A weights file made by ``train`` or ``finetune`` in place of the shipped one.
+    adapt : bool
+        Learn from copies of the gaps, laid where the scan's counts are known, before it is filled.
+    adapt_minutes : float
+        Most minutes that this may take.
+    seed : int
+        Of every random choice in it.
+    on_progress, on_adapt : callables
+        Called with the work done and its total; with the steps made, their total, and the best held-out skill so far.
 
     Returns
     -------
@@ -189,29 +203,24 @@ def fill_gaps(  # noqa: PLR0913 - one argument an option
     >>> int(result.filled.sum()), bool(result.mask.any())
     (3840, False)
     """
-    options = FillOptions(method, skip, device, precision, tta, counts_per_unit, Path(weights) if weights else None)
+    weights = Path(weights) if weights else None
+    options = FillOptions(method, skip, device, precision, tta, counts_per_unit, weights, adapt, adapt_minutes, seed)
     check_options(options)
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
     slabs = find_slabs(missing)
     wanted = voxels_to_fill(slabs, missing.shape)
-    std, weights_sha256 = np.zeros(measured.shape, np.float32), None
+    std, weights_sha256, lesson = np.zeros(measured.shape, np.float32), None, None
     if slabs:
         counts = measured if scale == 1 else measured * np.float32(scale)
         scan = GappedScan(counts, missing, slabs, device)
-        mean, spread, weights_sha256 = METHODS[method].estimate(scan, options, on_progress)
+        estimate = METHODS[method].estimate
+        if adapt:
+            from braggfill.network import adapted
+
+            estimate, lesson = adapted(scan, options, on_adapt)
+        mean, spread, weights_sha256 = estimate(scan, options, on_progress)
         measured[wanted], std[wanted] = mean / scale, spread / scale
-    return FillResult(measured, wanted, std, missing & ~wanted, find_gaps(missing, wanted), options, weights_sha256)
-
-
-def taken_apart(
-    intensity: np.ndarray, mask: np.ndarray | None, counts_per_unit: float | None
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """What was measured (float32, zero elsewhere), what was not (bool), and the photons for one unit, or InputError."""
-    values = as_volume(intensity)
-    missing = unmeasured(values) | np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
-    check_missing(missing)
-    measured = np.where(missing, 0, values).astype(np.float32)
-    return measured, missing, counts_per_unit or unit_of_counts(measured)
+    return FillResult(measured, wanted, std, missing & ~wanted, find_gaps(missing, wanted), options, weights_sha256, lesson)
 
 
 def check_options(options: FillOptions) -> None:
@@ -225,65 +234,11 @@ def check_options(options: FillOptions) -> None:
         )
     if options.precision not in PRECISIONS:
         raise InputError(f"precision: got '{options.precision}', expected one of {', '.join(PRECISIONS)}")
+    if options.adapt and options.method != "unet":
+        raise InputError(f"adapt: got method '{options.method}', expected 'unet', the only one that is trained")
+    if not (0 < options.adapt_minutes < np.inf and options.seed >= 0):
+        got = f"{options.adapt_minutes} minutes and {options.seed}"
+        raise InputError(f"adapt_minutes, seed: got {got}, expected a finite number above 0, and 0 or more")
     scale = options.counts_per_unit
     if scale is not None and not (isinstance(scale, Real) and 0 < scale < np.inf):
         raise InputError(f"counts_per_unit: got {scale!r}, expected a positive number of photons")
-
-
-def as_volume(intensity: np.ndarray) -> np.ndarray:
-    """The scan as a real 3-D array, or InputError."""
-    values = np.asarray(intensity)
-    if values.ndim != 3:
-        raise InputError(
-            f"intensity: got {values.ndim} dimensions {values.shape}, expected 3 (frames, rows, columns); "
-            "stack the frames of one rocking curve"
-        )
-    if values.size == 0:
-        raise InputError(f"intensity: got an empty array {values.shape}, expected at least one voxel")
-    if values.dtype.kind not in "iufb":
-        raise InputError(f"intensity: got values of type {values.dtype}, expected integers or real numbers (photon counts)")
-    return values
-
-
-def unit_of_counts(measured: np.ndarray) -> float:
-    """One, if the measured values are whole counts, or InputError: their noise would not be known."""
-    if (measured == np.rint(measured)).all():
-        return 1.0
-    example = measured[measured != np.rint(measured)][0]
-    raise InputError(
-        f"intensity: got values that are no whole counts (such as {example:g}), expected counts, or scaled counts with their "
-        "scale; give counts_per_unit, the photons for one unit of the data (1 if they are counts but for a small correction)"
-    )
-
-
-def as_mask(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
-    """The mask as bool (frames, rows, columns), True = not measured, or InputError."""
-    if mask is None:
-        return np.zeros(shape, bool)
-    mask = np.asarray(mask)
-    if mask.dtype.kind not in "iufb":
-        raise InputError(f"mask: got values of type {mask.dtype}, expected numbers (> 0 = not measured)")
-    if mask.shape not in (shape, shape[1:]):
-        raise InputError(f"mask: got shape {mask.shape}, expected {shape} like the scan, or {shape[1:]} for every frame")
-    return np.broadcast_to(~(mask <= 0), shape)
-
-
-def unmeasured(values: np.ndarray) -> np.ndarray:
-    """Voxels that carry no measurement by their value: NaN, infinite, negative, or the largest integer."""
-    if values.dtype.kind == "b":
-        return np.zeros(values.shape, bool)
-    largest = np.finfo(np.float32).max if values.dtype.kind == "f" else np.iinfo(values.dtype).max
-    maxima = [m for m in INTEGER_MAXIMA if m <= largest and values.dtype.itemsize > 2]
-    with np.errstate(invalid="ignore"):
-        marked = np.isin(values, np.array(maxima, values.dtype)) | (values < 0)
-        return marked | (~(values <= largest) if values.dtype.kind == "f" else values == largest)
-
-
-def check_missing(missing: np.ndarray) -> None:
-    """Raise InputError where there is nothing to fill, or nothing to fill it from."""
-    if not missing.any():
-        raise InputError("mask: got no voxel marked as not measured, expected a gap; give the mask, 1 = not measured")
-    if missing.all():
-        raise InputError(
-            "mask: got every voxel marked as not measured, expected measured ones; the mask may be inverted (1 = not measured)"
-        )

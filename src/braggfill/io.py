@@ -13,8 +13,9 @@ import numpy as np
 import tifffile
 
 from braggfill import __version__
+from braggfill.counts import as_mask, as_volume, unit_of_counts, unmeasured
 from braggfill.errors import InputError
-from braggfill.fill import METHODS, FillResult, as_mask, as_volume, unit_of_counts, unmeasured
+from braggfill.fill import METHODS, FillResult
 from braggfill.formats.contents import HDF5_SUFFIXES, TIF_SUFFIXES, Geometry, Scan, readable
 from braggfill.formats.cxi import write_cxi
 from braggfill.formats.hdf5 import read_hdf5, read_hdf5_mask, read_hdf5_provenance
@@ -205,6 +206,7 @@ def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
         "method": result.options.method,
         "scale": METHODS[result.options.method].scale,
         "weights_sha256": result.weights_sha256,
+        "adaptation": asdict(result.lesson) if result.lesson else None,
         "options": options,
         "input": input_name,
         "gaps": summarise_gaps(result.gaps),

@@ -25,8 +25,6 @@ from torch import Tensor
 from braggfill.gaps import Slab, voxels_to_fill
 from braggfill.smoothing import blur_in_place, gaussian_blur
 
-ENVELOPE_SIGMA = 4.0
-"""Gaussian width of the envelope in voxels: about one fringe."""
 NOISE_SIGMA = 1.0
 """Gaussian width in voxels over which the counts are averaged to tell their noise."""
 FAINT_COUNTS = 0.02
@@ -39,14 +37,6 @@ FRAMES_AT_ONCE = 32
 """Frames whose autocovariance is summed up together: more would take more memory, fewer more time."""
 BRIGHT_COUNTS = 10.0
 """Local counts from which on a voxel has full weight in the autocovariance."""
-REACH = 16
-"""Lags beyond this many voxels are taken as uncorrelated."""
-CONTEXT = 8
-"""How many voxels around a gap are looked at."""
-TAPER_SIGMA = 8.0
-"""Gaussian width in voxels by which the measured autocovariance is tapered."""
-DEPARTURE = 0.3
-"""Variance of what does not follow the model, as a share of the fringes' own."""
 STEPS = 40
 """Most steps of the conjugate gradients."""
 TOLERANCE = 1e-9
@@ -55,6 +45,23 @@ TYPICAL_WEIGHT = 0.1
 """Statistical weight that the preconditioner takes every voxel to have, as a share of the largest."""
 
 
+@dataclass(frozen=True)
+class FringeModel:
+    """How a scan is taken apart: chosen for the shipped network, and again for a scan that it is adapted to."""
+
+    envelope_sigma: float = 4.0
+    """Gaussian width of the envelope in voxels: about one fringe."""
+    departure: float = 0.3
+    """Variance of what does not follow the model, as a share of the fringes' own."""
+    taper_sigma: float = 8.0
+    """Gaussian width in voxels by which the measured autocovariance is tapered."""
+    reach: int = 16
+    """Lags beyond this many voxels are taken as uncorrelated."""
+    context: int = 8
+    """How many voxels around a gap are looked at."""
+
+
+SHIPPED = FringeModel()
 Box = tuple[slice, slice, slice]
 EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 
@@ -75,20 +82,21 @@ class Fringes:
     envelope: Tensor
     """Local mean of log(1 + counts)."""
     autocovariance: Tensor
-    """Of the contrast at lags -REACH … REACH along each axis, zero lag in the middle."""
+    """Of the contrast at lags -reach … reach along each axis, zero lag in the middle."""
+    model: FringeModel
 
     @classmethod
-    def of(cls, counts: Tensor, measured: Tensor) -> "Fringes":
+    def of(cls, counts: Tensor, measured: Tensor, model: FringeModel = SHIPPED) -> "Fringes":
         """Take a scan apart; ``counts`` are zero where not ``measured``."""
         alike = bool((measured == measured[:1]).all())
         covered = (measured[:1] if alike else measured).to(counts.dtype)
         mean, envelope = counts.clone(), counts.log1p()
         for field in (covered, mean, envelope):
-            blur_in_place(field, ENVELOPE_SIGMA)
+            blur_in_place(field, model.envelope_sigma)
         for field in (mean, envelope):
             field.div_(covered.clamp_(min=1e-6))
-        scan = cls(counts, measured, mean, envelope, counts.new_zeros(0))
-        return replace(scan, autocovariance=autocovariance(scan.parts(), counts.shape))
+        scan = cls(counts, measured, mean, envelope, counts.new_zeros(0), model)
+        return replace(scan, autocovariance=autocovariance(scan.parts(), counts.shape, model))
 
     def scale(self, box: Box = EVERYWHERE) -> Tensor:
         """What a fringe of relative height 1 is in log(1 + counts)."""
@@ -115,14 +123,17 @@ class Fringes:
     def parts(self) -> "Iterator[Part]":
         """What the autocovariance is summed up from, some frames at a time."""
         for first in range(0, len(self.counts), FRAMES_AT_ONCE):
-            here, ahead = ((slice(first, first + n), *EVERYWHERE[1:]) for n in (FRAMES_AT_ONCE, FRAMES_AT_ONCE + REACH))
+            here, ahead = (
+                (slice(first, first + n), *EVERYWHERE[1:]) for n in (FRAMES_AT_ONCE, FRAMES_AT_ONCE + self.model.reach)
+            )
             square = self.weight(here).square_()
             sums = float(square.sum()), float(square.mul_(self.noise(here)).sum())
             yield Part(self.contrast(ahead).mul_(self.weight(ahead)), len(square), *sums)
 
     def estimate(self, box: Box) -> Tensor:
         """Expected log(1 + counts) in a box of the scan, from what is measured in it."""
-        departure = DEPARTURE * self.autocovariance[REACH, REACH, REACH].clamp(min=1e-3)
+        centre = (self.model.reach,) * 3
+        departure = self.model.departure * self.autocovariance[centre].clamp(min=1e-3)
         trust = self.measured[box] / (self.noise(box) + departure)
         return conditional_mean(self.autocovariance, trust, self.contrast(box)) * self.scale(box) + self.envelope[box]
 
@@ -132,7 +143,7 @@ class Part:
     """Some frames of a scan as the autocovariance needs them."""
 
     weighted: Tensor
-    """Contrast times weight, float32: these frames and the REACH that follow them."""
+    """Contrast times weight, float32: these frames and those within reach after them."""
     frames: int
     """How many of them are these frames."""
     weights: float
@@ -141,22 +152,22 @@ class Part:
     """Sum of the squared weights times the counting variance."""
 
 
-def autocovariance(parts: Iterable[Part], shape: torch.Size) -> Tensor:
-    """Weighted autocovariance (2 REACH + 1 a side) of a scan's contrast less its counting noise, tapered.
+def autocovariance(parts: Iterable[Part], shape: torch.Size, model: FringeModel = SHIPPED) -> Tensor:
+    """Weighted autocovariance (2 reach + 1 a side) of a scan's contrast less its counting noise, tapered.
 
-    Every frame is correlated with itself and the REACH frames after it; the lags before are the same, mirrored.
+    Every frame is correlated with itself and the frames within reach after it; the lags before are the same, mirrored.
     """
-    total, weights, noise = torch.zeros(0), 0.0, 0.0
+    total, weights, noise, reach = torch.zeros(0), 0.0, 0.0, model.reach
     for part in parts:
-        padded = [next_fast_len(part.weighted.shape[0] + REACH, real=True), *padded_lengths(shape[1:])]
+        padded = [next_fast_len(part.weighted.shape[0] + reach, real=True), *padded_lengths(shape[1:], reach)]
         these = torch.fft.rfftn(part.weighted[: part.frames], padded).conj_physical_()
-        lags = torch.fft.irfftn(these.mul_(torch.fft.rfftn(part.weighted, padded)), padded).roll((REACH, REACH), (1, 2))
-        near = lags[: REACH + 1, : 2 * REACH + 1, : 2 * REACH + 1]
+        lags = torch.fft.irfftn(these.mul_(torch.fft.rfftn(part.weighted, padded)), padded).roll((reach, reach), (1, 2))
+        near = lags[: reach + 1, : 2 * reach + 1, : 2 * reach + 1]
         total = total + near if total.numel() else near.clone()
         weights, noise = weights + part.weights, noise + part.noise
-    total[0, REACH, REACH] -= noise
-    lag = torch.arange(-REACH, REACH + 1, device=total.device)
-    taper = torch.exp(-0.5 * (lag / TAPER_SIGMA).square())
+    total[0, reach, reach] -= noise
+    lag = torch.arange(-reach, reach + 1, device=total.device)
+    taper = torch.exp(-0.5 * (lag / model.taper_sigma).square())
     both = torch.cat([total[1:].flip(0, 1, 2), total])
     return both / max(weights, 1e-6) * taper[:, None, None] * taper[:, None] * taper
 
@@ -170,9 +181,9 @@ def with_margin(box: Box, shape: Sequence[int], margin: int) -> tuple[Box, Box]:
     return (frames, rows, columns), (inside[0], inside[1], inside[2])
 
 
-def padded_lengths(shape: Sequence[int]) -> list[int]:
-    """Lengths of transforms in which lags up to REACH do not wrap round, quick to transform."""
-    return [next_fast_len(max(n + REACH, 2 * REACH + 1), real=True) for n in shape]
+def padded_lengths(shape: Sequence[int], reach: int) -> list[int]:
+    """Lengths of transforms in which lags up to ``reach`` do not wrap round, quick to transform."""
+    return [next_fast_len(max(n + reach, 2 * reach + 1), real=True) for n in shape]
 
 
 def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
@@ -183,7 +194,7 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
 
     Parameters
     ----------
-    kernel : float32 tensor (2 REACH + 1 along each axis)
+    kernel : float32 tensor (2 reach + 1 along each axis)
         Autocovariance, zero lag in the middle; the field is uncorrelated beyond and nothing wraps round the borders.
     weight, data : float32 tensors (frames, rows, columns)
         Inverse variance of the data's noise, zero where there are none.
@@ -192,10 +203,11 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
     -------
     float32 tensor (frames, rows, columns)
     """
-    padded, inside = padded_lengths(data.shape), tuple(slice(0, n) for n in data.shape)
+    reach = len(kernel) // 2
+    padded, inside = padded_lengths(data.shape, reach), tuple(slice(0, n) for n in data.shape)
     spread = kernel.new_zeros(padded)
-    spread[(slice(0, 2 * REACH + 1),) * 3] = kernel
-    spectrum = torch.fft.rfftn(spread.roll((-REACH,) * 3, (0, 1, 2))).real.clamp(min=0)
+    spread[(slice(0, 2 * reach + 1),) * 3] = kernel
+    spectrum = torch.fft.rfftn(spread.roll((-reach,) * 3, (0, 1, 2))).real.clamp(min=0)
     typical = TYPICAL_WEIGHT * weight.max()
     solve, beyond = spectrum / (1 + typical * spectrum), -typical.expand(padded).clone()
     beyond[inside] += weight
@@ -216,13 +228,13 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
     return field[inside]
 
 
-def group_boxes(slabs: list[Slab], shape: tuple[int, ...]) -> list[tuple[Box, list[Slab]]]:
-    """Boxes with CONTEXT voxels around the slabs in them; slabs share a box where that is no larger than theirs together."""
+def group_boxes(slabs: list[Slab], shape: tuple[int, ...], context: int) -> list[tuple[Box, list[Slab]]]:
+    """Boxes with ``context`` voxels around the slabs in them; slabs share one that is no larger than theirs together."""
     groups: list[tuple[Box, list[Slab]]] = []
     for slab in slabs:
         frames, rows, columns = slab.bounds
         box, members = (frames, rows, columns), [slab]
-        box, _ = with_margin(box, shape, CONTEXT)
+        box, _ = with_margin(box, shape, context)
         for other in list(groups):
             together = _union(box, other[0])
             if _volume(together) <= _volume(box) + _volume(other[0]):
@@ -242,7 +254,13 @@ def _volume(box: Box) -> int:
 
 
 @torch.inference_mode()
-def smoothed(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: str | torch.device = "cpu") -> np.ndarray:
+def smoothed(
+    counts: np.ndarray,
+    mask: np.ndarray,
+    slabs: list[Slab],
+    device: str | torch.device = "cpu",
+    model: FringeModel = SHIPPED,
+) -> np.ndarray:
     """Best linear estimate of every voxel in and around the slabs: gaps are filled, what is measured is freed of noise.
 
     Parameters
@@ -252,15 +270,17 @@ def smoothed(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: st
     slabs : list of Slab
     device : torch device
         Where to compute.
+    model : FringeModel
+        How the scan is taken apart.
 
     Returns
     -------
     float32 array (frames, rows, columns)
         log(1 + expected counts), NaN where nothing was estimated. Where arms cross, their estimates are averaged.
     """
-    fringes = Fringes.of(torch.from_numpy(counts).to(device), torch.from_numpy(~mask).to(device))
+    fringes = Fringes.of(torch.from_numpy(counts).to(device), torch.from_numpy(~mask).to(device), model)
     mean, number = np.full(mask.shape, np.nan, np.float32), np.zeros(mask.shape, np.uint8)
-    for box, members in group_boxes(slabs, mask.shape):
+    for box, members in group_boxes(slabs, mask.shape, model.context):
         use = (voxels_to_fill(members, mask.shape) | ~mask)[box]
         estimate, before = fringes.estimate(box).clamp(min=0).cpu().numpy(), number[box]
         averaged = np.where(before, (np.nan_to_num(mean[box]) * before + estimate) / (before + 1), estimate)

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from braggfill.counts import as_mask, as_volume, unmeasured
 from braggfill.detectors import detector_mask
 from braggfill.errors import InputError
-from braggfill.fill import as_mask, as_volume, unmeasured
 from braggfill.io import Scan, read_mask, read_scan
 
 Convention = Literal["bad1", "good1"]

@@ -12,6 +12,7 @@ from braggfill.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, Gap, find_
 from braggfill.pictures import new_figure, show_counts, write_picture
 
 if TYPE_CHECKING:
+    from braggfill.adaptation import Lesson
     from braggfill.evaluation import Evaluation
 
 
@@ -107,6 +108,18 @@ def summary(result: FillResult) -> str:
         f"{f['counts added']} counts added to {f['counts measured']}; median relative uncertainty "
         f"{f['median relative uncertainty']}; {f['voxels still missing']} voxels still missing"
     )
+
+
+def lesson_in_words(lesson: "Lesson") -> str:
+    """One sentence: what was learned from the scan, or why all stays as it was."""
+    stopped = f"interrupted after {lesson.steps} of {lesson.planned_steps} steps; " if lesson.interrupted else ""
+    if lesson.skill_before is None or lesson.skill_after is None:
+        why = "" if lesson.interrupted else "there is no room for copies of the gaps that hold counts; "
+        return f"{stopped}{why}nothing was learned from this scan, kriging and weights stay as they were"
+    kriging = "kriging with constants of this scan" if lesson.fringes else "kriging as it was"
+    weights = f"weights of step {lesson.kept_step}" if lesson.kept_step else "weights as they were (no sure gain)"
+    scores = f"skill on {lesson.voxels:,} held-out voxels {lesson.skill_before:.3f} before, {lesson.skill_after:.3f} after"
+    return f"{stopped}{kriging}, {weights}; {scores}"
 
 
 def plot_training(path: Path, curve: list[list[float]]) -> None:

@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from braggfill.commands.shell import (
+    AdaptMinutes,
+    AdaptSeed,
     Convention,
     CountsPerUnit,
     DetectorName,
@@ -23,6 +25,7 @@ from braggfill.commands.shell import (
     Scheduler,
     Slurm,
     Weights,
+    adaptation_bar,
     command_line,
     console,
     errors,
@@ -63,6 +66,9 @@ def fill(  # noqa: PLR0913 - one argument an option
     tta: Annotated[bool, typer.Option("--tta", help="Average the network over the eight mirror images.")] = False,
     counts_per_unit: CountsPerUnit = None,
     weights: Weights = None,
+    adapt: Annotated[bool, typer.Option("--adapt", help="Learn from the rest of the scan first.")] = False,
+    adapt_minutes: AdaptMinutes = 2.0,
+    seed: AdaptSeed = 0,
     plot: Annotated[Path | None, typer.Option(help="Also draw slices before and after (.png, or a folder).")] = None,
     report: Annotated[
         Path | None, typer.Option(help="Also write a page with slider and self-test (.html, or a folder).")
@@ -98,11 +104,13 @@ def fill(  # noqa: PLR0913 - one argument an option
 def fill_one(job: "FillJob") -> None:
     """Fill a scan and tell what its mask consists of and what was done."""
     from braggfill.batch import fill_scan
-    from braggfill.report import gap_table, summary, warnings
+    from braggfill.report import gap_table, lesson_in_words, summary, warnings
 
-    with progress_bar("filling") as advance:
-        result = fill_scan(job, advance)
+    with adaptation_bar() as on_adapt, progress_bar("filling") as advance:
+        result = fill_scan(job, advance, on_adapt)
     console.print(gap_table(result.gaps, result.options.method))
+    if result.lesson:
+        say(console, lesson_in_words(result.lesson))
     for sentence in warnings(result):
         say(errors, f"warning: {sentence}", "yellow")
     say(console, f"{summary(result)}; written to {job.output}")

@@ -20,6 +20,8 @@ MethodName = StrEnum("MethodName", ["unet", "kriging", "ridge", "linear", "cubic
 Convention = StrEnum("Convention", ["bad1", "good1"])
 FormatName = StrEnum("FormatName", ["npz", "cxi", "cdiutils", "bcdi", "cohere"])
 
+AdaptMinutes = Annotated[float, typer.Option(help="Most minutes that learning from the scan may take.")]
+AdaptSeed = Annotated[int, typer.Option(min=0, help="Seed of every random choice in it.")]
 CountsPerUnit = Annotated[float | None, typer.Option(help="Photons for one unit of scaled data.")]
 DeviceChoice = Annotated[Device, typer.Option(help="Where the network runs.")]
 DetectorName = Annotated[str | None, typer.Option(help="Add the gaps of a detector: maxipix, merlin, eiger2m, …")]
@@ -32,7 +34,7 @@ Roi = Annotated[str | None, typer.Option(help="ROW,COLUMN of the scan's first pi
 ScanFile = Annotated[str, typer.Argument(help="Scan file: .npz, .npy, .h5/.cxi/.nxs (also file.h5:/path), .tif.")]
 Scheduler = Annotated[str | None, typer.Option(help="Dask cluster to run on instead, such as tcp://node:8786.")]
 Slurm = Annotated[int, typer.Option(min=0, help="Run on so many Slurm jobs, set up in Dask's jobqueue.yaml.")]
-Weights = Annotated[Path | None, typer.Option(help="Weights made by 'train', else the shipped ones.")]
+Weights = Annotated[Path | None, typer.Option(help="Weights made by 'train' or 'finetune', else the shipped ones.")]
 
 
 @contextmanager
@@ -43,6 +45,18 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def adaptation_bar() -> Iterator[Callable[[int, int, float], None]]:
+    """Show a progress bar with the held-out score on a terminal and hand out ``advance(step, steps, skill)``."""
+    from rich.progress import Progress
+
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("", total=None, visible=False)
+        yield lambda step, steps, skill: progress.update(
+            task, completed=step, total=steps, visible=True, description=f"adapting, held-out skill {skill:.3f}"
+        )
 
 
 def say(where: Console, sentence: str, style: str | None = None) -> None:
