@@ -137,6 +137,8 @@ def test_the_advice_names_the_best_rival_and_where_not_to_rely_on_the_fill():
     words = in_words([a_score(), *rivals], bands, True)
     assert "ridge, 50 %" in words
     assert "under 1 counts or over 100 counts" in words
+    assert "is better here" not in words
+    assert "ridge is better here" in in_words([a_score(), a_score("ridge", 0.9, deviance=1.5)], [], True)
 
 
 def test_a_gap_over_the_peak_is_not_advised(scan):

@@ -111,6 +111,8 @@ def in_words(scores: list[Score], bands: list[Band], advisable: bool, hides_peak
         best = min(others, key=lambda s: s.deviance)
         sentence += f" (the best classical fill, {best.method}, {100 * best.skill:.0f} %)"
     sentence += f", its total is {100 * (ours.bias - 1):+.0f} % off, and its 90 % intervals hold {100 * ours.coverage_90:.0f} %"
+    if others and best.deviance < ours.deviance:
+        sentence += f"; {best.method} is better here"
     if hides_peak:
         sentence += (
             "; but the brightest voxel measured borders on a gap, which may hide the Bragg peak itself, and no copy tests that"
