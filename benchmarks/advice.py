@@ -68,7 +68,7 @@ def true_score(counts: np.ndarray, unmeasured: np.ndarray, gap: np.ndarray) -> S
 def row(name: str, said: Evaluation, true: Score) -> dict:
     """What was said beside what is true."""
     agree = said.advisable == advised(true)
-    found: dict = {"gap": name, "said": said.advisable, "true": advised(true), "agree": agree, "untested": said.untested}
+    found: dict = {"gap": name, "said": said.advisable, "true": advised(true), "agree": agree, "hides_peak": said.hides_peak}
     for figure in ("skill", "bias", "coverage_90", "pcc_log"):
         found |= {f"{figure}_said": getattr(said.scores[0], figure), f"{figure}_true": getattr(true, figure)}
     return found | {"advice": said.advice}

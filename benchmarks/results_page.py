@@ -69,7 +69,14 @@ def condition(name: str) -> Pivot:
     return Pivot("study_conditions", "method", "value", "skill", lambda row: row["condition"] == name)
 
 
-PORTION = {"scan": "scan", "width": "gap", "mean_counts": "counts a voxel", "pcc_unet": "PCC unet", "pcc_linear": "PCC linear"}
+PORTION = {
+    "scan": "scan",
+    "width": "gap",
+    "mean_counts": "counts a voxel",
+    "pcc_unet": "PCC unet",
+    "pcc_linear": "PCC linear",
+    "ceiling": "ceiling",
+}
 SLICE = {
     "method": "method",
     "pcc": "PCC",
@@ -119,12 +126,12 @@ TABLES: dict[str, Pivot | Plain] = {
             "skill_true": "skill, gap",
             "bias_said": "total, copies",
             "bias_true": "total, gap",
-            "untested": "untested",
+            "hides_peak": "borders on the brightest voxel",
         },
     ),
 } | {
     f"oversampling: {crystal}, {dose}, {width}": oversampling(crystal, dose, width)
-    for crystal, dose in (("test 0", "1e6"), ("test 1", "1e6"), ("test 0", "1e9"))
+    for crystal, dose in (("test 0", "1e6"), ("test 1", "1e6"), ("test 2", "1e6"), ("test 0", "1e9"))
     for width in ("3", "6", "9", "12")
 }
 

@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from braggfill import InputError, evaluate, fill_gaps, simulate
 from braggfill.cli import app
-from braggfill.evaluation import CLEARANCE, COPIES, matched_places, place_copies
+from braggfill.evaluation import CLEARANCE, COPIES, hides_peak, large_slabs, matched_places, place_copies
 from braggfill.gaps import find_slabs
 from braggfill.simulation.scans import detector_cross
-from braggfill.verdict import Band, Score, advised, in_words, untested_share
+from braggfill.verdict import Band, Score, advised, in_words
 
 CHEAP = ("linear", "nearest")
 
@@ -137,25 +137,34 @@ def test_the_advice_names_the_best_rival_and_where_not_to_rely_on_the_fill():
     words = in_words([a_score(), *rivals], bands, True)
     assert "ridge, 50 %" in words
     assert "under 1 counts or over 100 counts" in words
-
-
-def test_what_is_far_brighter_than_the_copies_is_not_vouched_for():
-    tested = np.array([1.0, 40.0])
-    assert untested_share(np.array([5.0, 30.0, 390.0]), tested) == 0
-    assert untested_share(np.array([50.0, 50.0, 900.0]), tested) == pytest.approx(0.9)
-    assert not advised(a_score(), 0.9)
-    assert "90 % of the counts it would add are far brighter" in in_words([a_score()], [], False, 0.9)
+    assert "is better here" not in words
+    assert "ridge is better here" in in_words([a_score(), a_score("ridge", 0.9, deviance=1.5)], [], True)
 
 
 def test_a_gap_over_the_peak_is_not_advised(scan):
-    row = round(scan.description["peak"][1])
-    mask = np.zeros(scan.counts.shape[1:], bool)
-    mask[row - 3 : row + 3] = True
-    verdict = evaluate(np.where(mask, 0, scan.counts), mask, method="linear", baselines=())
-    beside = np.zeros_like(mask)
+    row = np.unravel_index(scan.expected.argmax(), scan.expected.shape)[1]
+    over, beside = np.zeros((2, *scan.counts.shape[1:]), bool)
+    over[row - 3 : row + 3] = True
     beside[row + 12 : row + 18] = True
-    other = evaluate(np.where(beside, 0, scan.counts), beside, method="linear", baselines=())
-    assert verdict.untested > other.untested
+    verdicts = [evaluate(np.where(m, 0, scan.counts), m, method="linear", baselines=()) for m in (over, beside)]
+    assert [v.hides_peak for v in verdicts] == [True, False]
+    assert "may hide the Bragg peak itself" in verdicts[0].advice
+    assert not verdicts[0].advisable
+
+
+def test_a_good_fill_is_not_vouched_for_over_the_peak():
+    assert advised(a_score())
+    assert not advised(a_score(), hides_peak=True)
+
+
+def test_a_bad_pixel_beside_the_peak_hides_nothing():
+    counts = np.ones((40, 60, 60), np.float32)
+    counts[20, 30, 30] = 1000
+    mask = np.zeros(counts.shape, bool)
+    mask[:, 30, 31] = True
+    assert hides_peak(large_slabs(find_slabs(mask)), mask, counts)  # the only gap there is
+    mask[:, 45:49] = True
+    assert not hides_peak(large_slabs(find_slabs(mask)), mask, counts)
 
 
 def test_an_empty_scan_cannot_be_judged(cross):

@@ -5,18 +5,22 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from braggfill import STUDIES, InputError, benchmark
+from braggfill.cli import app
 from braggfill.commands.benchmark import StudyName
 from braggfill.gapped import GappedScan
 from braggfill.gaps import find_slabs
 from braggfill.patches import NORMAL, Window, windows_for
+from braggfill.pictures import new_figure, show_counts
 from braggfill.simulation.scans import one_thread
 from braggfill.studies.borders import border_lines, jump_ratio
 from braggfill.studies.conditions import FULL as CONDITIONS
 from braggfill.studies.conditions import cut_out, first_column
 from braggfill.studies.crystals import held_out, measured_scan, sampled_pattern, with_dose
 from braggfill.studies.fills import FILLS, blanked, classical, filled
+from braggfill.studies.findings import Findings, Study
 from braggfill.studies.oversampling import MARGIN, gap_groups, predict_everywhere
 from braggfill.studies.protocol import Crops, binned_mean, case_scores, crop_table
 from braggfill.studies.skip import power_law
@@ -205,3 +209,23 @@ def test_a_gapped_scan_guesses_once(monkeypatch):
     assert scan.guess is scan.guess
     assert len(runs) == 1
     np.testing.assert_array_equal(scan.wanted, mask)
+
+
+def test_the_command_writes_what_a_study_found_and_says_so(tmp_path, monkeypatch):
+    """With BRAGGFILL_DATA as the folder of measured scans."""
+    asked = []
+
+    def carry_out(setting):
+        asked.append(setting)
+        figure = new_figure(2, 2)
+        show_counts(figure.subplots(), np.ones((4, 4)), 1.0)
+        return Findings({"study_width": [{"a": 0.123456, "b": 12345.6789, "c": "x,y"}]}, {"study_width": figure}, ["Said."])
+
+    monkeypatch.setitem(STUDIES, "width", Study("a question", carry_out))
+    monkeypatch.setenv("BRAGGFILL_DATA", str(tmp_path))
+    out = CliRunner().invoke(app, ["benchmark", "width", "--out", str(tmp_path / "new" / "folder")])
+    assert out.exit_code == 0, out.output
+    assert "Said." in out.output
+    assert (tmp_path / "new" / "folder" / "study_width.csv").read_text() == 'a,b,c\n0.1235,12345.6789,"x,y"\n'
+    assert (tmp_path / "new" / "folder" / "study_width.png").read_bytes().startswith(b"\x89PNG")
+    assert (asked[0].quick, asked[0].data) == (False, tmp_path)

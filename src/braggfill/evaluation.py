@@ -16,10 +16,10 @@ from braggfill.counts import taken_apart
 from braggfill.errors import InputError
 from braggfill.fill import METHODS, FillOptions, Progress, check_options
 from braggfill.gapped import GappedScan
-from braggfill.gaps import Slab, find_slabs
+from braggfill.gaps import Slab, find_slabs, voxels_to_fill
 from braggfill.metrics import log_ceiling
 from braggfill.uncertainty import Trial
-from braggfill.verdict import Band, Score, advised, in_words, judge_bands, score, untested_share
+from braggfill.verdict import Band, Score, advised, in_words, judge_bands, score
 
 BASELINES = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
 """Classical fills that every method is compared with; biharmonic takes minutes."""
@@ -57,8 +57,8 @@ class Evaluation:
     """float32 (hidden voxels,): the counts that were measured there."""
     filled: np.ndarray
     """float32 (hidden voxels,): counts that the chosen method puts there."""
-    untested: float
-    """Share of the counts that it would put into the gaps which are far brighter than any in the copies."""
+    hides_peak: bool
+    """Whether the brightest voxel measured borders on a gap, so that the Bragg peak itself may lie in it."""
     advisable: bool
     advice: str
     """One sentence a person can act on."""
@@ -101,7 +101,8 @@ def evaluate(
         check_options(replace(options, method=name))
     measured, missing, scale = taken_apart(intensity, mask, counts_per_unit)
     counts = measured * np.float32(scale)
-    trial = place_copies(find_slabs(missing), missing, counts)
+    slabs = find_slabs(missing)
+    trial = place_copies(slabs, missing, counts)
     bright = gaussian_filter(counts, 3) > SCORED_COUNTS
     hidden, scored = counts[trial.scored], bright[trial.scored]
     if np.count_nonzero(scored) < FEWEST_VOXELS:
@@ -110,18 +111,17 @@ def evaluate(
             f"{FEWEST_VOXELS}; crop less of the scan"
         )
     blank = GappedScan(np.where(trial.mask, 0, counts), trial.mask, trial.slabs, device)
-    copied, filled, seconds, added = trial.scored[blank.wanted], {}, {}, np.zeros(0)
+    copied, filled, seconds = trial.scored[blank.wanted], {}, {}
     for done, name in enumerate(methods):
         on_progress(done, len(methods))
         start = perf_counter()
         mean, std, _ = METHODS[name].estimate(blank, replace(options, method=name), lambda *_: None)
         filled[name], seconds[name] = (mean[copied], std[copied]), perf_counter() - start
-        added = mean[~copied] if name == method else added
     judged, estimates = hidden[scored], {name: (mean[scored], std[scored]) for name, (mean, std) in filled.items()}
     scores = [score(name, estimates, judged, seconds[name]) for name in methods]
     bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], judged) if b.voxels >= FEWEST_VOXELS]
-    untested = untested_share(added, filled[method][0])
-    advisable, ceiling = advised(scores[0], untested), log_ceiling(np.random.default_rng(0), judged)
+    hidden_peak = hides_peak(large_slabs(slabs), missing, counts)
+    advisable, ceiling = advised(scores[0], hidden_peak), log_ceiling(np.random.default_rng(0), judged)
     return Evaluation(
         scores,
         bands,
@@ -130,20 +130,31 @@ def evaluate(
         trial.scored,
         hidden,
         filled[method][0].astype(np.float32),
-        untested,
+        hidden_peak,
         advisable,
-        in_words(scores, bands, advisable, untested),
+        in_words(scores, bands, advisable, hidden_peak),
     )
+
+
+def large_slabs(slabs: list[Slab]) -> list[Slab]:
+    """Those of a detector's gaps; all where there are only small ones."""
+    return [s for s in slabs if np.count_nonzero(s.target) >= LARGE_VOXELS] or slabs
+
+
+def hides_peak(slabs: list[Slab], mask: np.ndarray, counts: np.ndarray) -> bool:
+    """Whether the brightest voxel measured borders on one of the slabs."""
+    brightest = np.unravel_index(np.where(mask, -1, counts).argmax(), mask.shape)
+    around = tuple(slice(max(int(i) - 1, 0), int(i) + 2) for i in brightest)
+    return bool(voxels_to_fill(slabs, mask.shape)[around].any())
 
 
 def place_copies(slabs: list[Slab], mask: np.ndarray, counts: np.ndarray) -> Trial:
     """Copies of the gaps where the scan is as bright as beside them; displaced by a fixed number of voxels if none fits."""
     smooth = np.log1p(gaussian_filter(counts, 2))
     copies = np.zeros_like(mask)
-    large = [s for s in slabs if np.count_nonzero(s.target) >= LARGE_VOXELS] or slabs
     for axis in range(3):
         parallel = np.zeros_like(mask)
-        for slab in (s for s in large if s.axis == axis):
+        for slab in (s for s in large_slabs(slabs) if s.axis == axis):
             taken = np.moveaxis(mask | parallel, axis, 0)
             for first in matched_places(slab, taken, np.moveaxis(smooth, axis, 0)):
                 np.moveaxis(parallel, axis, 0)[first : first + len(slab.target)] |= slab.target

@@ -223,7 +223,7 @@ def write_evaluation(path: Path, verdict: "Evaluation", input_name: str) -> None
         "advice": verdict.advice,
         "voxels": verdict.voxels,
         "pcc_log_ceiling": verdict.ceiling,
-        "untested": verdict.untested,
+        "hides_peak": verdict.hides_peak,
         "scores": [asdict(score) for score in verdict.scores],
         "bands": [asdict(band) | {"high": band.high if band.high < float("inf") else None} for band in verdict.bands],
     }

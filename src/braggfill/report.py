@@ -197,7 +197,8 @@ def plot_evaluation(path: Path, verdict: "Evaluation", title: str) -> None:
     names = [s.method for s in verdict.scores]
     correlations.barh(names, [s.pcc_log for s in verdict.scores])
     correlations.axvline(verdict.ceiling, color="k", ls="--", label="a perfect fill, about")
-    correlations.set(xlim=(0, 1), title="correlation of log(1 + counts) with what was hidden")
+    least = min(s.pcc_log for s in verdict.scores)
+    correlations.set(xlim=(max(least - 0.1, 0), 1), title="correlation of log(1 + counts) with what was hidden")
     correlations.legend(loc="lower left")
     gains.barh(names, [s.skill for s in verdict.scores])
     gains.set(xlim=(-0.5, 1), title="share of the linear fill's excess deviance removed")

@@ -21,9 +21,6 @@ BANDS = (0.0, 1.0, 10.0, 100.0, np.inf)
 """Bands of estimated counts for which advice is given."""
 USEFUL_SKILL, HONEST_COVERAGE, TOLERABLE_BIAS = 0.2, 0.8, 0.2
 """What filling must reach to be advised: share of linear's excess removed, counts in the 90 % interval, error of the total."""
-FAR_BRIGHTER, MOST_UNTESTED = 10.0, TOLERABLE_BIAS
-"""Counts so many times brighter than any tested tell of a place that no copy is like, such as the Bragg peak itself; filling is
-not advised if they are a larger share of what it would add than its total may be wrong by."""
 
 
 @dataclass(frozen=True)
@@ -97,18 +94,13 @@ def judge_bands(estimate: tuple[np.ndarray, np.ndarray], linear: np.ndarray, hid
     return bands
 
 
-def untested_share(added: np.ndarray, tested: np.ndarray) -> float:
-    """Share of estimated counts that are far brighter than any that could be tested."""
-    return float(added[added > FAR_BRIGHTER * tested.max()].sum() / max(added.sum(), 1e-9))
-
-
-def advised(ours: Score, untested: float = 0.0) -> bool:
-    """Whether a method is right and honest enough, and was tested on places like the gap."""
+def advised(ours: Score, hides_peak: bool = False) -> bool:
+    """Whether a method is right and honest enough; never where the Bragg peak may be hidden, for no copy is like that place."""
     right = ours.skill >= USEFUL_SKILL and abs(ours.bias - 1) <= TOLERABLE_BIAS
-    return right and ours.coverage_90 >= HONEST_COVERAGE and untested <= MOST_UNTESTED
+    return right and ours.coverage_90 >= HONEST_COVERAGE and not hides_peak
 
 
-def in_words(scores: list[Score], bands: list[Band], advisable: bool, untested: float = 0.0) -> str:
+def in_words(scores: list[Score], bands: list[Band], advisable: bool, hides_peak: bool = False) -> str:
     """The verdict as one sentence."""
     ours, others = scores[0], scores[1:]
     verdict = "is advisable" if advisable else "is not advisable"
@@ -119,8 +111,12 @@ def in_words(scores: list[Score], bands: list[Band], advisable: bool, untested: 
         best = min(others, key=lambda s: s.deviance)
         sentence += f" (the best classical fill, {best.method}, {100 * best.skill:.0f} %)"
     sentence += f", its total is {100 * (ours.bias - 1):+.0f} % off, and its 90 % intervals hold {100 * ours.coverage_90:.0f} %"
-    if untested > MOST_UNTESTED:
-        sentence += f"; but {100 * untested:.0f} % of the counts it would add are far brighter than any it was tested on"
+    if others and best.deviance < ours.deviance:
+        sentence += f"; {best.method} is better here"
+    if hides_peak:
+        sentence += (
+            "; but the brightest voxel measured borders on a gap, which may hide the Bragg peak itself, and no copy tests that"
+        )
     poor = [b for b in bands if b.skill < 0 or b.coverage_90 < HONEST_COVERAGE]
     if poor:
         sentence += "; do not rely on it where it estimates " + " or ".join(_range(b) for b in poor)

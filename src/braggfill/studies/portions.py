@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from braggfill.metrics import log_correlation
+from braggfill.metrics import log_ceiling, log_correlation
 from braggfill.patches import PORTION
 from braggfill.pictures import new_figure, show_counts
 from braggfill.studies.crystals import ABSENT, brightest_voxel, held_out, measured_scan
@@ -66,6 +66,7 @@ def portion(name: str, counts: np.ndarray, index: int) -> tuple[dict, dict[str, 
     at = seen[where]
     row_of_table = {"scan": name, "width": width, "arms": 1 + (index == CROSSED), "mean_counts": float(cut[box].mean())}
     row_of_table |= {f"pcc_{m}": log_correlation(v[at], cut[where][at]) for m, v in means.items()}
+    row_of_table["ceiling"] = log_ceiling(np.random.default_rng(index), cut[where][at])
     middle = min(half, inside[0] + half)
     views = {"masked": np.where(where, np.nan, cut), "true": cut, "predicted": predicted}
     return row_of_table, {kind: volume[box][middle] for kind, volume in views.items()}
@@ -79,7 +80,7 @@ def draw(shown: list[tuple[dict, dict[str, np.ndarray]]]) -> "Figure":
         for line, (kind, picture) in enumerate(views.items()):
             titles = {
                 "masked": f"{row['scan']}\nmasked, {row['width']} wide",
-                "predicted": f"predicted: PCC {row['pcc_unet']:.3f}",
+                "predicted": f"predicted: PCC {row['pcc_unet']:.3f}\nof at most {row['ceiling']:.3f}",
             }
             show_counts(panels[line, column], picture, float(views["true"].max()), titles.get(kind, kind))
     return figure
