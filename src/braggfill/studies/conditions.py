@@ -102,7 +102,7 @@ def averaged(cases: list[dict]) -> list[dict]:
 
 def draw(rows: list[dict]) -> "Figure":
     """Skill against each condition."""
-    figure = new_figure(13, 4.2)
+    figure = new_figure(13, 4.6)
     labels = {
         "distance": "measured columns between peak and gap",
         "size": "edge of the scan (voxels)",
@@ -116,5 +116,5 @@ def draw(rows: list[dict]) -> "Figure":
         panel.set(xlabel=label, ylabel="share of linear's excess deviance removed", ylim=(-1, 1))
         if condition == "dose":
             panel.set_xscale("log")
-    panel.legend(fontsize=8)
+    figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=7)
     return figure

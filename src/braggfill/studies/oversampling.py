@@ -116,7 +116,7 @@ def draw(rows: list[dict]) -> "Figure":
                 panel.plot([r["oversampling"] for r in mine], [r["pcc_truth"] for r in mine], ".-", label=method, **style)
             panel.set(title=f"{width} wide, {crystal}, peak {dose:.0e}", xlabel="oversampling", ylabel="PCC with the truth")
             panel.set_ylim(bottom=max(panel.get_ylim()[0], 0.5))
-    panels[0, 0].legend(fontsize=8)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
     return figure
 
 

@@ -33,7 +33,7 @@ def carry_out(setting: Setting) -> Findings:
 
 def draw(by_width: list[dict], by_brightness: list[dict]) -> "Figure":
     """Correlations against width, against brightness, and skill against width."""
-    figure = new_figure(15, 4.8)
+    figure = new_figure(16, 5)
     counts, truth, brightness, skills = figure.subplots(1, 4)
     some_width = [row for row in by_brightness if row["width"] == DRAWN_WIDTH]
     panels = (
@@ -52,6 +52,6 @@ def draw(by_width: list[dict], by_brightness: list[dict]) -> "Figure":
             panel.plot([r[across] for r in mine], [r["ceiling"] for r in mine], "k--", label="ceiling: the truth's own")
         panel.set(title=title, xlabel="gap width" if across == "width" else "mean counts a voxel", ylabel="PCC of log(1 + I)")
     brightness.set_xscale("log")
-    skills.set(title="share of linear's excess deviance removed", ylabel="skill", ylim=(-1, 1))
-    counts.legend(fontsize=8)
+    skills.set(title="skill", ylabel="share of linear's excess deviance removed", ylim=(-1, 1))
+    figure.legend(*counts.get_legend_handles_labels(), loc="outside lower center", ncols=8)
     return figure
