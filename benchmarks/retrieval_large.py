@@ -149,7 +149,7 @@ def draw(work: Path, out: Path) -> None:
         if parts:
             picture(out / f"retrieval_large_{kind}.png", parts)
     with (out / "retrieval_large.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
 
