@@ -109,19 +109,21 @@ def run(kind: str, treatment: str, work: Path) -> None:
 
 
 def judge(crystal: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Oscillations of modulus and strain inside the crystal, strain error, and the width of the modulus histogram."""
+    """Oscillations of modulus and strain inside the crystal, by themselves and less the true ones, errors, histogram's width."""
     inside = check_crystal(truth)
     box = bounding_box(torch.from_numpy(inside), 4)
     inside, truth, crystal = inside[box], truth[box], crystal[box]
     true, ours = (phase_gradient(c, inside)[1] for c in (truth, crystal))
     core = interior(inside) & (np.abs(true) < STEEP)
-    modulus, bulk = np.abs(crystal), np.abs(crystal)[core].mean()
+    modulus, expected = (np.abs(c) / np.abs(c)[core].mean() for c in (crystal, truth))
     return {
-        "modulus_oscillation": oscillation(modulus / bulk, core),
+        "modulus_oscillation": oscillation(modulus, core),
+        "modulus_artefact": oscillation(modulus - expected, core),
+        "strain_artefact_mrad": 1e3 * oscillation(ours - true, core),
         "strain_oscillation_mrad": 1e3 * oscillation(ours, core),
         "true_strain_oscillation_mrad": 1e3 * oscillation(true, core),
         "strain_rmse_mrad": 1e3 * strain_rmse(ours, true, core),
-        "modulus_error": float(np.sqrt(np.mean((modulus / bulk - np.abs(truth) / np.abs(truth)[core].mean())[core] ** 2))),
+        "modulus_error": float(np.sqrt(np.mean((modulus - expected)[core] ** 2))),
         "histogram_width": histogram_width(modulus),
     }
 
@@ -143,11 +145,11 @@ def draw(work: Path, out: Path) -> None:
         parts = {t: dict(np.load(work / f"{kind}_{t}.npz")) for t in TREATMENTS if (work / f"{kind}_{t}.npz").exists()}
         for treatment, part in parts.items():
             scores = json.loads(str(part["scores"]))
-            rows.append({"crystal": kind, "treatment": treatment} | {k: round(v, 4) for k, v in scores.items()})
+            rows.append({"crystal": kind, "treatment": treatment} | {k: round(v, 5) for k, v in scores.items()})
         if parts:
             picture(out / f"retrieval_large_{kind}.png", parts)
     with (out / "retrieval_large.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
 
