@@ -7,8 +7,8 @@ lie apart. A gap 6 wide is cut through all frames and rows, 20 columns beside th
 
 Columns: ``deviance_*`` mean Poisson deviance of the hidden counts from each fill and from the noise-free truth, over gap
 voxels whose smoothed (sigma 3) expectation exceeds 0.5; ``removed`` share of the shipped network's excess over the truth's
-deviance that adaptation removes; ``skill_*`` held-out score before, with the chosen constants of kriging, and after the training;
-``cpu_seconds`` of the whole adapted fill.
+deviance that adaptation removes; ``skill_*`` held-out score before, with the chosen constants of kriging, and after the
+training; ``cpu_seconds`` of the whole adapted fill.
 
 Usage: python benchmarks/adaptation.py [--only NAME] [--seeds 91000 92000] [--out docs/results/adaptation.csv]
 """
