@@ -26,16 +26,14 @@ WEIGHT_DECAY, GRADIENT_LIMIT, VOXEL_GRADIENT_LIMIT, AVERAGE_DECAY = 1e-3, 1.0, 3
 """As in a training, but for the average over the last twenty steps."""
 JUDGE_EVERY = 25
 """Steps between two looks at the held-out copies."""
-SURE_FRINGES, SURE_WEIGHTS = 1.0, 2.0
+SURE_FRINGES, SURE_WEIGHTS = 0.5, 2.0
 """The gain in held-out deviance, in standard errors, above which constants of kriging and weights are kept."""
 FRINGES = (
     FringeModel(departure=1.0, taper_sigma=16.0, reach=24, context=12),
     FringeModel(envelope_sigma=3.0),
     FringeModel(envelope_sigma=6.0, departure=1.0),
-    FringeModel(envelope_sigma=6.0, departure=1.0, taper_sigma=16.0, reach=24, context=12),
-    FringeModel(envelope_sigma=8.0, departure=1.0, taper_sigma=12.0, reach=24, context=12),
 )
-"""Constants of kriging that are tried: finer and coarser fringes, such as repeat farther, and less trust in the model."""
+"""Constants of kriging that are tried: for fringes that repeat farther, for finer and for coarser ones."""
 TIMED_STEPS, SHARE_FOR_STEPS = 5, 0.85
 """First steps, whose time tells how many more can be made; share of the time for them, the rest is for judging."""
 
@@ -97,9 +95,9 @@ def adapt(
 ) -> Adaptation:
     """Let kriging and network learn the fringes of one scan from copies of its gaps where the counts are known.
 
-    First the constants of kriging are chosen, then the network is trained on the likelihood of the counts in copies. The
-    result is what did best on held-out copies, or all as it was, where nothing did surely better. Interrupted (Ctrl-C), it
-    ends with the best so far.
+    First the constants of kriging are chosen, then the network is trained on the likelihood of the counts in copies. The result
+    is what did best on held-out copies, or all as it was where nothing did surely better. Interrupted (Ctrl-C), it ends with
+    the best so far.
 
     Parameters
     ----------

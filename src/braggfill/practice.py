@@ -37,8 +37,8 @@ BRIGHTNESS_SIGMA, BRIGHTNESS_FLOOR = 0.8, 0.01
 """Chance of a place: Gaussian in the logarithm of its total counts about the gap's own, and a little anywhere."""
 BRIGHTER = 0.7
 """Logarithm of total counts over the gap's own above which a place is not taken: a copy through a peak outweighs all others."""
-LEAST_SHARE = 0.8
-"""Share of every plane of a copy that must have been measured."""
+LEAST_SHARE = 0.4
+"""Share of every plane of a copy that must be there to learn from: half of it may be held out."""
 BRIGHT_COUNTS, SCORED_COUNTS = 0.2, 0.5
 """Copies reach as far in the plane as smoothed counts exceed the first; voxels are scored where they exceed the second."""
 BLOCK = 24
