@@ -109,7 +109,7 @@ def run(kind: str, treatment: str, work: Path) -> None:
 
 
 def judge(crystal: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Oscillations of modulus and strain inside the crystal, by themselves and less the true ones, errors, histogram's width."""
+    """Oscillations of modulus and strain inside the crystal, by themselves and less the true ones; errors; histogram width."""
     inside = check_crystal(truth)
     box = bounding_box(torch.from_numpy(inside), 4)
     inside, truth, crystal = inside[box], truth[box], crystal[box]
