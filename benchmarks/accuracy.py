@@ -9,7 +9,6 @@ distributions. All over gap voxels whose Gaussian-smoothed (sigma 3) counts exce
 """
 
 import argparse
-import csv
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from braggfill import METHODS, FillResult, fill_gaps
 from braggfill.io import read_measured
 from braggfill.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
 from braggfill.stream import MeasuredScan
+from braggfill.writing import write_table
 
 WIDTHS = (3, 6, 9, 12)
 AVERAGED = ("skill", "pcc", "bias", "coverage_50", "coverage_90", "seconds")
@@ -85,10 +85,7 @@ def main() -> None:
         means = " ".join(f"{np.nanmean([row[name] for row in mine]):11.3f}" for name in AVERAGED)
         print(f"{method:10s} {min(row['skill'] for row in mine):11.3f} {means}")
     if arguments.out:
-        with arguments.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(table)
+        write_table(arguments.out, table)
 
 
 if __name__ == "__main__":
