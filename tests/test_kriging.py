@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
+from braggfill.boxes import group_boxes
 from braggfill.gaps import find_slabs, voxels_to_fill
 from braggfill.interpolate import linear
 from braggfill.kriging import (
@@ -16,7 +17,6 @@ from braggfill.kriging import (
     Part,
     autocovariance,
     conditional_mean,
-    group_boxes,
     kriging,
     smoothed,
 )
@@ -140,8 +140,8 @@ def test_any_scan_gives_finite_estimates_and_keeps_what_is_measured(shape, seed,
 def test_slabs_share_a_box_only_where_that_is_no_larger():
     mask = np.zeros((100, 200, 200), bool)
     mask[:, 100:106], mask[:, :, 50:56] = True, True
-    assert len(group_boxes(find_slabs(mask), mask.shape)) == 2
+    assert len(group_boxes(find_slabs(mask), mask.shape, CONTEXT)) == 2
     mask = np.zeros((100, 200, 200), bool)
     mask[40:44, 90:96, 100:104], mask[41:47, 91:95, 101:106] = True, True
-    ((box, _),) = group_boxes(find_slabs(mask), mask.shape)
+    ((box, _),) = group_boxes(find_slabs(mask), mask.shape, CONTEXT)
     assert [s.stop - s.start for s in box] == [7 + 2 * CONTEXT, 6 + 2 * CONTEXT, 6 + 2 * CONTEXT]

@@ -7,10 +7,23 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
 ROWS = [
-    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors"},
+    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors", "memory"},
     {f"simulation.{m}" for m in ("geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism")}
     | {f"simulation.{m}" for m in ("degrade", "measurement", "scans")},
-    {"model", "glance", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"},
+    {
+        "boxes",
+        "model",
+        "glance",
+        "losses",
+        "patches",
+        "stream",
+        "interpolate",
+        "ridge",
+        "kriging",
+        "metrics",
+        "unet",
+        "uncertainty",
+    },
     {"writing", "config", "checkpoint", "simulation.library", "simulation.dataset"},
     {"fill", "training", "evaluation"},
     {f"formats.{m}" for m in ("contents", "npz", "hdf5", "cxi", "tif")},

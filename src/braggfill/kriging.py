@@ -13,7 +13,6 @@ https://doi.org/10.7551/mitpress/3206.001.0001
 M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49, 409 (1952), https://doi.org/10.6028/jres.049.044
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,7 +21,9 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from braggfill.boxes import EVERYWHERE, Box, group_boxes, volume, with_margin
 from braggfill.gaps import Slab, voxels_to_fill
+from braggfill.memory import give_back
 from braggfill.smoothing import blur_in_place, gaussian_blur
 
 ENVELOPE_SIGMA = 4.0
@@ -33,9 +34,9 @@ FAINT_COUNTS = 0.02
 """Added to the local mean before its noise is told: an empty neighbourhood is not certain to be empty."""
 FAINT_ENVELOPE = 0.005
 """Added to the envelope in counts before the fringes are measured against it."""
-NOISE_MARGIN = 8
-"""Voxels beyond a box that tell the noise inside: eight widths of that Gaussian."""
-FRAMES_AT_ONCE = 32
+NOISE_MARGIN = 6
+"""Voxels beyond a box that tell the noise inside: six widths of that Gaussian."""
+FRAMES_AT_ONCE = 8
 """Frames whose autocovariance is summed up together: more would take more memory, fewer more time."""
 BRIGHT_COUNTS = 10.0
 """Local counts from which on a voxel has full weight in the autocovariance."""
@@ -53,10 +54,6 @@ TOLERANCE = 1e-9
 """They stop when the squared residual is this small a share of what it was."""
 TYPICAL_WEIGHT = 0.1
 """Statistical weight that the preconditioner takes every voxel to have, as a share of the largest."""
-
-
-Box = tuple[slice, slice, slice]
-EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 
 
 @dataclass(frozen=True)
@@ -118,13 +115,33 @@ class Fringes:
             here, ahead = ((slice(first, first + n), *EVERYWHERE[1:]) for n in (FRAMES_AT_ONCE, FRAMES_AT_ONCE + REACH))
             square = self.weight(here).square_()
             sums = float(square.sum()), float(square.mul_(self.noise(here)).sum())
+            give_back()
             yield Part(self.contrast(ahead).mul_(self.weight(ahead)), len(square), *sums)
+
+    def cut_out(self, box: Box) -> "Surroundings":
+        """What the estimate of a box is made from."""
+        departure = DEPARTURE * self.autocovariance[REACH, REACH, REACH].clamp(min=1e-3)
+        trust = self.measured[box] / (self.noise(box) + departure)
+        return Surroundings(trust, self.contrast(box), self.scale(box), self.envelope[box].clone())
 
     def estimate(self, box: Box) -> Tensor:
         """Expected log(1 + counts) in a box of the scan, from what is measured in it."""
-        departure = DEPARTURE * self.autocovariance[REACH, REACH, REACH].clamp(min=1e-3)
-        trust = self.measured[box] / (self.noise(box) + departure)
-        return conditional_mean(self.autocovariance, trust, self.contrast(box)) * self.scale(box) + self.envelope[box]
+        return self.cut_out(box).estimate(self.autocovariance)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A box of a scan taken apart; tensors as in ``Fringes``."""
+
+    trust: Tensor
+    """Inverse variance of the contrast, zero where not measured."""
+    contrast: Tensor
+    scale: Tensor
+    envelope: Tensor
+
+    def estimate(self, kernel: Tensor) -> Tensor:
+        """Expected log(1 + counts), by the scan's autocovariance."""
+        return conditional_mean(kernel, self.trust, self.contrast) * self.scale + self.envelope
 
 
 @dataclass(frozen=True)
@@ -144,30 +161,25 @@ class Part:
 def autocovariance(parts: Iterable[Part], shape: torch.Size) -> Tensor:
     """Weighted autocovariance (2 REACH + 1 a side) of a scan's contrast less its counting noise, tapered.
 
-    Every frame is correlated with itself and the REACH frames after it; the lags before are the same, mirrored.
+    Every frame, transformed along rows and columns, is correlated with itself and the REACH frames after it; the lags before
+    are the same, mirrored.
     """
-    total, weights, noise = torch.zeros(0), 0.0, 0.0
+    padded, total, weights, noise = padded_lengths(shape[1:]), torch.zeros(0), 0.0, 0.0
     for part in parts:
-        padded = [next_fast_len(part.weighted.shape[0] + REACH, real=True), *padded_lengths(shape[1:])]
-        these = torch.fft.rfftn(part.weighted[: part.frames], padded).conj_physical_()
-        lags = torch.fft.irfftn(these.mul_(torch.fft.rfftn(part.weighted, padded)), padded).roll((REACH, REACH), (1, 2))
-        near = lags[: REACH + 1, : 2 * REACH + 1, : 2 * REACH + 1]
-        total = total + near if total.numel() else near.clone()
+        spectra = torch.fft.rfft2(part.weighted, padded)
+        these = spectra[: part.frames]
+        total = total if total.numel() else spectra.new_zeros(REACH + 1, *spectra.shape[1:])
+        for lag in range(min(REACH + 1, len(spectra))):
+            ahead = spectra[lag : lag + part.frames]
+            total[lag] += (these[: len(ahead)].conj() * ahead).sum(0)
         weights, noise = weights + part.weights, noise + part.noise
-    total[0, REACH, REACH] -= noise
-    lag = torch.arange(-REACH, REACH + 1, device=total.device)
-    taper = torch.exp(-0.5 * (lag / TAPER_SIGMA).square())
-    both = torch.cat([total[1:].flip(0, 1, 2), total])
+    span = slice(0, 2 * REACH + 1)
+    lags = torch.fft.irfft2(total, padded).roll((REACH, REACH), (1, 2))[:, span, span].clone()
+    lags[0, REACH, REACH] -= noise
+    distance = torch.arange(-REACH, REACH + 1, device=lags.device)
+    taper = torch.exp(-0.5 * (distance / TAPER_SIGMA).square())
+    both = torch.cat([lags[1:].flip(0, 1, 2), lags])
     return both / max(weights, 1e-6) * taper[:, None, None] * taper[:, None] * taper
-
-
-def with_margin(box: Box, shape: Sequence[int], margin: int) -> tuple[Box, Box]:
-    """A box widened by a margin inside the scan, and the place of the box in it."""
-    spans = [s.indices(n) for s, n in zip(box, shape, strict=True)]
-    frames, rows, columns = (slice(max(a - margin, 0), min(b + margin, n)) for (a, b, _), n in zip(spans, shape, strict=True))
-    starts = (frames.start, rows.start, columns.start)
-    inside = [slice(a - first, b - first) for (a, b, _), first in zip(spans, starts, strict=True)]
-    return (frames, rows, columns), (inside[0], inside[1], inside[2])
 
 
 def padded_lengths(shape: Sequence[int]) -> list[int]:
@@ -216,31 +228,6 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
     return field[inside]
 
 
-def group_boxes(slabs: list[Slab], shape: tuple[int, ...]) -> list[tuple[Box, list[Slab]]]:
-    """Boxes with CONTEXT voxels around the slabs in them; slabs share a box where that is no larger than theirs together."""
-    groups: list[tuple[Box, list[Slab]]] = []
-    for slab in slabs:
-        frames, rows, columns = slab.bounds
-        box, members = (frames, rows, columns), [slab]
-        box, _ = with_margin(box, shape, CONTEXT)
-        for other in list(groups):
-            together = _union(box, other[0])
-            if _volume(together) <= _volume(box) + _volume(other[0]):
-                groups.remove(other)
-                box, members = together, other[1] + members
-        groups.append((box, members))
-    return groups
-
-
-def _union(one: Box, other: Box) -> Box:
-    frames, rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return frames, rows, columns
-
-
-def _volume(box: Box) -> int:
-    return math.prod(s.stop - s.start for s in box)
-
-
 def smoothed(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: str | torch.device = "cpu") -> np.ndarray:
     """Best linear estimate of every voxel in and around the slabs: gaps are filled, what is measured is freed of noise.
 
@@ -264,10 +251,18 @@ def smoothed(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: st
 def smoothed_counts(counts: np.ndarray, mask: np.ndarray, slabs: list[Slab], device: str | torch.device = "cpu") -> np.ndarray:
     """As ``smoothed``, from the counts themselves, float32 and zero where not measured: one array of the scan's size less."""
     fringes = Fringes.of(torch.from_numpy(counts).to(device), torch.from_numpy(~mask).to(device))
+    kernel, groups = fringes.autocovariance, group_boxes(slabs, mask.shape, CONTEXT)
+    cut_out: Iterable[Surroundings] = map(fringes.cut_out, (box for box, _ in groups))
+    if 4 * sum(volume(box) for box, _ in groups) <= mask.size:  # else the scan takes less memory than all its boxes
+        cut_out = list(cut_out)
+        del fringes
+    estimates = []
+    for surroundings in cut_out:
+        give_back()
+        estimates.append(surroundings.estimate(kernel).clamp(min=0).cpu().numpy())
     mean, number = np.full(mask.shape, np.nan, np.float32), np.zeros(mask.shape, np.uint8)
-    for box, members in group_boxes(slabs, mask.shape):
-        use = (voxels_to_fill(members, mask.shape) | ~mask)[box]
-        estimate, before = fringes.estimate(box).clamp(min=0).cpu().numpy(), number[box]
+    for (box, members), estimate in zip(groups, estimates, strict=True):
+        use, before = (voxels_to_fill(members, mask.shape) | ~mask)[box], number[box]
         averaged = np.where(before, (np.nan_to_num(mean[box]) * before + estimate) / (before + 1), estimate)
         mean[box] = np.where(use, averaged, mean[box])
         before += use
