@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from braggfill import fill_gaps
+from braggfill.memory import give_back
 
 KIB = 1024
 
@@ -40,10 +41,12 @@ def peak_arrays(method: str, shape: tuple[int, ...]) -> dict[str, float]:
     mask = np.zeros((48, 48), bool)
     mask[20:26] = True
     fill_gaps(small, mask, method=method)
+    give_back()
     before = resident_kib("VmRSS")
     counts, mask = demo_scan(shape), np.zeros(shape[1:], bool)
     mask[shape[1] * 2 // 3 :][:6] = True
     mask[:, shape[2] // 3 :][:, :6] = True
+    give_back()
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
     start = time.perf_counter()
     result = fill_gaps(counts, mask, method=method)

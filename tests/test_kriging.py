@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
+from braggfill.boxes import group_boxes
 from braggfill.gaps import find_slabs, voxels_to_fill
 from braggfill.interpolate import linear
 from braggfill.kriging import (
@@ -13,7 +14,6 @@ from braggfill.kriging import (
     Part,
     autocovariance,
     conditional_mean,
-    group_boxes,
     kriging,
     smoothed,
 )

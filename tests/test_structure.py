@@ -13,11 +13,11 @@ def within(package: str, *modules: str) -> set[str]:
 
 
 ROWS = [
-    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors", "counts"},
+    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors", "counts", "memory"},
     within("simulation", "geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism", "degrade")
     | within("simulation", "measurement", "scans"),
     {"model", "glance", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"}
-    | {"gapped", "verdict", "practice", "adaptation"},
+    | {"boxes", "gapped", "verdict", "practice", "adaptation"},
     {"writing", "pictures", "config", "checkpoint"} | within("simulation", "library", "dataset"),
     {"fill", "network", "training", "evaluation", "deformation"},
     within(

@@ -13,7 +13,6 @@ https://doi.org/10.7551/mitpress/3206.001.0001
 M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49, 409 (1952), https://doi.org/10.6028/jres.049.044
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,7 +21,9 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from braggfill.boxes import EVERYWHERE, Box, group_boxes, volume, with_margin
 from braggfill.gaps import Slab, voxels_to_fill
+from braggfill.memory import give_back
 from braggfill.smoothing import blur_in_place, gaussian_blur
 
 NOISE_SIGMA = 1.0
@@ -31,9 +32,9 @@ FAINT_COUNTS = 0.02
 """Added to the local mean before its noise is told: an empty neighbourhood is not certain to be empty."""
 FAINT_ENVELOPE = 0.005
 """Added to the envelope in counts before the fringes are measured against it."""
-NOISE_MARGIN = 8
-"""Voxels beyond a box that tell the noise inside: eight widths of that Gaussian."""
-FRAMES_AT_ONCE = 32
+NOISE_MARGIN = 6
+"""Voxels beyond a box that tell the noise inside: six widths of that Gaussian."""
+FRAMES_AT_ONCE = 8
 """Frames whose autocovariance is summed up together: more would take more memory, fewer more time."""
 BRIGHT_COUNTS = 10.0
 """Local counts from which on a voxel has full weight in the autocovariance."""
@@ -62,8 +63,6 @@ class FringeModel:
 
 
 SHIPPED = FringeModel()
-Box = tuple[slice, slice, slice]
-EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 
 
 @dataclass(frozen=True)
@@ -128,14 +127,34 @@ class Fringes:
             )
             square = self.weight(here).square_()
             sums = float(square.sum()), float(square.mul_(self.noise(here)).sum())
+            give_back()
             yield Part(self.contrast(ahead).mul_(self.weight(ahead)), len(square), *sums)
 
-    def estimate(self, box: Box) -> Tensor:
-        """Expected log(1 + counts) in a box of the scan, from what is measured in it."""
+    def cut_out(self, box: Box) -> "Surroundings":
+        """What the estimate of a box is made from."""
         centre = (self.model.reach,) * 3
         departure = self.model.departure * self.autocovariance[centre].clamp(min=1e-3)
         trust = self.measured[box] / (self.noise(box) + departure)
-        return conditional_mean(self.autocovariance, trust, self.contrast(box)) * self.scale(box) + self.envelope[box]
+        return Surroundings(trust, self.contrast(box), self.scale(box), self.envelope[box].clone())
+
+    def estimate(self, box: Box) -> Tensor:
+        """Expected log(1 + counts) in a box of the scan, from what is measured in it."""
+        return self.cut_out(box).estimate(self.autocovariance)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A box of a scan taken apart; tensors as in ``Fringes``."""
+
+    trust: Tensor
+    """Inverse variance of the contrast, zero where not measured."""
+    contrast: Tensor
+    scale: Tensor
+    envelope: Tensor
+
+    def estimate(self, kernel: Tensor) -> Tensor:
+        """Expected log(1 + counts), by the scan's autocovariance."""
+        return conditional_mean(kernel, self.trust, self.contrast) * self.scale + self.envelope
 
 
 @dataclass(frozen=True)
@@ -155,30 +174,26 @@ class Part:
 def autocovariance(parts: Iterable[Part], shape: torch.Size, model: FringeModel = SHIPPED) -> Tensor:
     """Weighted autocovariance (2 reach + 1 a side) of a scan's contrast less its counting noise, tapered.
 
-    Every frame is correlated with itself and the frames within reach after it; the lags before are the same, mirrored.
+    Every frame, transformed along rows and columns, is correlated with itself and the frames within reach after it; the lags
+    before are the same, mirrored.
     """
-    total, weights, noise, reach = torch.zeros(0), 0.0, 0.0, model.reach
+    reach, total, weights, noise = model.reach, torch.zeros(0), 0.0, 0.0
+    padded = padded_lengths(shape[1:], reach)
     for part in parts:
-        padded = [next_fast_len(part.weighted.shape[0] + reach, real=True), *padded_lengths(shape[1:], reach)]
-        these = torch.fft.rfftn(part.weighted[: part.frames], padded).conj_physical_()
-        lags = torch.fft.irfftn(these.mul_(torch.fft.rfftn(part.weighted, padded)), padded).roll((reach, reach), (1, 2))
-        near = lags[: reach + 1, : 2 * reach + 1, : 2 * reach + 1]
-        total = total + near if total.numel() else near.clone()
+        spectra = torch.fft.rfft2(part.weighted, padded)
+        these = spectra[: part.frames]
+        total = total if total.numel() else spectra.new_zeros(reach + 1, *spectra.shape[1:])
+        for lag in range(min(reach + 1, len(spectra))):
+            ahead = spectra[lag : lag + part.frames]
+            total[lag] += (these[: len(ahead)].conj() * ahead).sum(0)
         weights, noise = weights + part.weights, noise + part.noise
-    total[0, reach, reach] -= noise
-    lag = torch.arange(-reach, reach + 1, device=total.device)
-    taper = torch.exp(-0.5 * (lag / model.taper_sigma).square())
-    both = torch.cat([total[1:].flip(0, 1, 2), total])
+    span = slice(0, 2 * reach + 1)
+    lags = torch.fft.irfft2(total, padded).roll((reach, reach), (1, 2))[:, span, span].clone()
+    lags[0, reach, reach] -= noise
+    distance = torch.arange(-reach, reach + 1, device=lags.device)
+    taper = torch.exp(-0.5 * (distance / model.taper_sigma).square())
+    both = torch.cat([lags[1:].flip(0, 1, 2), lags])
     return both / max(weights, 1e-6) * taper[:, None, None] * taper[:, None] * taper
-
-
-def with_margin(box: Box, shape: Sequence[int], margin: int) -> tuple[Box, Box]:
-    """A box widened by a margin inside the scan, and the place of the box in it."""
-    spans = [s.indices(n) for s, n in zip(box, shape, strict=True)]
-    frames, rows, columns = (slice(max(a - margin, 0), min(b + margin, n)) for (a, b, _), n in zip(spans, shape, strict=True))
-    starts = (frames.start, rows.start, columns.start)
-    inside = [slice(a - first, b - first) for (a, b, _), first in zip(spans, starts, strict=True)]
-    return (frames, rows, columns), (inside[0], inside[1], inside[2])
 
 
 def padded_lengths(shape: Sequence[int], reach: int) -> list[int]:
@@ -228,31 +243,6 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
     return field[inside]
 
 
-def group_boxes(slabs: list[Slab], shape: tuple[int, ...], context: int) -> list[tuple[Box, list[Slab]]]:
-    """Boxes with ``context`` voxels around the slabs in them; slabs share one that is no larger than theirs together."""
-    groups: list[tuple[Box, list[Slab]]] = []
-    for slab in slabs:
-        frames, rows, columns = slab.bounds
-        box, members = (frames, rows, columns), [slab]
-        box, _ = with_margin(box, shape, context)
-        for other in list(groups):
-            together = _union(box, other[0])
-            if _volume(together) <= _volume(box) + _volume(other[0]):
-                groups.remove(other)
-                box, members = together, other[1] + members
-        groups.append((box, members))
-    return groups
-
-
-def _union(one: Box, other: Box) -> Box:
-    frames, rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return frames, rows, columns
-
-
-def _volume(box: Box) -> int:
-    return math.prod(s.stop - s.start for s in box)
-
-
 @torch.inference_mode()
 def smoothed(
     counts: np.ndarray,
@@ -279,10 +269,18 @@ def smoothed(
         log(1 + expected counts), NaN where nothing was estimated. Where arms cross, their estimates are averaged.
     """
     fringes = Fringes.of(torch.from_numpy(counts).to(device), torch.from_numpy(~mask).to(device), model)
+    kernel, groups = fringes.autocovariance, group_boxes(slabs, mask.shape, model.context)
+    cut_out: Iterable[Surroundings] = map(fringes.cut_out, (box for box, _ in groups))
+    if 4 * sum(volume(box) for box, _ in groups) <= mask.size:  # else the scan takes less memory than all its boxes
+        cut_out = list(cut_out)
+        del fringes
+    estimates = []
+    for surroundings in cut_out:
+        give_back()
+        estimates.append(surroundings.estimate(kernel).clamp(min=0).cpu().numpy())
     mean, number = np.full(mask.shape, np.nan, np.float32), np.zeros(mask.shape, np.uint8)
-    for box, members in group_boxes(slabs, mask.shape, model.context):
-        use = (voxels_to_fill(members, mask.shape) | ~mask)[box]
-        estimate, before = fringes.estimate(box).clamp(min=0).cpu().numpy(), number[box]
+    for (box, members), estimate in zip(groups, estimates, strict=True):
+        use, before = (voxels_to_fill(members, mask.shape) | ~mask)[box], number[box]
         averaged = np.where(before, (np.nan_to_num(mean[box]) * before + estimate) / (before + 1), estimate)
         mean[box] = np.where(use, averaged, mean[box])
         before += use

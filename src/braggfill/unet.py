@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from braggfill.gaps import Slab, flat_places, voxels_to_fill
+from braggfill.memory import give_back
 from braggfill.model import GapNet
 from braggfill.patches import GuessedScan, Predictor, predict_slab, windows_for
 
@@ -24,16 +25,19 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
 
     @torch.inference_mode()
     def predict(counts: np.ndarray, measured: np.ndarray, guess: np.ndarray) -> np.ndarray:
-        portions = [torch.from_numpy(v).to(device) for v in (counts, measured, guess)]
-        flips = FLIPS if mirrored else FLIPS[:1]
-        total = torch.zeros((2, *counts.shape), dtype=torch.float64, device=device)
+        shape, portions = counts.shape, [torch.from_numpy(v).to(device) for v in (counts, measured, guess)]
+        del counts, measured, guess
+        flips, total = FLIPS if mirrored else FLIPS[:1], torch.zeros(0)
         for axes in flips:
+            seen = [v.flip(axes) for v in portions] if mirrored else portions
             with torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
-                log_mean, log_dispersion = model(*(v.flip(axes) for v in portions))
+                log_mean, log_dispersion = model(seen.pop(0), seen.pop(0), seen.pop(0))  # no longer held here
+            give_back()
+            total = total if total.numel() else torch.zeros((2, *shape), dtype=torch.float64, device=device)
             mean = log_mean.flip(axes).double().exp_()
             total[0] += mean
             total[1] += mean.square_().mul_(log_dispersion.flip(axes).exp_().add_(1))
-        return (total / len(flips)).cpu().numpy()
+        return total.div_(len(flips)).cpu().numpy()
 
     return predict
 
@@ -74,6 +78,7 @@ def slide(
         on_progress(done, portions)
 
     for slab, windows in plan:
+        give_back()
         predicted = predict_slab(scan, slab, windows, predictor, report)
         at = np.searchsorted(wanted, flat_places(slab, scan.mask.shape))
         total = total if total.size else np.zeros((len(predicted), count.size))
