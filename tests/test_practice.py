@@ -80,8 +80,8 @@ def test_what_is_held_out_or_was_not_measured_is_never_shown(gap, monkeypatch):
     plain, changed = (held_out_portions(c, mask, hidden) for c in (counts, marked))
     assert (changed.counts == 54321).all()
     assert not (plain.counts == 54321).any()
-    assert np.array_equal(plain.scan.counts, changed.scan.counts)
-    assert np.array_equal(plain.scan.guess, changed.scan.guess, equal_nan=True)
+    assert np.array_equal(plain.scans[0].counts, changed.scans[0].counts)
+    assert np.array_equal(plain.scans[0].guess, changed.scans[0].guess, equal_nan=True)
 
 
 def test_what_the_gap_hides_does_not_change_what_is_held_out(gap):
@@ -99,8 +99,8 @@ def held_out(gap):
 def test_held_out_counts_are_the_scan_s_own_and_blank_in_what_is_shown(scan, held_out):
     places = np.argwhere(voxels_to_fill(held_out.slabs, scan.counts.shape))[held_out.at]
     np.testing.assert_array_equal(scan.counts[tuple(places.T)], held_out.counts)
-    assert held_out.scan.mask[tuple(places.T)].all()
-    assert (held_out.scan.counts[tuple(places.T)] == 0).all()
+    assert held_out.scans[0].mask[tuple(places.T)].all()
+    assert (held_out.scans[0].counts[tuple(places.T)] == 0).all()
     spans = [np.ptp(places[held_out.block == b], axis=0).max() for b in np.unique(held_out.block)]
     assert len(spans) > 2
     assert max(spans) < 2 * practice.BLOCK
@@ -112,7 +112,7 @@ def test_the_verdict_is_the_deviance_of_the_hidden_counts(held_out):
         return np.stack([mean, mean**2])
 
     verdict = held_out.judge(predict)
-    guess = held_out.scan.guess
+    guess = held_out.scans[0].guess
     mean = np.exp(guess[voxels_to_fill(held_out.slabs, guess.shape)][held_out.at].astype(float)) + 0.1
     counts = held_out.counts.astype(int)
     deviances = 2 * (poisson.logpmf(counts, np.maximum(counts, 1e-30)) - poisson.logpmf(counts, mean))

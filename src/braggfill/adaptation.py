@@ -48,7 +48,7 @@ class Lesson:
     interrupted: bool
     """Whether a person stopped it before its end."""
     fringes: FringeModel | None = None
-    """Constants of kriging that surely do better than those it began with; None: these stay."""
+    """Constants of kriging that surely do better beside those it began with; None: these stay alone."""
     kept_step: int = 0
     """Steps after which the weights were taken; 0: they are those that it began with."""
     steps: int = 0
@@ -74,8 +74,8 @@ class Adaptation:
     """An adapted network and where it comes from."""
 
     model: GapNet
-    fringes: FringeModel
-    """For the kriging that it starts from."""
+    fringes: tuple[FringeModel, ...]
+    """For the kriging that it starts from; the fills with each are averaged."""
     lesson: Lesson
 
 
@@ -90,7 +90,7 @@ def adapt(
     slabs: list[Slab],
     minutes: float = 2.0,
     seed: int = 0,
-    fringes: FringeModel = SHIPPED,
+    fringes: tuple[FringeModel, ...] = (SHIPPED,),
     on_step: OnStep = lambda step, steps, skill: None,
 ) -> Adaptation:
     """Let kriging and network learn the fringes of one scan from copies of its gaps where the counts are known.
@@ -111,7 +111,7 @@ def adapt(
         Time for all of it; where it does not suffice for all steps, fewer are planned.
     seed : int
         Of every random choice.
-    fringes : FringeModel
+    fringes : FringeModel, one or several
         Constants of kriging to begin with.
     on_step : callable
 
@@ -149,7 +149,7 @@ def adapt(
 class Choice:
     """Constants of kriging, and how right the network is with them."""
 
-    fringes: FringeModel
+    fringes: tuple[FringeModel, ...]
     held_out: HeldOut | None = None
     """None where the scan has no room for copies of its gaps that hold counts."""
     verdict: Verdict | None = None
@@ -158,18 +158,23 @@ class Choice:
 
 
 def choose_fringes(model: GapNet, start: Choice, counts: np.ndarray, mask: np.ndarray, hidden: np.ndarray) -> Choice:
-    """The constants of kriging with which the network fills held-out copies best, if surely better than the first."""
+    """The constants of kriging to add, with which the network fills held-out copies best, if surely better than without."""
     if np.count_nonzero(hidden) < FEWEST_VOXELS:
         return start
-    predictor, best = network_predictor(model, device_of(model)), start
-    for fringes in dict.fromkeys((start.fringes, *FRINGES)):
-        held_out = held_out_portions(counts, mask, hidden, device_of(model), fringes)
-        if len(held_out.counts) < FEWEST_VOXELS:
-            return start
-        verdict = held_out.judge(predictor)
-        before = best.before or verdict
-        if best.verdict is None or (verdict.loss < best.verdict.loss and verdict.sureness_over(before) > SURE_FRINGES):
-            best = Choice(fringes, held_out, verdict, before)
+    predictor, device = network_predictor(model, device_of(model)), device_of(model)
+    first, *others = (held_out_portions(counts, mask, hidden, device, fringes) for fringes in start.fringes)
+    if len(first.counts) < FEWEST_VOXELS:
+        return start
+    own = replace(first, scans=(*first.scans, *(s for other in others for s in other.scans)))
+    before = own.judge(predictor)
+    best, lowest = Choice(start.fringes, own, before, before), before.loss
+    for fringes in FRINGES:
+        if fringes not in start.fringes:
+            scans = held_out_portions(counts, mask, hidden, device, fringes).scans
+            held_out = replace(own, scans=own.scans + scans)
+            verdict = held_out.judge(predictor)
+            if verdict.loss < lowest and verdict.sureness_over(before) > SURE_FRINGES:
+                best, lowest = Choice((*start.fringes, fringes), held_out, verdict, before), verdict.loss
     return best
 
 
@@ -258,7 +263,7 @@ def conclude(model: GapNet, choice: Choice, course: Course | None, lesson: Lesso
             lesson = replace(lesson, steps=course.step, planned_steps=course.steps, weights_sureness=sureness)
         lesson = replace(
             lesson,
-            fringes=None if choice.verdict is choice.before else choice.fringes,
+            fringes=None if choice.verdict is choice.before else choice.fringes[-1],
             kept_step=kept,
             voxels=len(choice.held_out.counts),
             skill_before=choice.before.skill,

@@ -22,28 +22,34 @@ from braggfill.unet import network_predictor, slide
 def by_network(scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
     """Fill by the network of the weights file; parameters as for ``Method.estimate``."""
     model, description = read_weights(options.weights or SHIPPED_WEIGHTS)
-    return slid(model, fringe_model(description), scan, options, on_progress)
+    return slid(model, fringe_models(description), scan, options, on_progress)
 
 
 def adapted(scan: GappedScan, options: FillOptions, on_step: OnStep) -> tuple[Estimator, Lesson]:
     """Adapt the network of the weights file to a scan; what fills by it, and what it learned."""
     model, description = read_weights(options.weights or SHIPPED_WEIGHTS)
-    start, model = fringe_model(description), model.to(find_device(options.device))
+    start, model = fringe_models(description), model.to(find_device(options.device))
     found = adapt(model, scan.counts, scan.mask, scan.slabs, options.adapt_minutes, options.seed, start, on_step)
     return partial(slid, found.model, found.fringes), found.lesson
 
 
-def fringe_model(description: dict) -> FringeModel:
+def fringe_models(description: dict) -> tuple[FringeModel, ...]:
     """The constants of kriging that weights were adapted with."""
-    return FringeModel(**description.get("fringes", {}))
+    return tuple(FringeModel(**constants) for constants in description.get("fringes", [{}]))
 
 
-def slid(model: GapNet, fringes: FringeModel, scan: GappedScan, options: FillOptions, on_progress: Progress) -> Estimate:
-    """Slide a network along the gaps; it starts from kriging."""
+def slid(
+    model: GapNet, fringes: tuple[FringeModel, ...], scan: GappedScan, options: FillOptions, on_progress: Progress
+) -> Estimate:
+    """Slide a network along the gaps; it starts from kriging, by each set of constants, and the fills are averaged."""
     device = find_device(options.device)
     predictor = network_predictor(model, device, options.precision, options.tta)
-    guess = scan.guess if fringes == SHIPPED else smoothed(scan.counts, scan.mask, scan.slabs, device, fringes)
-    mean, square = slide(GuessedScan(scan.counts, scan.mask, guess), scan.slabs, predictor, options.skip, on_progress)
+    fills = []
+    for one in fringes:
+        guess = scan.guess if one == SHIPPED else smoothed(scan.counts, scan.mask, scan.slabs, device, one)
+        guessed = GuessedScan(scan.counts, scan.mask, guess)
+        fills.append(slide(guessed, scan.slabs, predictor, options.skip, on_progress))
+    mean, square = np.mean(fills, axis=0)
     return mean, np.sqrt(np.maximum(square - mean**2, 0)), sha256(options.weights or SHIPPED_WEIGHTS)
 
 
@@ -92,7 +98,9 @@ def finetune(  # noqa: PLR0913 - one argument an option
     origin = Path(start) if start else SHIPPED_WEIGHTS
     model, description = read_weights(origin)
     model, counts, slabs = model.to(find_device(device)), measured * np.float32(scale), find_slabs(missing)
-    found = adapt(model, counts, missing, slabs, minutes, seed, fringe_model(description), on_step)
+    found = adapt(model, counts, missing, slabs, minutes, seed, fringe_models(description), on_step)
     lessons = [*description.get("lessons", []), {"scan": name, "started_from": sha256(origin)} | asdict(found.lesson)]
-    write_weights(Path(out), found.model, description | {"lessons": lessons, "fringes": asdict(found.fringes)})
+    write_weights(
+        Path(out), found.model, description | {"lessons": lessons, "fringes": [asdict(fringes) for fringes in found.fringes]}
+    )
     return found.lesson

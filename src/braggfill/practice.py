@@ -8,6 +8,7 @@ The same holds for the real gaps. ::
                           └──────────────────────────────────────────────► kriging ──► held-out portions
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,8 +52,8 @@ FEWEST_VOXELS = 2000
 class HeldOut:
     """Copies of the gaps that nothing is learned from."""
 
-    scan: GuessedScan
-    """The scan without them."""
+    scans: tuple[GuessedScan, ...]
+    """The scan without them, with first guesses by one or several models of the fringes, whose fills are averaged."""
     slabs: list[Slab]
     at: np.ndarray
     """Bool (voxels of the slabs,): those that are scored, in the order of ``voxels_to_fill``."""
@@ -65,8 +66,8 @@ class HeldOut:
 
     def judge(self, predictor: Predictor) -> "Verdict":
         """Fill the held-out copies and compare with what was measured."""
-        mean, _ = slide(self.scan, self.slabs, predictor)[:, self.at]
-        mean = np.maximum(mean, LEAST_MEAN)
+        fills = [slide(scan, self.slabs, predictor)[0, self.at] for scan in self.scans]
+        mean = np.maximum(np.mean(fills, axis=0), LEAST_MEAN)
         losses = 2 * (xlogy(self.counts, self.counts / mean) - (self.counts - mean))
         removed = skill(mean, self.linear, self.counts, expected_deviance(mean))
         return Verdict(np.bincount(self.block, losses) / len(losses), removed)
@@ -104,7 +105,7 @@ def practice_scans(
     mask: np.ndarray,
     slabs: list[Slab],
     device: torch.device | str = "cpu",
-    fringes: FringeModel = SHIPPED,
+    fringes: Sequence[FringeModel] = (SHIPPED,),
 ) -> list[PracticeScan]:
     """The scan with several layouts of copies of its gaps, each with its first guess.
 
@@ -117,8 +118,8 @@ def practice_scans(
         The real gaps.
     device : torch device
         Where kriging is computed.
-    fringes : FringeModel
-        Constants of kriging.
+    fringes : sequence of FringeModel
+        Constants of kriging, by turns.
 
     Returns
     -------
@@ -127,9 +128,9 @@ def practice_scans(
     """
     counts = np.where(mask, 0, counts)
     scans = []
-    for _ in range(LAYOUTS):
+    for number in range(LAYOUTS):
         copies = copies_of(rng, counts, mask, slabs, COPIES)
-        both, practised, guess = guessed(counts, mask, copies, device, fringes)
+        both, practised, guess = guessed(counts, mask, copies, device, fringes[number % len(fringes)])
         if practised:
             scans.append(PracticeScan.of(counts, counts, both, copies, practised, guess))
     return scans
@@ -149,7 +150,7 @@ def held_out_portions(
     at = (hidden & (gaussian_filter(counts, 3) > SCORED_COUNTS))[wanted]
     straight = np.expm1(linear(np.log1p(blank), both, slabs)[wanted][at].astype(float))
     _, block = np.unique(label(hidden)[0][wanted][at], return_inverse=True)  # blocks of a chequerboard touch at edges only
-    return HeldOut(GuessedScan(blank, both, guess), slabs, at, counts[wanted][at], straight, block)
+    return HeldOut((GuessedScan(blank, both, guess),), slabs, at, counts[wanted][at], straight, block)
 
 
 def guessed(

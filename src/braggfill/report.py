@@ -116,7 +116,7 @@ def lesson_in_words(lesson: "Lesson") -> str:
     if lesson.skill_before is None or lesson.skill_after is None:
         why = "" if lesson.interrupted else "there is no room for copies of the gaps that hold counts; "
         return f"{stopped}{why}nothing was learned from this scan, kriging and weights stay as they were"
-    kriging = "kriging with constants of this scan" if lesson.fringes else "kriging as it was"
+    kriging = "kriging with constants for this scan as well" if lesson.fringes else "kriging as it was"
     weights = f"weights of step {lesson.kept_step}" if lesson.kept_step else "weights as they were (no sure gain)"
     scores = f"skill on {lesson.voxels:,} held-out voxels {lesson.skill_before:.3f} before, {lesson.skill_after:.3f} after"
     return f"{stopped}{kriging}, {weights}; {scores}"
