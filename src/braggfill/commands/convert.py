@@ -15,7 +15,7 @@ from braggfill.commands.shell import (
     Roi,
     ScanFile,
     console,
-    read_roi,
+    mask_choice,
     say,
 )
 
@@ -41,12 +41,12 @@ def convert(  # noqa: PLR0913 - one argument an option
 
     from braggfill.formats.contents import given_geometry
     from braggfill.io import check_outputs, format_of, read_scan, split_address, write_scan
-    from braggfill.masks import MaskChoice, choose_mask
+    from braggfill.masks import choose_mask
 
     kind = format.value if format else format_of(output)
     check_outputs(output, kind, [split_address(a)[0] for a in (scan, mask) if a], overwrite)
     loaded = read_scan(scan)
-    choice = MaskChoice(mask, mask_convention.value, detector, read_roi(roi) if roi else None)  # type: ignore[arg-type]
+    choice = mask_choice(mask, mask_convention, detector, roi)
     geometry = given_geometry(loaded.geometry, energy_kev, distance_m, pixel_um)
     write_scan(output, replace(loaded, mask=choose_mask(loaded, choice), geometry=geometry), kind)
     say(console, f"written to {output} ({kind})")

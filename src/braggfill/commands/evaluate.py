@@ -6,22 +6,30 @@ from typing import Annotated
 import typer
 
 from braggfill.commands.shell import (
+    Convention,
     CountsPerUnit,
+    DetectorName,
     Device,
     DeviceChoice,
+    MaskConvention,
     MaskFile,
     MethodName,
+    Roi,
     ScanFile,
     Weights,
     console,
+    mask_choice,
     progress_bar,
     say,
 )
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - one argument an option
     scan: ScanFile,
     mask: MaskFile = None,
+    mask_convention: MaskConvention = Convention.bad1,
+    detector: DetectorName = None,
+    roi: Roi = None,
     method: Annotated[MethodName, typer.Option(help="The fill to judge.")] = MethodName.unet,
     device: DeviceChoice = Device.auto,
     counts_per_unit: CountsPerUnit = None,
@@ -34,10 +42,12 @@ def evaluate(
     Example: braggfill evaluate S12.npz --mask mask.npz --plot S12_judged.png
     """
     from braggfill.evaluation import evaluate as judge
-    from braggfill.io import read_mask, read_scan, split_address, write_evaluation
+    from braggfill.io import read_scan, split_address, write_evaluation
+    from braggfill.masks import choose_mask
     from braggfill.report import plot_evaluation, score_table
     from braggfill.writing import check_output
 
+    choice = mask_choice(mask, mask_convention, detector, roi)
     loaded = read_scan(scan)
     inputs = [split_address(a)[0] for a in (scan, mask) if a]
     for path, suffix in ((json, ".json"), (plot, ".png")):
@@ -46,7 +56,7 @@ def evaluate(
     with progress_bar("evaluating") as advance:
         verdict = judge(
             loaded.intensity,
-            read_mask(mask) if mask else loaded.mask,
+            choose_mask(loaded, choice),
             method=method.value,
             device=device.value,
             counts_per_unit=counts_per_unit,

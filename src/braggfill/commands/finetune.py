@@ -8,13 +8,18 @@ import typer
 from braggfill.commands.shell import (
     AdaptMinutes,
     AdaptSeed,
+    Convention,
     CountsPerUnit,
+    DetectorName,
     Device,
     DeviceChoice,
+    MaskConvention,
     MaskFile,
+    Roi,
     ScanFile,
     adaptation_bar,
     console,
+    mask_choice,
     say,
 )
 
@@ -23,6 +28,9 @@ def finetune(  # noqa: PLR0913 - one argument an option
     scan: ScanFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="Weights file to write, .safetensors.")],
     mask: MaskFile = None,
+    mask_convention: MaskConvention = Convention.bad1,
+    detector: DetectorName = None,
+    roi: Roi = None,
     start: Annotated[Path | None, typer.Option(help="Weights to start from, such as those of the scan before.")] = None,
     minutes: AdaptMinutes = 2.0,
     seed: AdaptSeed = 0,
@@ -34,18 +42,20 @@ def finetune(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill finetune S12.npz --mask mask.npz -o S12.safetensors
     """
-    from braggfill.io import read_mask, read_scan, split_address
+    from braggfill.io import read_scan, split_address
+    from braggfill.masks import choose_mask
     from braggfill.network import finetune as learn
     from braggfill.report import lesson_in_words
     from braggfill.writing import check_output
 
+    choice = mask_choice(mask, mask_convention, detector, roi)
     loaded = read_scan(scan)
     inputs = [split_address(a)[0] for a in (scan, mask) if a] + ([start] if start else [])
     check_output(output, inputs, overwrite, ".safetensors")
     with adaptation_bar() as on_step:
         lesson = learn(
             loaded.intensity,
-            read_mask(mask) if mask else loaded.mask,
+            choose_mask(loaded, choice),
             out=output,
             start=start,
             minutes=minutes,

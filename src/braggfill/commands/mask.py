@@ -14,7 +14,7 @@ from braggfill.commands.shell import (
     Roi,
     console,
     errors,
-    read_roi,
+    mask_choice,
     say,
 )
 
@@ -38,14 +38,14 @@ def mask(  # noqa: PLR0913 - one argument an option
     Example: braggfill mask --detector eiger2m -o eiger2m.npz
     """
     from braggfill.io import split_address, write_mask
-    from braggfill.masks import MaskChoice, half_masked, mask_for
+    from braggfill.masks import half_masked, mask_for
     from braggfill.report import mask_table, plot_mask
     from braggfill.writing import check_output
 
     for path, suffix in ((output, ".npz"), (plot, ".png")):
         if path:
             check_output(path, [split_address(a)[0] for a in (scan, mask) if a], overwrite, suffix)
-    choice = MaskChoice(mask, mask_convention.value, detector, read_roi(roi) if roi else None)  # type: ignore[arg-type]
+    choice = mask_choice(mask, mask_convention, detector, roi)
     made, background, found = mask_for(scan, choice, find)
     if found.any():
         console.print(mask_table(found))

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from braggfill.masks import MaskChoice
 
 console = Console()
 errors = Console(stderr=True)
@@ -70,6 +73,13 @@ def given(context: typer.Context) -> dict[str, Any]:
     named = {n: v for n, v in context.params.items() if (source := sources[n]) and source.name == "COMMANDLINE"}
     plain = {n: v.value if isinstance(v, StrEnum) else str(v) if isinstance(v, Path) else v for n, v in named.items()}
     return plain | ({"roi": list(read_roi(plain["roi"]))} if "roi" in plain else {})
+
+
+def mask_choice(mask: str | None, convention: Convention, detector: str | None, roi: str | None) -> "MaskChoice":
+    """Where the options say that the mask comes from."""
+    from braggfill.masks import MaskChoice
+
+    return MaskChoice(mask, convention.value, detector, read_roi(roi) if roi else None)  # type: ignore[arg-type]
 
 
 def read_roi(text: str) -> tuple[int, ...]:
