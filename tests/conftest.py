@@ -54,3 +54,16 @@ def excess_deviance():
         return float(np.mean(2 * (np.where(y > 0, y * np.log(np.maximum(y, 1) / mean), 0) - (y - mean)))) - 1
 
     return measure
+
+
+@pytest.fixture
+def one_small_layout(monkeypatch):
+    """Practice on one layout of one copy, by one thread: two wait for each other on a busy machine."""
+    from braggfill import practice
+
+    for name, value in {"LAYOUTS": 1, "COPIES": 1, "HELD_OUT_COPIES": 1, "FEWEST_VOXELS": 500}.items():
+        monkeypatch.setattr(practice, name, value)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -13,8 +13,8 @@ from braggfill.model import GapNet, ModelConfig
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch):
-    """Few steps on one layout, any gain is enough, one thread: two wait for each other on a busy machine."""
+def short(monkeypatch, one_small_layout):
+    """Few steps on one layout, any gain is enough."""
     steps = {
         "STEPS": 6,
         "BATCH": 4,
@@ -26,12 +26,6 @@ def short(monkeypatch):
     }
     for name, value in steps.items():
         monkeypatch.setattr(adaptation, name, value)
-    for name, value in {"LAYOUTS": 1, "COPIES": 1, "HELD_OUT_COPIES": 1, "FEWEST_VOXELS": 500}.items():
-        monkeypatch.setattr(practice, name, value)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

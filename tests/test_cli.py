@@ -6,29 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from program import run
 from typer.testing import CliRunner
 
 from braggfill import METHODS, fill_gaps
 from braggfill.checkpoint import write_tensors
-from braggfill.cli import app, main
+from braggfill.cli import app
 from braggfill.commands.fill import Precision
 from braggfill.commands.shell import MethodName
 from braggfill.fill import PRECISIONS
 from braggfill.io import read_mask, read_scan
 
 ROOT = Path(__file__).parents[1]
-
-
-def run(*arguments) -> int:
-    """Run the program as its entry point does and return the exit code."""
-    old, sys.argv = sys.argv, ["braggfill", *map(str, arguments)]
-    try:
-        main()
-    except SystemExit as stop:
-        return stop.code or 0
-    finally:
-        sys.argv = old
-    return 0
 
 
 @pytest.fixture

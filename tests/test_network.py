@@ -1,21 +1,19 @@
 import json
-import sys
 
 import numpy as np
 import pytest
-import torch
+from program import run
 
-from braggfill import adaptation, fill_gaps, finetune, practice
+from braggfill import adaptation, fill_gaps, finetune
 from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights, sha256
-from braggfill.cli import main
 from braggfill.errors import InputError
 from braggfill.kriging import FringeModel
 from braggfill.report import lesson_in_words
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch):
-    """Three steps of two portions, other constants of kriging in any case, one thread."""
+def short(monkeypatch, one_small_layout):
+    """Three steps of two portions, other constants of kriging in any case."""
     monkeypatch.setattr(adaptation, "FRINGES", (FringeModel(envelope_sigma=3.0),))
     monkeypatch.setattr(adaptation, "SURE_FRINGES", -1e9)
     for name, value in {
@@ -27,12 +25,6 @@ def short(monkeypatch):
         "FEWEST_VOXELS": 500,
     }.items():
         monkeypatch.setattr(adaptation, name, value)
-    for name, value in {"LAYOUTS": 1, "COPIES": 1, "HELD_OUT_COPIES": 1, "FEWEST_VOXELS": 500}.items():
-        monkeypatch.setattr(practice, name, value)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -40,17 +32,6 @@ def stripe(scan):
     mask = np.zeros(scan.counts.shape[1:], bool)
     mask[:, 13:17] = True
     return mask
-
-
-def run(*arguments) -> int:
-    old, sys.argv = sys.argv, ["braggfill", *map(str, arguments)]
-    try:
-        main()
-    except SystemExit as stop:
-        return stop.code or 0
-    finally:
-        sys.argv = old
-    return 0
 
 
 def test_an_adapted_fill_is_the_fill_by_finetuned_weights(tmp_path, scan, stripe):
