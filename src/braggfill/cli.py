@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from typing import Annotated
 
 import typer
 
@@ -12,18 +13,31 @@ from braggfill.commands.fill import fill, methods
 from braggfill.commands.finetune import finetune
 from braggfill.commands.mask import mask
 from braggfill.commands.retrieve import compare, retrieve
-from braggfill.commands.shell import errors, say
+from braggfill.commands.shell import console, errors, say
 from braggfill.commands.simulate import relax, simulate
 from braggfill.commands.strain import strain
 from braggfill.commands.train import train
 from braggfill.errors import InputError
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Fills the detector gaps of Bragg coherent diffraction patterns and says how sure it is of every voxel.",
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def tell_version(asked: bool) -> None:
+    """Print the version and end."""
+    if asked:
+        from braggfill import __version__
+
+        say(console, f"braggfill {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Tell the version.")] = False,
+) -> None:
+    """Fills the detector gaps of Bragg coherent diffraction patterns and says how sure it is of every voxel."""
+
+
 for verb in (fill, mask, convert, evaluate, finetune, methods, retrieve, strain, compare, simulate, relax, train, benchmark):
     app.command()(verb)
 

@@ -145,8 +145,11 @@ def _plain_array(path: Path) -> np.ndarray:
 
 
 def format_of(path: Path) -> str:
-    """The format that a name asks for by its suffix."""
+    """The format that a name asks for by its suffix, or InputError."""
     suffix = path.suffix.lower()
+    if suffix not in (".npz", *HDF5_SUFFIXES, *TIF_SUFFIXES):
+        known = ", ".join((".npz", *HDF5_SUFFIXES, *TIF_SUFFIXES))
+        raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected one of {known}")
     return "cxi" if suffix in HDF5_SUFFIXES else "cohere" if suffix in TIF_SUFFIXES else "npz"
 
 

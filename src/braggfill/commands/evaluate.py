@@ -14,6 +14,7 @@ from braggfill.commands.shell import (
     MaskConvention,
     MaskFile,
     MethodName,
+    Overwrite,
     Roi,
     ScanFile,
     Weights,
@@ -36,6 +37,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     weights: Weights = None,
     json: Annotated[Path | None, typer.Option(help="Also write the figures (.json).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also draw a slice and the scores (.png).")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Judge the filling of a scan on the scan itself: gaps like its own are cut where the counts are known.
 
@@ -52,7 +54,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     inputs = [split_address(a)[0] for a in (scan, mask) if a]
     for path, suffix in ((json, ".json"), (plot, ".png")):
         if path:
-            check_output(path, inputs, overwrite=True, suffix=suffix)
+            check_output(path, inputs, overwrite, suffix)
     with progress_bar("evaluating") as advance:
         verdict = judge(
             loaded.intensity,

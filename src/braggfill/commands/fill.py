@@ -131,7 +131,7 @@ def fill_many(jobs: "list[FillJob]", workers: "Workers") -> None:
     console.print(outcome_table(outcomes))
     failed = [o for o in outcomes if o.state == "failed"]
     for outcome in failed:
-        say(errors, f"failed: {outcome.sentence}", "red")
+        say(errors, f"failed: {outcome.scan}: {outcome.sentence}", "red")
     say(console, f"{len(jobs) - len(failed)} of {len(jobs)} scans are filled")
     if failed:
         raise typer.Exit(1)

@@ -6,13 +6,23 @@ from typing import Annotated
 
 import typer
 
-from braggfill.commands.shell import CountsPerUnit, Device, DeviceChoice, MaskFile, ScanFile, console, errors, progress_bar, say
+from braggfill.commands.shell import (
+    CountsPerUnit,
+    Device,
+    DeviceChoice,
+    MaskFile,
+    Overwrite,
+    ScanFile,
+    console,
+    errors,
+    progress_bar,
+    say,
+)
 
 TreatmentName = StrEnum(
     "TreatmentName",
     {"free": "free", "free_streaks": "free-streaks", "zero": "zero", "filled": "filled", "bounded": "bounded", "crop": "crop"},
 )
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Allow an existing result to be replaced.")]
 Schedule = Annotated[str, typer.Option(help="Algorithms (hio, raar, er, ml) and their iterations.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 VoxelSize = Annotated[tuple[float, float, float], typer.Option(help="Edges of a voxel along frames, rows, columns in nm.")]

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from braggfill.commands.retrieve import Overwrite, QVector, VoxelSize
-from braggfill.commands.shell import console, say
+from braggfill.commands.retrieve import QVector, VoxelSize
+from braggfill.commands.shell import Overwrite, console, say
 
 
 def strain(

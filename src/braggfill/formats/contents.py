@@ -79,6 +79,8 @@ def readable(path: Path, role: str) -> Iterator[None]:
         raise
     except Exception as error:  # each of four libraries raises its own kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "allow_pickle" in reason:  # numpy's advice to load it unsafely
+            reason = "it holds no plain arrays"
         raise InputError(
             f"{role} {path}: cannot be read as {path.suffix} ({reason}); expected an intact file of that format"
         ) from error

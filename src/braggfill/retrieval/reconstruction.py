@@ -46,9 +46,7 @@ class RetrievalOptions:
 
     def __post_init__(self) -> None:
         if not 1 <= self.keep <= self.starts:
-            raise InputError(
-                f"starts, keep: got {self.starts} and {self.keep}, expected 1 or more starts, and to keep 1 or more of them"
-            )
+            raise InputError(f"starts, keep: got {self.starts} and {self.keep}, expected to keep 1 to all of them")
         unknown = [name for name, count in self.schedule if name not in ALGORITHMS or count < 0]
         if unknown or sum(count for _, count in self.schedule) < 1:
             raise InputError(
