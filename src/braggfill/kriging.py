@@ -127,7 +127,6 @@ class Fringes:
             )
             square = self.weight(here).square_()
             sums = float(square.sum()), float(square.mul_(self.noise(here)).sum())
-            give_back()
             yield Part(self.contrast(ahead).mul_(self.weight(ahead)), len(square), *sums)
 
     def cut_out(self, box: Box) -> "Surroundings":

@@ -32,7 +32,6 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
             seen = [v.flip(axes) for v in portions] if mirrored else portions
             with torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
                 log_mean, log_dispersion = model(seen.pop(0), seen.pop(0), seen.pop(0))  # no longer held here
-            give_back()
             total = total if total.numel() else torch.zeros((2, *shape), dtype=torch.float64, device=device)
             mean = log_mean.flip(axes).double().exp_()
             total[0] += mean
