@@ -14,7 +14,6 @@ Usage: python benchmarks/adaptation.py [--only NAME] [--seeds 91000 92000] [--ou
 """
 
 import argparse
-import csv
 import time
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from braggfill import fill_gaps, simulate
 from braggfill.metrics import poisson_deviance
 from braggfill.simulation.measurement import MeasurementRanges
 from braggfill.simulation.scans import PatternRanges, SimulationConfig
+from braggfill.writing import write_table
 
 SHAPE = (128, 128, 128)
 WIDTH, BESIDE = 6, 20
@@ -84,10 +84,7 @@ def main() -> None:
     for row in table:
         print(row)
     if arguments.out:
-        with arguments.out.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(table)
+        write_table(arguments.out, table)
 
 
 if __name__ == "__main__":

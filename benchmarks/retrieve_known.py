@@ -9,7 +9,6 @@ true one in the interior (1 is right).
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from known_crystals import measure, object_of
 from braggfill import retrieve
 from braggfill.deformation import check_crystal, interior, strain
 from braggfill.retrieval.alignment import align
+from braggfill.writing import write_table
 
 SHAPE, OVERSAMPLING, PEAK_COUNTS, SEED = (96, 96, 96), 3.4, 1e8, 11
 G = (0.0, 1.0, 0.0)
@@ -61,10 +61,7 @@ def main() -> None:
         rows.append({"start": "cohere", "correlation": alike, "strain_slope": slope(crystal, truth)})
         rows.append({"start": "cohere with the best start", "correlation": align(best, theirs)[1]})
         print(rows[-2:])
-    with arguments.out.open("w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    write_table(arguments.out, rows)
 
 
 if __name__ == "__main__":

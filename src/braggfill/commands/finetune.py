@@ -15,6 +15,7 @@ from braggfill.commands.shell import (
     DeviceChoice,
     MaskConvention,
     MaskFile,
+    Overwrite,
     Roi,
     ScanFile,
     adaptation_bar,
@@ -36,7 +37,7 @@ def finetune(  # noqa: PLR0913 - one argument an option
     seed: AdaptSeed = 0,
     device: DeviceChoice = Device.auto,
     counts_per_unit: CountsPerUnit = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Allow an existing file to be replaced.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Adapt the network to a scan and keep the weights, for 'fill --weights' and as the start of the next scan.
 

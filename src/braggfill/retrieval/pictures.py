@@ -8,9 +8,9 @@ from rich.table import Table
 
 from braggfill.deformation import Deformation
 from braggfill.gaps import AXIS_NAMES
+from braggfill.pictures import new_figure, write_picture
 from braggfill.retrieval.comparison import Compared
 from braggfill.retrieval.reconstruction import RetrievalResult
-from braggfill.writing import whole_or_nothing
 
 MARGIN = 4
 """Voxels shown round an object."""
@@ -51,15 +51,11 @@ def intensity_slice(crystal: np.ndarray) -> np.ndarray:
 
 def plot_comparison(path: Path, compared: list[Compared], title: str) -> None:
     """Draw the middle frame of every treatment's modulus, phase, strain and intensity, one column each (PNG)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     support = compared[0].result.support
     frame = support.shape[0] // 2
     window = _window(support, 0)
     largest = np.nanquantile(np.abs(compared[0].deformation.strain), LARGEST_QUANTILE)
-    figure = Figure(figsize=(2.4 * len(compared) + 0.8, 9), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(2.4 * len(compared) + 0.8, 9)
     axes = figure.subplots(4, len(compared), squeeze=False)
     for column, c in zip(axes.T, compared, strict=True):
         modulus = np.abs(c.crystal[frame])
@@ -76,15 +72,11 @@ def plot_comparison(path: Path, compared: list[Compared], title: str) -> None:
     for line, drawn, label in zip(axes, shown, ("modulus", "phase", "strain", "log10(1 + counts)"), strict=True):
         figure.colorbar(drawn, ax=line, label=label, pad=0.01)
     figure.suptitle(title)
-    with whole_or_nothing(path) as file:
-        figure.savefig(file, format="png", dpi=80)
+    write_picture(path, figure)
 
 
 def plot_deformation(path: Path, crystal: np.ndarray, deformation: Deformation, title: str) -> None:
     """Draw modulus, phase, displacement and strain in the middle planes across each axis (PNG)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     inside = np.nonzero(deformation.support)
     middle = [int(np.median(places)) for places in inside]
     largest = np.nanquantile(np.abs(deformation.strain), LARGEST_QUANTILE)
@@ -95,8 +87,7 @@ def plot_deformation(path: Path, crystal: np.ndarray, deformation: Deformation, 
         ("displacement (nm)", deformation.displacement_nm, {"cmap": "PuOr", "vmin": -reach, "vmax": reach}),
         ("strain", deformation.strain, {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}),
     )
-    figure = Figure(figsize=(9, 11), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9, 11)
     for line, (name, volume, colours) in zip(figure.subplots(4, 3), rows, strict=True):
         for axis, panel in enumerate(line):
             window = _window(deformation.support, axis)
@@ -104,8 +95,7 @@ def plot_deformation(path: Path, crystal: np.ndarray, deformation: Deformation, 
             panel.set(xticks=[], yticks=[], title=f"{AXIS_NAMES[axis]} {middle[axis]}")
         figure.colorbar(drawn, ax=line, label=name, pad=0.01)
     figure.suptitle(title)
-    with whole_or_nothing(path) as file:
-        figure.savefig(file, format="png", dpi=80)
+    write_picture(path, figure)
 
 
 def _window(support: np.ndarray, axis: int) -> tuple[slice, slice]:
