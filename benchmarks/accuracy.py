@@ -17,10 +17,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from braggfill import METHODS, FillResult, fill_gaps
-from braggfill.io import read_measured
-from braggfill.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
-from braggfill.stream import MeasuredScan
-from braggfill.writing import write_table
+from braggfill.base.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
+from braggfill.base.writing import write_table
+from braggfill.scan.measured import MeasuredScan, read_measured
 
 WIDTHS = (3, 6, 9, 12)
 AVERAGED = ("skill", "pcc", "bias", "coverage_50", "coverage_90", "seconds")

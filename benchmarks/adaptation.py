@@ -21,10 +21,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from braggfill import fill_gaps, simulate
-from braggfill.metrics import poisson_deviance
+from braggfill.base.metrics import poisson_deviance
+from braggfill.base.writing import write_table
 from braggfill.simulation.measurement import MeasurementRanges
 from braggfill.simulation.scans import PatternRanges, SimulationConfig
-from braggfill.writing import write_table
 
 SHAPE = (128, 128, 128)
 WIDTH, BESIDE = 6, 20

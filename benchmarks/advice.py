@@ -19,15 +19,18 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from braggfill import evaluate
-from braggfill.evaluation import SCORED_COUNTS, Evaluation, Score, advised, score
-from braggfill.fill import METHODS, FillOptions
-from braggfill.io import read_measured, write_evaluation
-from braggfill.report import plot_evaluation
-from braggfill.stream import MeasuredScan
-from braggfill.studies.crystals import brightest_voxel
-from braggfill.studies.fills import FILLS, blanked
-from braggfill.studies.slices import CROP
-from braggfill.writing import write_table
+from braggfill.base.writing import write_table
+from braggfill.classical.kriging import guessed
+from braggfill.filling.methods import METHODS
+from braggfill.filling.terms import FillOptions
+from braggfill.judging.evaluation import SCORED_COUNTS, Evaluation, Score, advised, score
+from braggfill.judging.record import write_evaluation
+from braggfill.judging.studies.crystals import brightest_voxel
+from braggfill.judging.studies.fills import FILLS
+from braggfill.judging.studies.slices import CROP
+from braggfill.reports.report import plot_evaluation
+from braggfill.scan.gapped import GappedScan
+from braggfill.scan.measured import MeasuredScan, read_measured
 
 PLACES = (
     ("cross", ((1, 10, 6), (2, 10, 6))),
@@ -56,12 +59,12 @@ def gaps(counts: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
 
 def true_score(counts: np.ndarray, unmeasured: np.ndarray, gap: np.ndarray) -> Score:
     """The default fill's score in the gap itself."""
-    scan = blanked(counts, unmeasured | gap)
+    scan = guessed(GappedScan.blanked(counts, unmeasured | gap))
     scored = (gap & ~unmeasured & (gaussian_filter(counts, 3) > SCORED_COUNTS))[scan.wanted]
     hidden = counts[scan.wanted][scored]
-    mean, std, _ = METHODS["unet"].estimate(scan, FillOptions(), lambda done, total: None)
-    straight, unknown = FILLS["linear"](scan)
-    estimates = {"unet": (mean[scored], std[scored]), "linear": (straight[scored], unknown[scored])}
+    ours = METHODS["unet"].estimate(scan, FillOptions(), lambda *_: None, lambda *_: None)
+    straight = FILLS["linear"](scan)
+    estimates = {name: (e.mean[scored], e.std[scored]) for name, e in (("unet", ours), ("linear", straight))}
     return score("unet", estimates, hidden, np.nan)
 
 

@@ -23,13 +23,13 @@ from paper_unet import CountingPaperUNet
 from protocol import report
 from torch import Tensor, nn
 
-from braggfill.config import TrainConfig
-from braggfill.model import GapNet
-from braggfill.stream import PortionStream, StreamConfig
-from braggfill.studies.fills import learned
-from braggfill.studies.protocol import crop_table, evaluate
-from braggfill.training import TrainingRun, start_fabric
-from braggfill.writing import write_table
+from braggfill.base.writing import write_table
+from braggfill.judging.studies.fills import learned
+from braggfill.judging.studies.protocol import crop_table, evaluate
+from braggfill.network.gapnet import GapNet
+from braggfill.training.config import TrainConfig
+from braggfill.training.stream import PortionStream, StreamConfig
+from braggfill.training.training import TrainingRun, start_fabric
 
 TIMED_STEPS = 10
 SLIDING, HALF_A_PORTION = {"narrow 3-D U-Net"}, 15

@@ -20,10 +20,10 @@ from paper_unet import PaperUNet
 from torch.utils.flop_counter import FlopCounterMode
 
 from braggfill import fill_gaps
-from braggfill.checkpoint import SHIPPED_WEIGHTS, read_weights
-from braggfill.gaps import Slab
-from braggfill.metrics import poisson_deviance
-from braggfill.patches import NORMAL, windows_for
+from braggfill.base.metrics import poisson_deviance
+from braggfill.network.portions import NORMAL, windows_for
+from braggfill.network.weights import SHIPPED_WEIGHTS, read_weights
+from braggfill.scan.gaps import Slab
 from braggfill.simulation.scans import SimulatedScan, detector_cross, simulate
 
 LARGE = "one pass 256x300x300"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from braggfill.fourier import box_to_reciprocal
+from braggfill.base.fourier import box_to_reciprocal
 from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object
 from braggfill.simulation.degrade import replaced_phase
 from braggfill.simulation.dislocation import BURGERS, SLIP_NORMAL, Dislocation

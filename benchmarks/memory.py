@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from braggfill import fill_gaps
-from braggfill.memory import give_back
+from braggfill.base.memory import give_back
 
 KIB = 1024
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from braggfill.model import COUNT_FLOOR, LOG_SCALE, log_linear_along_normal
+from braggfill.network.gapnet import COUNT_FLOOR, LOG_SCALE, log_linear_along_normal
 
 BOTTOM_CHANNELS = 478
 POOLED = 16

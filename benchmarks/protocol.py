@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from braggfill.studies.fills import FILLS
-from braggfill.studies.protocol import crop_table, evaluate
-from braggfill.writing import write_table
+from braggfill.base.writing import write_table
+from braggfill.judging.studies.fills import FILLS
+from braggfill.judging.studies.protocol import crop_table, evaluate
 
 SHOWN = ("unet", "kriging", "ridge", "linear", "idw")
 

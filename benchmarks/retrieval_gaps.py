@@ -25,9 +25,9 @@ import torch
 from known_crystals import Known, cross, measure, object_of
 
 from braggfill import fill_gaps
-from braggfill.deformation import check_crystal, interior, oscillation, phase_gradient
-from braggfill.fill import FillResult
+from braggfill.filling.result import FillResult
 from braggfill.retrieval.alignment import align
+from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.retrieval.reconstruction import RetrievalOptions, run_start
 from braggfill.retrieval.support import first_support

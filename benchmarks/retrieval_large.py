@@ -25,8 +25,8 @@ import torch
 from known_crystals import cross, measure, object_of
 
 from braggfill import fill_gaps
-from braggfill.deformation import check_crystal, interior, oscillation, phase_gradient, strain_rmse
 from braggfill.retrieval.alignment import align, correlation
+from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient, strain_rmse
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.pattern import Pattern, prepare_pattern
 from braggfill.retrieval.reconstruction import retrieve, run_schedule

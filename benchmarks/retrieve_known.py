@@ -16,9 +16,9 @@ import torch
 from known_crystals import measure, object_of
 
 from braggfill import retrieve
-from braggfill.deformation import check_crystal, interior, strain
+from braggfill.base.writing import write_table
 from braggfill.retrieval.alignment import align
-from braggfill.writing import write_table
+from braggfill.retrieval.deformation import check_crystal, interior, strain
 
 SHAPE, OVERSAMPLING, PEAK_COUNTS, SEED = (96, 96, 96), 3.4, 1e8, 11
 G = (0.0, 1.0, 0.0)

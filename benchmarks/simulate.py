@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from braggfill.gaps import find_slabs
-from braggfill.layout import GapRanges, random_mask
+from braggfill.network.practice_scan import PracticeScan
+from braggfill.scan.gaps import find_slabs
 from braggfill.simulation.crystal import Crystal
 from braggfill.simulation.degrade import degraded_object
 from braggfill.simulation.diffract import amplitude, diffraction_pattern
@@ -21,7 +21,8 @@ from braggfill.simulation.geometry import grid_over, measured_directions
 from braggfill.simulation.measurement import counting_noise, measured_pattern
 from braggfill.simulation.particle import body_corners, carve, facet_normals
 from braggfill.simulation.scans import SimulationConfig, needed_size, random_object, random_sampling
-from braggfill.stream import PracticeScan, StreamConfig
+from braggfill.training.random_gaps import GapRanges, random_mask
+from braggfill.training.stream import StreamConfig
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "simulation_speed.json"
 SHAPE = (128, 128, 128)

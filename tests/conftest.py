@@ -59,7 +59,7 @@ def excess_deviance():
 @pytest.fixture
 def one_small_layout(monkeypatch):
     """Practice on one layout of one copy, by one thread: two wait for each other on a busy machine."""
-    from braggfill import practice
+    from braggfill.network import practice
 
     for name, value in {"LAYOUTS": 1, "COPIES": 1, "HELD_OUT_COPIES": 1, "FEWEST_VOXELS": 500}.items():
         monkeypatch.setattr(practice, name, value)

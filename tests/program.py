@@ -2,7 +2,7 @@
 
 import sys
 
-from braggfill.cli import main
+from braggfill.commands.cli import main
 
 
 def run(*arguments) -> int:

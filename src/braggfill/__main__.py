@@ -1,5 +1,5 @@
 """``python -m braggfill`` is the command line."""
 
-from braggfill.cli import main
+from braggfill.commands.cli import main
 
 main()

@@ -23,7 +23,7 @@ def benchmark(
 
     Example: braggfill benchmark width --quick
     """
-    from braggfill.studies.table import benchmark as carry_out
+    from braggfill.judging.studies.table import benchmark as carry_out
 
     with progress_bar("filling") as advance:
         written, remarks = carry_out(study.value, out, quick=quick, data=data, on_progress=advance)

@@ -39,9 +39,9 @@ def convert(  # noqa: PLR0913 - one argument an option
     """
     from dataclasses import replace
 
-    from braggfill.formats.contents import given_geometry
-    from braggfill.io import check_outputs, format_of, read_scan, split_address, write_scan
-    from braggfill.masks import choose_mask
+    from braggfill.scan.files import check_outputs, format_of, read_scan, split_address, write_scan
+    from braggfill.scan.formats.contents import given_geometry
+    from braggfill.scan.masks import choose_mask
 
     kind = format.value if format else format_of(output)
     check_outputs(output, kind, [split_address(a)[0] for a in (scan, mask) if a], overwrite)

@@ -43,11 +43,12 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill evaluate S12.npz --mask mask.npz --plot S12_judged.png
     """
-    from braggfill.evaluation import evaluate as judge
-    from braggfill.io import read_scan, split_address, write_evaluation
-    from braggfill.masks import choose_mask
-    from braggfill.report import plot_evaluation, score_table
-    from braggfill.writing import check_output
+    from braggfill.base.writing import check_output
+    from braggfill.judging.evaluation import evaluate as judge
+    from braggfill.judging.record import write_evaluation
+    from braggfill.reports.report import plot_evaluation, score_table
+    from braggfill.scan.files import read_scan, split_address
+    from braggfill.scan.masks import choose_mask
 
     choice = mask_choice(mask, mask_convention, detector, roi)
     loaded = read_scan(scan)

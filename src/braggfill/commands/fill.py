@@ -35,8 +35,8 @@ from braggfill.commands.shell import (
 )
 
 if TYPE_CHECKING:
-    from braggfill.batch import FillJob, Outcome
-    from braggfill.tasks import Workers
+    from braggfill.base.tasks import Workers
+    from braggfill.commands.batch import FillJob, Outcome
 
 Precision = StrEnum("Precision", ["float32", "bfloat16", "float16"])
 ScanFiles = Annotated[
@@ -85,14 +85,12 @@ def fill(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill fill --scan 12,23-30 --template S%d.cxi --detector eiger2m --roi 120,84 --report reports
     """
-    from braggfill.batch import FillConfig, Outputs, make_jobs, select_scans
-    from braggfill.config import build, read_table
-    from braggfill.fill import check_options
-    from braggfill.tasks import Workers
+    from braggfill.base.config import build, read_table
+    from braggfill.base.tasks import Workers
+    from braggfill.commands.batch import FillConfig, Outputs, make_jobs, select_scans
 
     flags = {name: value for name, value in given(context).items() if name in FillConfig.__dataclass_fields__}
     chosen = build(FillConfig, (read_table(config) if config else {}) | flags, f"config {config}" if config else "options")
-    check_options(chosen)
     wanted = select_scans(scans or [], scan, template)
     made = make_jobs(wanted, chosen, Outputs(output, plot, report, overwrite), command_line())
     if len(made) == 1 and not scheduler and not slurm:
@@ -103,8 +101,8 @@ def fill(  # noqa: PLR0913 - one argument an option
 
 def fill_one(job: "FillJob") -> None:
     """Fill a scan and tell what its mask consists of and what was done."""
-    from braggfill.batch import fill_scan
-    from braggfill.report import gap_table, lesson_in_words, summary, warnings
+    from braggfill.commands.batch import fill_scan
+    from braggfill.reports.report import gap_table, lesson_in_words, summary, warnings
 
     with adaptation_bar() as on_adapt, progress_bar("filling") as advance:
         result = fill_scan(job, advance, on_adapt)
@@ -118,7 +116,7 @@ def fill_one(job: "FillJob") -> None:
 
 def fill_many(jobs: "list[FillJob]", workers: "Workers") -> None:
     """Fill scans, tell what became of each, and leave with code 1 if any failed."""
-    from braggfill.batch import fill_scans
+    from braggfill.commands.batch import fill_scans
 
     with progress_bar("filling") as advance:
         done: list[str] = []
@@ -153,7 +151,7 @@ def methods() -> None:
 
     Example: braggfill methods
     """
-    from braggfill.fill import METHODS
+    from braggfill.filling.methods import METHODS
 
     table = Table("method", "works in", "what it does")
     for name, method in METHODS.items():

@@ -43,11 +43,11 @@ def finetune(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill finetune S12.npz --mask mask.npz -o S12.safetensors
     """
-    from braggfill.io import read_scan, split_address
-    from braggfill.masks import choose_mask
-    from braggfill.network import finetune as learn
-    from braggfill.report import lesson_in_words
-    from braggfill.writing import check_output
+    from braggfill.base.writing import check_output
+    from braggfill.network.finetune import finetune as learn
+    from braggfill.reports.report import lesson_in_words
+    from braggfill.scan.files import read_scan, split_address
+    from braggfill.scan.masks import choose_mask
 
     choice = mask_choice(mask, mask_convention, detector, roi)
     loaded = read_scan(scan)

@@ -37,10 +37,10 @@ def mask(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill mask --detector eiger2m -o eiger2m.npz
     """
-    from braggfill.io import split_address, write_mask
-    from braggfill.masks import half_masked, mask_for
-    from braggfill.report import mask_table, plot_mask
-    from braggfill.writing import check_output
+    from braggfill.base.writing import check_output
+    from braggfill.reports.report import mask_table, plot_mask
+    from braggfill.scan.files import split_address, write_mask
+    from braggfill.scan.masks import half_masked, mask_for
 
     for path, suffix in ((output, ".npz"), (plot, ".png")):
         if path:

@@ -32,7 +32,7 @@ USUAL = "hio 80, raar 120, er 20, ml 40"
 
 def parsed_schedule(text: str) -> tuple[tuple[str, int], ...]:
     """Turn 'hio 80, er 20' into (('hio', 80), ('er', 20)), or raise InputError."""
-    from braggfill.errors import InputError
+    from braggfill.base.errors import InputError
 
     words = [part.split() for part in text.split(",")]
     if not all(len(pair) == 2 and pair[1].isdigit() for pair in words):
@@ -60,11 +60,11 @@ def retrieve(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill retrieve S12_filled.npz -o S12_object.npz
     """
-    from braggfill.io import read_mask, split_address
+    from braggfill.base.writing import check_output
+    from braggfill.reports.objects import start_table
     from braggfill.retrieval.files import read_filled, read_support, write_crystal
-    from braggfill.retrieval.pictures import start_table
     from braggfill.retrieval.reconstruction import retrieve as run
-    from braggfill.writing import check_output
+    from braggfill.scan.files import read_mask, split_address
 
     steps = parsed_schedule(schedule)
     loaded = read_filled(scan)
@@ -115,11 +115,11 @@ def compare(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill compare S12_filled.npz -o S12_compared.png
     """
-    from braggfill.io import read_mask, split_address
-    from braggfill.retrieval.comparison import compare as run
+    from braggfill.base.writing import check_output
+    from braggfill.judging.comparison import compare as run
+    from braggfill.reports.objects import comparison_table, plot_comparison
     from braggfill.retrieval.files import read_filled
-    from braggfill.retrieval.pictures import comparison_table, plot_comparison
-    from braggfill.writing import check_output
+    from braggfill.scan.files import read_mask, split_address
 
     steps = parsed_schedule(schedule)
     loaded = read_filled(scan)

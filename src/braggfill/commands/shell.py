@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from braggfill.masks import MaskChoice
+    from braggfill.scan.masks import MaskChoice
 
 console = Console()
 errors = Console(stderr=True)
@@ -77,14 +77,14 @@ def given(context: typer.Context) -> dict[str, Any]:
 
 def mask_choice(mask: str | None, convention: Convention, detector: str | None, roi: str | None) -> "MaskChoice":
     """Where the options say that the mask comes from."""
-    from braggfill.masks import MaskChoice
+    from braggfill.scan.masks import MaskChoice
 
     return MaskChoice(mask, convention.value, detector, read_roi(roi) if roi else None)  # type: ignore[arg-type]
 
 
 def read_roi(text: str) -> tuple[int, ...]:
     """The numbers of a region of interest."""
-    from braggfill.errors import InputError
+    from braggfill.base.errors import InputError
 
     try:
         return tuple(int(part) for part in text.split(","))

@@ -24,11 +24,11 @@ def relax(
 
     Example: braggfill relax -n 240 --config configs/library.toml --out crystals.h5
     """
-    from braggfill.config import read_config
+    from braggfill.base.config import read_config
+    from braggfill.base.tasks import Workers
+    from braggfill.base.writing import check_output
     from braggfill.simulation.library import build_library
     from braggfill.simulation.particle import ParticleRanges
-    from braggfill.tasks import Workers
-    from braggfill.writing import check_output
 
     check_output(out, [], overwrite=True, suffix=".h5")
     ranges = read_config(config, ParticleRanges) if config else ParticleRanges()
@@ -55,10 +55,10 @@ def simulate(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill simulate -n 3 --out simulated --cross 6
     """
-    from braggfill.config import read_config
+    from braggfill.base.config import read_config
+    from braggfill.base.tasks import Workers
     from braggfill.simulation.dataset import SetRequest, simulate_set
     from braggfill.simulation.scans import SimulationConfig
-    from braggfill.tasks import Workers
 
     ranges = read_config(config, SimulationConfig) if config else SimulationConfig()
     request = SetRequest(shape, seed, cross, truth, split.value if split else None, library, ranges)  # type: ignore[arg-type]

@@ -25,13 +25,13 @@ def strain(
     """
     import numpy as np
 
-    from braggfill.deformation import interior, oscillation, strain_rmse
-    from braggfill.deformation import strain as run
-    from braggfill.io import split_address
+    from braggfill.base.writing import check_output
+    from braggfill.reports.objects import plot_deformation
     from braggfill.retrieval.alignment import align
+    from braggfill.retrieval.deformation import interior, oscillation, strain_rmse
+    from braggfill.retrieval.deformation import strain as run
     from braggfill.retrieval.files import read_crystal, write_deformation
-    from braggfill.retrieval.pictures import plot_deformation
-    from braggfill.writing import check_output
+    from braggfill.scan.files import split_address
 
     volume, support = read_crystal(crystal)
     source = split_address(crystal)[0]

@@ -21,12 +21,13 @@ def train(
 
     Example: braggfill train --config configs/gapnet.toml --out runs/gapnet
     """
-    from braggfill.checkpoint import read_tensors
-    from braggfill.config import TrainConfig, read_config
-    from braggfill.io import read_measured
-    from braggfill.report import plot_training
-    from braggfill.training import STATE_NAME
-    from braggfill.training import train as run
+    from braggfill.base.config import read_config
+    from braggfill.network.weights import read_tensors
+    from braggfill.reports.report import plot_training
+    from braggfill.scan.measured import read_measured
+    from braggfill.training.config import TrainConfig
+    from braggfill.training.training import STATE_NAME
+    from braggfill.training.training import train as run
 
     chosen = read_config(config, TrainConfig) if config else TrainConfig()
     with progress_bar("training") as advance:

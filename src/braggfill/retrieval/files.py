@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from braggfill import __version__
-from braggfill.deformation import Deformation
-from braggfill.errors import InputError
-from braggfill.io import read_scan, split_address
+from braggfill.base.errors import InputError
+from braggfill.base.version import __version__
+from braggfill.base.writing import whole_or_nothing
+from braggfill.retrieval.deformation import Deformation
 from braggfill.retrieval.reconstruction import RetrievalResult
-from braggfill.writing import whole_or_nothing
+from braggfill.scan.files import read_scan, split_address
 
 
 @dataclass(frozen=True)

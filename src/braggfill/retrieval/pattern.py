@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import prev_fast_len
 
-from braggfill.counts import as_mask, as_volume, unit_of_counts, unmeasured
-from braggfill.errors import InputError
+from braggfill.base.errors import InputError
+from braggfill.scan.counts import as_mask, as_volume, unit_of_counts, unmeasured
 
 LEAST_AXIS = 16
 """Shortest axis, in voxels, on which an object can be told from its surroundings."""

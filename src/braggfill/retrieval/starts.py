@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.ndimage import maximum_filter
 
-from braggfill.metrics import poisson_deviance
+from braggfill.base.metrics import poisson_deviance
 from braggfill.retrieval.pattern import Pattern
 
 STARTS = 2

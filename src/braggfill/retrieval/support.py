@@ -7,8 +7,8 @@ S. Marchesini et al., Phys. Rev. B 68, 140101 (2003), https://doi.org/10.1103/Ph
 
 import torch
 
-from braggfill.errors import InputError
-from braggfill.smoothing import gaussian_blur
+from braggfill.base.errors import InputError
+from braggfill.base.smoothing import gaussian_blur
 
 CORRELATION_SHARE = 0.03
 """Share of its maximum above which the autocorrelation tells of the object; at its rim it falls as the distance cubed."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from braggfill.errors import InputError
+from braggfill.base.errors import InputError
 from braggfill.retrieval.pattern import Pattern, clear_box
 
 STREAK_COUNTS = 1.0

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from braggfill.fourier import centred_positions
+from braggfill.base.fourier import centred_positions
+from braggfill.base.smoothing import gaussian_blur
 from braggfill.simulation.geometry import reciprocal_vector
 from braggfill.simulation.particle import METALS, Particle, body_corners
-from braggfill.smoothing import gaussian_blur
 
 FILLED_SHARE_OF_BOX = 0.88
 """Share of the box that the crystal spans along each axis; the rest keeps soft edges off the border."""

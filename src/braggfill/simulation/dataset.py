@@ -14,12 +14,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from braggfill.checkpoint import sha256
-from braggfill.errors import InputError
+from braggfill.base.errors import InputError
+from braggfill.base.tasks import Workers, spread
+from braggfill.base.writing import remove_leftovers, sha256, whole_or_nothing
 from braggfill.simulation.library import Library, Split, split_of, split_of_number
 from braggfill.simulation.scans import SimulatedScan, SimulationConfig, check_request, detector_cross, simulate_scan
-from braggfill.tasks import Workers, spread
-from braggfill.writing import remove_leftovers, whole_or_nothing
 
 REQUEST, CONTENTS, SCAN_NAME = "request.json", "contents.json", "scan_{}.npz"
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from braggfill.ranges import check_ranges, log_uniform
+from braggfill.base.ranges import check_ranges, log_uniform
+from braggfill.base.smoothing import correlated_field, gaussian_blur
 from braggfill.simulation.realism import SUPPORT_SHARE
-from braggfill.smoothing import correlated_field, gaussian_blur
 
 VANISHING = 1e-20
 """Modulus so small that its phase does not matter."""

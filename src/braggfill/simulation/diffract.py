@@ -7,8 +7,8 @@ import gemmi
 import numpy as np
 import torch
 
-from braggfill.errors import InputError
-from braggfill.fourier import box_to_reciprocal, reciprocal_to_box
+from braggfill.base.errors import InputError
+from braggfill.base.fourier import box_to_reciprocal, reciprocal_to_box
 from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal
 from braggfill.simulation.geometry import Grid, reciprocal_vector
 

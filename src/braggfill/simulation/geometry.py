@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from braggfill.errors import InputError
+from braggfill.base.errors import InputError
 
 HC_KEV_ANGSTROM = 12.398419843
 """Planck's constant times the speed of light."""

@@ -18,12 +18,12 @@ from typing import Literal
 import h5py
 import numpy as np
 
-from braggfill.errors import InputError
+from braggfill.base.errors import InputError
+from braggfill.base.tasks import Workers, spread
+from braggfill.base.writing import whole_or_nothing
 from braggfill.simulation.dislocation import Dislocation
 from braggfill.simulation.particle import Particle, ParticleRanges
 from braggfill.simulation.relaxation import Relaxed, relax_random
-from braggfill.tasks import Workers, spread
-from braggfill.writing import whole_or_nothing
 
 SHIPPED_LIBRARY = Path(__file__).parent / "crystals" / "relaxed.h5"
 """The relaxed crystals that the package carries."""

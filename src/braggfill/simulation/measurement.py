@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from braggfill.ranges import check_ranges, log_uniform
-from braggfill.smoothing import gaussian_blur
+from braggfill.base.ranges import check_ranges, log_uniform
+from braggfill.base.smoothing import gaussian_blur
 
 NOISE_STREAMS = 8
 """Counting noise is drawn in so many parts, each from a generator of its own: the same counts on any number of threads."""

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.spatial import ConvexHull, HalfspaceIntersection, cKDTree
 
-from braggfill.errors import InputError
-from braggfill.ranges import check_ranges
+from braggfill.base.errors import InputError
+from braggfill.base.ranges import check_ranges
 from braggfill.simulation.dislocation import Dislocation, random_dislocation
 
 Shape = Literal["wulff", "winterbottom", "octahedron", "cube"]

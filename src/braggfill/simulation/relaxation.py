@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from braggfill.errors import InputError
+from braggfill.base.errors import InputError
 from braggfill.simulation.particle import METALS, Particle, ParticleRanges, displacement, neighbours, random_particle
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import torch
 
-from braggfill.errors import InputError
-from braggfill.ranges import check_ranges, log_uniform
+from braggfill.base.errors import InputError
+from braggfill.base.ranges import check_ranges, log_uniform
 from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object, finest_size
 from braggfill.simulation.degrade import ObjectRanges, degraded_object
 from braggfill.simulation.diffract import atomic_object, diffraction_pattern

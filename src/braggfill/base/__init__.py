@@ -1,0 +1,1 @@
+"""What every room needs: errors, files that appear whole, tasks, transforms, scores; it knows nothing of scans."""

@@ -1,0 +1,27 @@
+"""Where to compute: the processor or a graphics card."""
+
+import torch
+
+from braggfill.base.errors import InputError
+from braggfill.network.gapnet import GapNet
+
+
+def find_device(name: str) -> torch.device:
+    """The torch device for ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``, or InputError."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device: got '{name}', expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: got 'cuda' but torch finds no GPU here, expected 'auto' or 'cpu'")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is faster than float32 here: a GPU, or a processor with the instructions for it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+def device_of(model: GapNet) -> torch.device:
+    """Where a network is."""
+    return next(model.parameters()).device

@@ -1,0 +1,80 @@
+"""Options: frozen dataclasses whose fields are keywords of the functions that take them, flags of a command, keys of TOML.
+
+Each option stands once, with its type, its default and, under it, its explanation.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache, wraps
+from itertools import pairwise
+from typing import Any, TypeVar, get_type_hints
+
+Result = TypeVar("Result")
+
+
+@cache
+def explanations(kind: type) -> dict[str, str]:
+    """What stands under each field of a dataclass, by the field's name."""
+    found: dict[str, str] = {}
+    for origin in reversed(kind.__mro__[:-1]):
+        (body,) = (n.body for n in ast.parse(textwrap.dedent(inspect.getsource(origin))).body if isinstance(n, ast.ClassDef))
+        for declared, text in pairwise(body):
+            if isinstance(declared, ast.AnnAssign) and isinstance(declared.target, ast.Name) and isinstance(text, ast.Expr):
+                found[declared.target.id] = str(getattr(text.value, "value", ""))
+    return found
+
+
+def keywords(kind: type) -> list[inspect.Parameter]:
+    """The fields of a dataclass as keyword-only parameters."""
+    hints = get_type_hints(kind)
+    return [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=default_of(f), annotation=hints[f.name])
+        for f in fields(kind)
+    ]
+
+
+def default_of(field: Field[Any]) -> Any:
+    """What a field is when it is not given."""
+    return field.default_factory() if field.default_factory is not MISSING else field.default
+
+
+def spelled_out(function: Callable[..., Result]) -> Callable[..., Result]:
+    """Let a function's options be given one by one: each field of its keyword-only dataclasses becomes a keyword.
+
+    The signature and the docstring that a person sees list the fields.
+    """
+    signature, hints = inspect.signature(function), get_type_hints(function)
+    groups = {
+        name: hints[name]
+        for name, p in signature.parameters.items()
+        if p.kind is inspect.Parameter.KEYWORD_ONLY and is_dataclass(hints[name])
+    }
+
+    @wraps(function)
+    def spelled(*positional: Any, **given: Any) -> Result:
+        for name, kind in groups.items():
+            own = {f.name: given.pop(f.name) for f in fields(kind) if f.name in given}
+            given[name] = kind(**own)
+        return function(*positional, **given)
+
+    seen: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        seen += keywords(groups[name]) if name in groups else [parameter]
+    spelled.__signature__ = signature.replace(parameters=seen)  # type: ignore[attr-defined]
+    spelled.__doc__ = _with_fields(function.__doc__ or "", groups)
+    return spelled
+
+
+def _with_fields(text: str, groups: dict[str, Any]) -> str:
+    """A docstring whose entries for groups of options are followed by one for each option."""
+    for name, kind in groups.items():
+        told = explanations(kind)
+        lines = [
+            f"    {p.name} : {inspect.formatannotation(p.annotation)}\n        {told.get(p.name, '')}" for p in keywords(kind)
+        ]
+        entry = f"    {name} : {kind.__name__}\n"
+        text = text.replace(entry, "\n".join(lines) + "\n", 1)
+    return text

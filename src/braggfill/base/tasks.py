@@ -1,0 +1,127 @@
+"""Many independent tasks, on the cores of this machine or on a Dask cluster; each depends on its argument alone.
+
+Results come in the order in which they are ready. On a cluster, what a lost worker had begun is begun again by another.
+"""
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import as_completed as local_results
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from braggfill.base.errors import InputError
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+CONNECTION_SECONDS = 5
+"""A scheduler that does not answer within this time is not there."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where tasks run: here by default, on a running Dask cluster, or on Slurm jobs that Dask starts."""
+
+    processes: int | None = None
+    """Processes on this machine; None for one a core."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler, such as tcp://node:8786."""
+    slurm_jobs: int = 0
+    """Slurm jobs to start, as the file jobqueue.yaml of dask-jobqueue says."""
+
+
+def spread(function: Callable[[Argument], Result], arguments: list[Argument], workers: Workers) -> Iterator[Result]:
+    """Call a function on every argument, in parallel, and yield the results as they come.
+
+    Parameters
+    ----------
+    function : callable
+        Importable from a module, so that it can be sent to other processes.
+    arguments : list
+    workers : Workers
+
+    Yields
+    ------
+    Results of the function, in no fixed order.
+
+    Raises
+    ------
+    InputError
+        If the cluster cannot be reached, its packages are not installed, or a process of this machine was killed.
+    """
+    if workers.scheduler is not None or workers.slurm_jobs:
+        with _dask_client(workers) as client:
+            yield from _on_cluster(client, function, arguments)
+        return
+    processes = min(workers.processes or len(os.sched_getaffinity(0)), len(arguments))
+    if processes <= 1:
+        yield from map(function, arguments)
+        return
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _one_thread) as pool:
+        futures = [pool.submit(function, argument) for argument in arguments]
+        try:
+            for future in local_results(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                f"jobs: one of {processes} processes was killed, perhaps for want of memory; what is done is kept; "
+                "run again to go on, with fewer jobs"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    """A process a core needs no threads beside its own."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def _on_cluster(client: Any, function: Callable, arguments: list) -> Iterator[Any]:
+    from distributed import as_completed
+
+    futures = [client.submit(function, argument, pure=False) for argument in arguments]
+    for future in as_completed(futures):
+        yield future.result()
+        future.release()
+
+
+@contextmanager
+def _dask_client(workers: Workers) -> Iterator[Any]:
+    """A Dask client of the cluster that was asked for; jobs that were started for it end with it."""
+    try:
+        from dask_jobqueue import SLURMCluster
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(
+            "scheduler, slurm: got no Dask here, expected the packages of the extra 'cluster'; install them with: "
+            "pip install 'braggfill[cluster]'"
+        ) from error
+    if workers.slurm_jobs and not shutil.which("sbatch"):
+        raise InputError("slurm: got no program 'sbatch' here, expected a machine that submits Slurm jobs")
+    with ExitStack() as stack:
+        try:
+            if workers.slurm_jobs:
+                cluster = stack.enter_context(SLURMCluster())
+                cluster.scale(jobs=workers.slurm_jobs)
+                client = stack.enter_context(Client(cluster))
+            else:
+                client = stack.enter_context(Client(workers.scheduler, timeout=CONNECTION_SECONDS))
+        except (OSError, ValueError) as error:
+            asked = "slurm: got jobs" if workers.slurm_jobs else f"scheduler: got '{workers.scheduler}'"
+            expected = (
+                "cores and memory of a job in jobqueue.yaml" if workers.slurm_jobs else "the address of a running scheduler"
+            )
+            reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(" ,:")
+            raise InputError(f"{asked} that cannot be used ({reason}), expected {expected}") from error
+        yield client
+
+
+Progress = Callable[[int, int], None]
+
+
+OnStep = Callable[[int, int, float], None]
+"""Called with the steps made, their total, and the best held-out skill so far."""

@@ -1,0 +1,80 @@
+"""Files that are written appear whole or not at all, and never in the place of an input."""
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+from braggfill.base.errors import InputError
+
+
+def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = ".npz") -> None:
+    """Raise InputError if a result must not or cannot be written to ``path``; called before the work, not after it."""
+    if path.suffix.lower() != suffix:
+        raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected '{suffix}'")
+    try:
+        exists = path.exists()
+        if any(exists and path.samefile(source) for source in inputs):
+            raise InputError(f"output {path}: is the input itself, which is never overwritten; choose another name")
+        if exists and not overwrite:
+            raise InputError(f"output {path}: exists already; choose another name or allow it with --overwrite")
+        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
+            raise InputError(f"output {path}: cannot be written there; expected a name in a folder that exists and is writable")
+    except OSError as error:
+        raise InputError(
+            f"output {path}: cannot be reached ({error.strerror}); expected a name in a writable folder"
+        ) from error
+
+
+@contextmanager
+def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside ``path`` that takes its name when all is written, and vanishes when anything fails."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"output {path}: could not be written ({reason}); nothing was left there; free space or choose another place"
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left of their attempts to write a file that is there by now."""
+    for leftover in path.parent.glob(f".{path.name}.*.part"):
+        leftover.unlink(missing_ok=True)
+
+
+def write_table(path: Path, rows: list[dict]) -> None:
+    """Write rows with the same keys as CSV, numbers to four digits after the point or four significant ones."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows({name: rounded(value) for name, value in row.items()} for row in rows)
+    with whole_or_nothing(path) as file:
+        file.write(text.getvalue().encode())
+
+
+def rounded(value: object) -> object:
+    """A float with as many digits as a table needs, anything else as it is."""
+    if not isinstance(value, float):
+        return value
+    return round(float(value), 4) if abs(value) >= 0.1 else float(f"{value:.4g}")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

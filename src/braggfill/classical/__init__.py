@@ -1,0 +1,1 @@
+"""Fills that need no training: interpolation, regression, kriging, each in log(1 + counts)."""

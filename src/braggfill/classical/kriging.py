@@ -1,0 +1,280 @@
+"""A fill that knows how the scan's fringes are correlated: the best linear estimate from all measured voxels around a gap.
+
+The Fourier transform of a diffracted intensity is the crystal's autocorrelation, so that fringes repeat with periods the
+whole scan shares. Here log(1 + counts) is taken as a smooth envelope plus fringes: a Gaussian random field whose
+autocovariance is measured on the scan itself, under counting noise of known variance. Its conditional mean in the gap is
+the solution of a linear system over the voxels around, found by conjugate gradients with one pair of FFTs a step. Any
+shape of gap is welcome.
+
+References
+----------
+C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning (2006), chapter 2,
+https://doi.org/10.7551/mitpress/3206.001.0001
+M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49, 409 (1952), https://doi.org/10.6028/jres.049.044
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+from braggfill.base.memory import give_back
+from braggfill.base.smoothing import blur_in_place, gaussian_blur
+from braggfill.classical.fringe_model import SHIPPED, FringeModel
+from braggfill.scan.boxes import EVERYWHERE, Box, group_boxes, volume, with_margin
+from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import voxels_to_fill
+
+NOISE_SIGMA = 1.0
+"""Gaussian width in voxels over which the counts are averaged to tell their noise."""
+FAINT_COUNTS = 0.02
+"""Added to the local mean before its noise is told: an empty neighbourhood is not certain to be empty."""
+FAINT_ENVELOPE = 0.005
+"""Added to the envelope in counts before the fringes are measured against it."""
+NOISE_MARGIN = 6
+"""Voxels beyond a box that tell the noise inside: six widths of that Gaussian."""
+FRAMES_AT_ONCE = 8
+"""Frames whose autocovariance is summed up together: more would take more memory, fewer more time."""
+BRIGHT_COUNTS = 10.0
+"""Local counts from which on a voxel has full weight in the autocovariance."""
+STEPS = 40
+"""Most steps of the conjugate gradients."""
+TOLERANCE = 1e-9
+"""They stop when the squared residual is this small a share of what it was."""
+TYPICAL_WEIGHT = 0.1
+"""Statistical weight that the preconditioner takes every voxel to have, as a share of the largest."""
+
+
+@dataclass(frozen=True)
+class Fringes:
+    """A scan as an envelope and what rides on it; tensors are float32 (frames, rows, columns).
+
+    Only two local means are kept of the whole scan; what follows from them is made for the part that is asked for.
+    """
+
+    counts: Tensor
+    """Zero where not measured."""
+    measured: Tensor
+    """Bool."""
+    mean: Tensor
+    """Local mean of the counts."""
+    envelope: Tensor
+    """Local mean of log(1 + counts)."""
+    autocovariance: Tensor
+    """Of the contrast at lags -reach … reach along each axis, zero lag in the middle."""
+    model: FringeModel
+
+    @classmethod
+    def of(cls, counts: Tensor, measured: Tensor, model: FringeModel = SHIPPED) -> "Fringes":
+        """Take a scan apart; ``counts`` are zero where not ``measured``."""
+        alike = bool((measured == measured[:1]).all())
+        covered = (measured[:1] if alike else measured).to(counts.dtype)
+        mean, envelope = counts.clone(), counts.log1p()
+        for field in (covered, mean, envelope):
+            blur_in_place(field, model.envelope_sigma)
+        for field in (mean, envelope):
+            field.div_(covered.clamp_(min=1e-6))
+        scan = cls(counts, measured, mean, envelope, counts.new_zeros(0), model)
+        return replace(scan, autocovariance=autocovariance(scan.parts(), counts.shape, model))
+
+    def scale(self, box: Box = EVERYWHERE) -> Tensor:
+        """What a fringe of relative height 1 is in log(1 + counts)."""
+        mean = self.mean[box]
+        return (mean + FAINT_ENVELOPE) / (1 + mean)
+
+    def contrast(self, box: Box = EVERYWHERE) -> Tensor:
+        """(log(1 + counts) - envelope) / scale where measured, else zero."""
+        return self.counts[box].log1p().sub_(self.envelope[box]).div_(self.scale(box)).mul_(self.measured[box])
+
+    def noise(self, box: Box = EVERYWHERE) -> Tensor:
+        """Counting variance of the contrast, from the counts close by."""
+        wider, inside = with_margin(box, self.counts.shape, NOISE_MARGIN)
+        weight = self.measured[wider].to(self.counts.dtype)
+        covered = gaussian_blur(weight, NOISE_SIGMA)[inside].clamp(min=1e-6)
+        near = gaussian_blur(self.counts[wider], NOISE_SIGMA)[inside].div(covered).add_(FAINT_COUNTS)
+        return near / ((1 + near) * self.scale(box)) ** 2
+
+    def weight(self, box: Box = EVERYWHERE) -> Tensor:
+        """How much voxels count in the autocovariance: bright ones fully, those not measured not at all."""
+        mean = self.mean[box]
+        return (mean / (mean + BRIGHT_COUNTS)).mul_(self.measured[box])
+
+    def parts(self) -> "Iterator[Part]":
+        """What the autocovariance is summed up from, some frames at a time."""
+        for first in range(0, len(self.counts), FRAMES_AT_ONCE):
+            here, ahead = (
+                (slice(first, first + n), *EVERYWHERE[1:]) for n in (FRAMES_AT_ONCE, FRAMES_AT_ONCE + self.model.reach)
+            )
+            square = self.weight(here).square_()
+            sums = float(square.sum()), float(square.mul_(self.noise(here)).sum())
+            yield Part(self.contrast(ahead).mul_(self.weight(ahead)), len(square), *sums)
+
+    def cut_out(self, box: Box) -> "Surroundings":
+        """What the estimate of a box is made from."""
+        centre = (self.model.reach,) * 3
+        departure = self.model.departure * self.autocovariance[centre].clamp(min=1e-3)
+        trust = self.measured[box] / (self.noise(box) + departure)
+        return Surroundings(trust, self.contrast(box), self.scale(box), self.envelope[box].clone())
+
+    def estimate(self, box: Box) -> Tensor:
+        """Expected log(1 + counts) in a box of the scan, from what is measured in it."""
+        return self.cut_out(box).estimate(self.autocovariance)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A box of a scan taken apart; tensors as in ``Fringes``."""
+
+    trust: Tensor
+    """Inverse variance of the contrast, zero where not measured."""
+    contrast: Tensor
+    scale: Tensor
+    envelope: Tensor
+
+    def estimate(self, kernel: Tensor) -> Tensor:
+        """Expected log(1 + counts), by the scan's autocovariance."""
+        return conditional_mean(kernel, self.trust, self.contrast) * self.scale + self.envelope
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some frames of a scan as the autocovariance needs them."""
+
+    weighted: Tensor
+    """Contrast times weight, float32: these frames and those within reach after them."""
+    frames: int
+    """How many of them are these frames."""
+    weights: float
+    """Sum of the squared weights of these frames."""
+    noise: float
+    """Sum of the squared weights times the counting variance."""
+
+
+def autocovariance(parts: Iterable[Part], shape: torch.Size, model: FringeModel = SHIPPED) -> Tensor:
+    """Weighted autocovariance (2 reach + 1 a side) of a scan's contrast less its counting noise, tapered.
+
+    Every frame, transformed along rows and columns, is correlated with itself and the frames within reach after it; the lags
+    before are the same, mirrored.
+    """
+    reach, total, weights, noise = model.reach, torch.zeros(0), 0.0, 0.0
+    padded = padded_lengths(shape[1:], reach)
+    for part in parts:
+        spectra = torch.fft.rfft2(part.weighted, padded)
+        these = spectra[: part.frames]
+        total = total if total.numel() else spectra.new_zeros(reach + 1, *spectra.shape[1:])
+        for lag in range(min(reach + 1, len(spectra))):
+            ahead = spectra[lag : lag + part.frames]
+            total[lag] += (these[: len(ahead)].conj() * ahead).sum(0)
+        weights, noise = weights + part.weights, noise + part.noise
+    span = slice(0, 2 * reach + 1)
+    lags = torch.fft.irfft2(total, padded).roll((reach, reach), (1, 2))[:, span, span].clone()
+    lags[0, reach, reach] -= noise
+    distance = torch.arange(-reach, reach + 1, device=lags.device)
+    taper = torch.exp(-0.5 * (distance / model.taper_sigma).square())
+    both = torch.cat([lags[1:].flip(0, 1, 2), lags])
+    return both / max(weights, 1e-6) * taper[:, None, None] * taper[:, None] * taper
+
+
+def padded_lengths(shape: Sequence[int], reach: int) -> list[int]:
+    """Lengths of transforms in which lags up to ``reach`` do not wrap round, quick to transform."""
+    return [next_fast_len(max(n + reach, 2 * reach + 1), real=True) for n in shape]
+
+
+def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
+    """Expectation f of a Gaussian field, given its data: (S⁻¹ + W) f = W data, with S the field's autocovariance.
+
+    Conjugate gradients, preconditioned by the solution z = (S⁻¹ + τ)⁻¹ r for one weight τ everywhere, which is a product in
+    Fourier space. S⁻¹ itself never appears: (S⁻¹ + W) z = r + (W - τ) z.
+
+    Parameters
+    ----------
+    kernel : float32 tensor (2 reach + 1 along each axis)
+        Autocovariance, zero lag in the middle; the field is uncorrelated beyond and nothing wraps round the borders.
+    weight, data : float32 tensors (frames, rows, columns)
+        Inverse variance of the data's noise, zero where there are none.
+
+    Returns
+    -------
+    float32 tensor (frames, rows, columns)
+    """
+    reach = len(kernel) // 2
+    padded, inside = padded_lengths(data.shape, reach), tuple(slice(0, n) for n in data.shape)
+    spread = kernel.new_zeros(padded)
+    spread[(slice(0, 2 * reach + 1),) * 3] = kernel
+    spectrum = torch.fft.rfftn(spread.roll((-reach,) * 3, (0, 1, 2))).real.clamp(min=0)
+    typical = TYPICAL_WEIGHT * weight.max()
+    solve, beyond = spectrum / (1 + typical * spectrum), -typical.expand(padded).clone()
+    beyond[inside] += weight
+    residual, field = kernel.new_zeros(padded), kernel.new_zeros(padded)
+    residual[inside] = weight * data
+    direction, image, square, goal = field.clone(), field.clone(), torch.inf, 0.0
+    for _ in range(STEPS):
+        step = torch.fft.irfftn(torch.fft.rfftn(residual).mul_(solve), padded)
+        previous, square = square, float(torch.dot(residual.view(-1), step.view(-1)))
+        goal = goal or TOLERANCE * square
+        if square <= goal:
+            break
+        direction.mul_(square / previous).add_(step)
+        image.mul_(square / previous).add_(residual).addcmul_(beyond, step)
+        length = square / float(torch.dot(direction.view(-1), image.view(-1)))
+        field.add_(direction, alpha=length)
+        residual.sub_(image, alpha=length)
+    return field[inside]
+
+
+@torch.inference_mode()
+def smoothed(scan: GappedScan, device: str | torch.device = "cpu", model: FringeModel = SHIPPED) -> NDArray[np.float32]:
+    """Best linear estimate of every voxel in and around the gaps: these are filled, what is measured is freed of noise.
+
+    Parameters
+    ----------
+    scan : GappedScan
+        Arrays (frames, rows, columns).
+    device : torch device
+        Where to compute.
+    model : FringeModel
+        How the scan is taken apart.
+
+    Returns
+    -------
+    float32 array (frames, rows, columns)
+        log(1 + expected counts), NaN where nothing was estimated. Where arms cross, their estimates are averaged.
+    """
+    mask = scan.mask
+    fringes = Fringes.of(torch.from_numpy(scan.counts).to(device), torch.from_numpy(~mask).to(device), model)
+    kernel, groups = fringes.autocovariance, group_boxes(scan.slabs, mask.shape, model.context)
+    cut_out: Iterable[Surroundings] = map(fringes.cut_out, (box for box, _ in groups))
+    if 4 * sum(volume(box) for box, _ in groups) <= mask.size:  # else the scan takes less memory than all its boxes
+        cut_out = list(cut_out)
+        del fringes
+    estimates = []
+    for surroundings in cut_out:
+        give_back()
+        estimates.append(surroundings.estimate(kernel).clamp(min=0).cpu().numpy())
+    mean, number = np.full(mask.shape, np.nan, np.float32), np.zeros(mask.shape, np.uint8)
+    for (box, members), estimate in zip(groups, estimates, strict=True):
+        use, before = (voxels_to_fill(members, mask.shape) | ~mask)[box], number[box]
+        averaged = np.where(before, (np.nan_to_num(mean[box]) * before + estimate) / (before + 1), estimate)
+        mean[box] = np.where(use, averaged, mean[box])
+        before += use
+    return mean
+
+
+def guessed(scan: GappedScan, device: str | torch.device = "cpu") -> GappedScan:
+    """The scan with kriging's first guess, which is made unless it has one."""
+    return scan if scan.guess is not None else scan.with_guess(smoothed(scan, device))
+
+
+def kriging(scan: GappedScan) -> NDArray[np.float32]:
+    """Fill the gaps with the best linear estimate of log(1 + counts).
+
+    Returns
+    -------
+    float32 array (frames, rows, columns)
+        log(1 + counts) where measured, zero where nothing was estimated.
+    """
+    return np.where(scan.mask, np.nan_to_num(guessed(scan).first_guess), np.log1p(scan.counts))

@@ -1,0 +1,69 @@
+"""Filling: from a scan and its mask to estimates for every gap a method can see across.
+
+The measured voxels pass through untouched; every estimate is marked and carries its standard deviation.
+"""
+
+import numpy as np
+
+from braggfill.base.options import spelled_out
+from braggfill.base.tasks import OnStep, Progress
+from braggfill.filling.methods import METHODS
+from braggfill.filling.result import FillResult
+from braggfill.filling.terms import FillOptions
+from braggfill.scan.counts import taken_apart
+from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import find_gaps, find_slabs
+
+
+@spelled_out
+def fill_gaps(
+    intensity: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    options: FillOptions,
+    on_progress: Progress = lambda done, total: None,
+    on_adapt: OnStep = lambda step, steps, skill: None,
+) -> FillResult:
+    """Estimate the intensities that a detector's gaps have swallowed.
+
+    Parameters
+    ----------
+    intensity : array (frames, rows, columns)
+        Photon counts, or counts scaled by a factor. NaN, infinite, negative and integer-maximum voxels count as not measured.
+    mask : array (frames, rows, columns) or (rows, columns), optional
+        > 0 (True) = not measured; a 2-D mask holds for every frame.
+    options : FillOptions
+    on_progress, on_adapt : callables
+        Called with the work done and its total; with the steps made, their total, and the best held-out skill so far.
+
+    Returns
+    -------
+    FillResult
+        Measured voxels keep their value to the bit (as float32).
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit, nothing or everything is masked, or scaled data come without their scale.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from braggfill import fill_gaps
+    >>> counts = np.random.default_rng(0).poisson(20.0, (16, 40, 40))
+    >>> mask = np.zeros((40, 40), bool)
+    >>> mask[:, 18:24] = True
+    >>> result = fill_gaps(counts, mask, method="linear")
+    >>> int(result.filled.sum()), bool(result.mask.any())
+    (3840, False)
+    """
+    measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
+    counts = measured if scale == 1 else measured * np.float32(scale)
+    scan = GappedScan(counts, missing, find_slabs(missing))
+    std, estimate = np.zeros(measured.shape, np.float32), None
+    if scan.slabs:
+        estimate = METHODS[options.method].estimate(scan, options, on_progress, on_adapt)
+        measured[scan.wanted], std[scan.wanted] = estimate.mean / scale, estimate.std / scale
+    gaps = find_gaps(missing, scan.wanted)
+    sha256, lesson = (estimate.weights_sha256, estimate.lesson) if estimate else (None, None)
+    return FillResult(measured, scan.wanted, std, missing & ~scan.wanted, gaps, options, sha256, lesson)

@@ -1,0 +1,70 @@
+"""The table of methods. A new way of filling is a row at the end of this module, and its name in ``terms.MethodName``."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from braggfill.base.tasks import OnStep, Progress
+from braggfill.classical import interpolate
+from braggfill.classical.ridge import ridge
+from braggfill.classical.spread import Fill, filled_counts, standard_deviation
+from braggfill.filling.terms import Estimate, FillOptions, Method, MethodName
+from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import Slab
+
+
+def classical(fill: Fill, summary: str, guessed: bool = False) -> Method:
+    """A method that fills log(1 + counts), with its spread measured on copies of the gaps."""
+
+    def estimate(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt: OnStep) -> Estimate:
+        on_progress(0, 2)
+        mean = filled_counts(fill, scan)
+        on_progress(1, 2)
+        std = standard_deviation(fill, scan, mean)
+        on_progress(2, 2)
+        return Estimate(mean, std)
+
+    return Method("log(1 + counts)", summary, estimate, guessed)
+
+
+def of_logarithms(fill: Callable[[NDArray[np.float32], NDArray[np.bool_], list[Slab]], NDArray[np.float32]]) -> Fill:
+    """A fill of a scan by one of any values: it is given log(1 + counts)."""
+    return lambda scan: fill(np.log1p(scan.counts), scan.mask, scan.slabs)
+
+
+def kriging(scan: GappedScan) -> NDArray[np.float32]:
+    """Kriging, whose import takes seconds (torch) that the other classical fills do not need."""
+    from braggfill.classical.kriging import kriging as fill
+
+    return fill(scan)
+
+
+def unet(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt: OnStep) -> Estimate:
+    """The network, whose import takes seconds (torch); adapted to the scan first if that is asked for."""
+    from braggfill.network.estimates import Sliding, estimated
+    from braggfill.network.weights import Learned
+
+    learned, lesson = Learned.read(options.weights), None
+    if options.adapt:
+        from braggfill.network.adaptation import adapt
+
+        start = learned.on(options.device)
+        learned, lesson = adapt(start, scan, options.adapt_minutes, options.seed, on_adapt, options.adaptation)
+    sliding = Sliding(options.skip, options.device, options.precision, options.tta)
+    mean, std = estimated(learned, scan, sliding, on_progress)
+    return Estimate(mean, std, learned.sha256, lesson)
+
+
+METHODS: dict[MethodName, Method] = {
+    "unet": Method("counts", "the network, which corrects what kriging says about this scan", unet, guessed=True),
+    "kriging": classical(kriging, "best linear estimate from the scan's own autocovariance", guessed=True),
+    "ridge": classical(of_logarithms(ridge), "regression from both banks, fitted on the rest of the same scan"),
+    "linear": classical(of_logarithms(interpolate.linear), "straight line between the banks"),
+    "cubic": classical(of_logarithms(interpolate.cubic), "cubic spline through three voxels of each bank"),
+    "nearest": classical(of_logarithms(interpolate.nearest), "nearest measured voxel"),
+    "idw": classical(
+        of_logarithms(interpolate.idw), "inverse-distance mean, weights 1/d² within ±8 voxels (PyNX mask_interp=8,2)"
+    ),
+    "biharmonic": classical(of_logarithms(interpolate.biharmonic), "biharmonic equation, slice by slice (scikit-image)"),
+}

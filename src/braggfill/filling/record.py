@@ -1,0 +1,58 @@
+"""A filled scan on disk, with where it comes from."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from braggfill.base.version import __version__
+from braggfill.filling.methods import METHODS
+from braggfill.filling.result import FillResult
+from braggfill.scan.files import write_scan
+from braggfill.scan.formats.contents import Geometry, Scan
+from braggfill.scan.gaps import summarise_gaps
+
+if TYPE_CHECKING:
+    pass
+
+
+def write_result(
+    path: Path,
+    result: FillResult,
+    input_name: str,
+    kind: str | None = None,
+    geometry: Geometry | None = None,
+    record: dict[str, Any] | None = None,
+) -> None:
+    """Write a filled scan: data, mask (1 = still missing), filled, std, and its provenance.
+
+    Parameters
+    ----------
+    path : Path
+    result : FillResult
+    input_name : str
+    kind : str, optional
+        A key of ``FORMATS``; by default the one that the name's suffix asks for.
+    geometry : Geometry, optional
+        How the scan was measured, for the formats that say so.
+    record : dict, optional
+        Added to the provenance: the command and the configuration, JSON-ready.
+    """
+    facts = provenance(result, input_name) | (record or {})
+    scan = Scan(result.intensity, result.mask, input_name, result.filled, result.std, facts, geometry or Geometry())
+    write_scan(path, scan, kind)
+
+
+def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
+    """Where a filled scan comes from, JSON-ready: program, method, weights, options, input, gaps."""
+    options = asdict(result.options) | {"weights": str(result.options.weights) if result.options.weights else "shipped"}
+    return {
+        "program": "braggfill",
+        "version": __version__,
+        "method": result.options.method,
+        "scale": METHODS[result.options.method].scale,
+        "weights_sha256": result.weights_sha256,
+        "adaptation": asdict(result.lesson) if result.lesson else None,
+        "options": options,
+        "input": input_name,
+        "gaps": summarise_gaps(result.gaps),
+    }

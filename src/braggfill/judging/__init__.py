@@ -1,0 +1,1 @@
+"""How right a fill is: judged on the scan itself, by what becomes of the crystal, and in studies."""

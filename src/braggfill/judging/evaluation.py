@@ -1,0 +1,157 @@
+"""The judge: gaps like the real ones are cut elsewhere into the same scan, filled, and compared with what was there.
+
+A sceptic needs no truth but their own scan: where it was measured, hidden counts tell how right a fill is. The copies lie along
+the real gaps' normals, clear of them, where the scan is about as bright as beside the real gaps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from braggfill.base.devices import find_device
+from braggfill.base.errors import InputError
+from braggfill.base.metrics import log_ceiling
+from braggfill.base.tasks import Progress
+from braggfill.filling.methods import METHODS
+from braggfill.filling.terms import FillOptions
+from braggfill.judging.verdict import Band, Score, advised, in_words, judge_bands, score
+from braggfill.scan.copies import Trial, large_gaps
+from braggfill.scan.counts import taken_apart
+from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import voxels_to_fill
+
+BASELINES = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
+"""Classical fills that every method is compared with; biharmonic takes minutes."""
+SCORED_COUNTS = 0.5
+"""Voxels are scored where the smoothed counts (Gaussian width 3) exceed this: elsewhere every fill is right."""
+FEWEST_VOXELS = 200
+"""Parts with fewer voxels are not judged."""
+
+
+@dataclass(frozen=True)
+class FilledTrial:
+    """What a method puts into the copies, in the order of ``array[trial.scored]``."""
+
+    mean: NDArray[np.float64]
+    """Expected counts (voxels,)."""
+    std: NDArray[np.float64]
+    """Their standard deviation (voxels,)."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The verdict on filling a scan."""
+
+    scores: list[Score]
+    """The chosen method first."""
+    bands: list[Band]
+    """Of the chosen method."""
+    voxels: int
+    """Hidden voxels that were scored."""
+    ceiling: float
+    """Correlation of log(1 + I) that a perfect fill would have with the hidden counts, estimated from these."""
+    hidden: np.ndarray
+    """Bool (frames, rows, columns): voxels of the copies."""
+    known: np.ndarray
+    """float32 (hidden voxels,): the counts that were measured there."""
+    filled: np.ndarray
+    """float32 (hidden voxels,): counts that the chosen method puts there."""
+    hides_peak: bool
+    """Whether the brightest voxel measured borders on a gap, so that the Bragg peak itself may lie in it."""
+    advisable: bool
+    advice: str
+    """One sentence a person can act on."""
+
+
+def evaluate(
+    intensity: np.ndarray,
+    mask: np.ndarray | None = None,
+    *,
+    method: str = "unet",
+    baselines: Sequence[str] = BASELINES,
+    device: str = "auto",
+    counts_per_unit: float | None = None,
+    weights: str | Path | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """Judge on a scan's own counts whether its gaps are worth filling, and by which method.
+
+    Parameters
+    ----------
+    intensity, mask, method, device, counts_per_unit, weights
+        As for ``fill_gaps``.
+    baselines : sequence of str
+        Keys of ``METHODS`` to compare with; the linear fill is always among them.
+    on_progress : callable
+        Called with the methods done and their number.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit, or the scan has no room for copies of its gaps that hold counts.
+    """
+    options = FillOptions(method, device=device, counts_per_unit=counts_per_unit, weights=weights)  # type: ignore[arg-type]
+    methods = list(dict.fromkeys([method, *baselines, "linear"]))
+    asked = [replace(options, method=name) for name in methods]  # type: ignore[arg-type]
+    measured, missing, scale = taken_apart(intensity, mask, counts_per_unit)
+    scan = GappedScan.blanked(measured * np.float32(scale), missing)
+    trial = Trial.of(scan)
+    hidden, scored = scan.counts[trial.scored], (gaussian_filter(scan.counts, 3) > SCORED_COUNTS)[trial.scored]
+    if np.count_nonzero(scored) < FEWEST_VOXELS:
+        raise InputError(
+            f"intensity: got {np.count_nonzero(scored)} voxels with counts where copies of the gaps fit, expected at least "
+            f"{FEWEST_VOXELS}; crop less of the scan"
+        )
+    filled = fill_trial(trial, asked, on_progress)
+    judged, estimates = hidden[scored], {name: (f.mean[scored], f.std[scored]) for name, f in filled.items()}
+    scores = [score(name, estimates, judged, filled[name].seconds) for name in methods]
+    bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], judged) if b.voxels >= FEWEST_VOXELS]
+    hidden_peak = hides_peak(scan)
+    advisable, ceiling = advised(scores[0], hidden_peak), log_ceiling(np.random.default_rng(0), judged)
+    return Evaluation(
+        scores,
+        bands,
+        len(judged),
+        ceiling,
+        trial.scored,
+        hidden,
+        filled[method].mean.astype(np.float32),
+        hidden_peak,
+        advisable,
+        in_words(scores, bands, advisable, hidden_peak),
+    )
+
+
+def fill_trial(trial: Trial, asked: Sequence[FillOptions], on_progress: Progress) -> dict[str, FilledTrial]:
+    """Fill a trial by each method, all from one kriging, and keep what they put into the copies."""
+    scan, copied, shared = trial.scan, trial.scored[trial.scan.wanted], 0.0
+    filled: dict[str, FilledTrial] = {}
+    if any(METHODS[options.method].guessed for options in asked):
+        from braggfill.classical.kriging import guessed
+
+        start = perf_counter()
+        scan, shared = guessed(scan, find_device(asked[0].device)), perf_counter() - start
+    for done, options in enumerate(asked):
+        on_progress(done, len(asked))
+        method, start = METHODS[options.method], perf_counter()
+        estimate = method.estimate(scan, options, lambda *_: None, lambda *_: None)
+        seconds = perf_counter() - start + (shared if method.guessed else 0.0)
+        filled[options.method] = FilledTrial(estimate.mean[copied], estimate.std[copied], seconds)
+    return filled
+
+
+def hides_peak(scan: GappedScan) -> bool:
+    """Whether the brightest voxel measured borders on one of the large gaps."""
+    brightest = np.unravel_index(np.where(scan.mask, -1, scan.counts).argmax(), scan.mask.shape)
+    around = tuple(slice(max(int(i) - 1, 0), int(i) + 2) for i in brightest)
+    return bool(voxels_to_fill(large_gaps(scan.slabs), scan.mask.shape)[around].any())

@@ -1,0 +1,38 @@
+"""The figures of an evaluation on disk."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from braggfill.base.version import __version__
+from braggfill.base.writing import whole_or_nothing
+
+if TYPE_CHECKING:
+    from braggfill.judging.evaluation import Evaluation
+
+
+def write_evaluation(path: Path, verdict: "Evaluation", input_name: str) -> None:
+    """Write the figures of an evaluation as JSON; what could not be measured is null."""
+    figures = {
+        "program": "braggfill",
+        "version": __version__,
+        "input": input_name,
+        "advisable": verdict.advisable,
+        "advice": verdict.advice,
+        "voxels": verdict.voxels,
+        "pcc_log_ceiling": verdict.ceiling,
+        "hides_peak": verdict.hides_peak,
+        "scores": [asdict(score) for score in verdict.scores],
+        "bands": [asdict(band) | {"high": band.high if band.high < float("inf") else None} for band in verdict.bands],
+    }
+    with whole_or_nothing(path) as file:
+        file.write((json.dumps(_without_nan(figures), indent=2) + "\n").encode())
+
+
+def _without_nan(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {k: _without_nan(v) for k, v in values.items()}
+    if isinstance(values, list):
+        return [_without_nan(v) for v in values]
+    return None if isinstance(values, float) and values != values else values

@@ -1,0 +1,162 @@
+"""Sliding portions and the voxels skipped between them: time, error, and borders of portions that show (blocking)."""
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from braggfill.base.devices import find_device
+from braggfill.base.metrics import log_correlation, poisson_deviance
+from braggfill.base.pictures import new_figure, show_counts
+from braggfill.classical.kriging import guessed
+from braggfill.judging.studies.borders import borders
+from braggfill.judging.studies.crystals import HELD_OUT, held_out
+from braggfill.judging.studies.findings import Findings, Setting
+from braggfill.network.portions import LARGEST_PORTION, Predictor, windows_for
+from braggfill.network.sliding import network_predictor, slide
+from braggfill.network.weights import SHIPPED_WEIGHTS, read_weights
+from braggfill.scan.gapped import GappedScan
+from braggfill.simulation.scans import SimulatedScan, detector_cross
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SKIPS = (0, 1, 2, 4, 6, 8, 12, 16, 20, 25, 30)
+DRAWN_SKIPS = (0, 4, 20, 30)
+WIDTH, FROM_PEAK = 6, 4
+"""Of the gaps; measured columns between the peak and the gap in a large plane."""
+FITTED_SKIP = 12
+"""The largest skip to which the power law is fitted: beyond it the few portions at the borders count."""
+FULL_SHAPE, QUICK_SHAPE = (96, 96, 96), (32, 40, 48)
+LARGE_SHAPE, QUICK_LARGE_SHAPE = (2 * LARGEST_PORTION - 40, 64, 48), (2 * LARGEST_PORTION - 40, 32, 32)
+"""The plane of a gap across columns of these scans is cut into two portions in a single pass, which meet at the peak."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A cross filled in one way."""
+
+    skip: int | None
+    windows: int
+    seconds: float
+    """Without kriging, which is the same for all."""
+    mean: np.ndarray
+    """Expected counts (voxels,)."""
+
+
+def carry_out(setting: Setting) -> Findings:
+    """Slide the network along a cross with every skip; look for borders in a plane too large for one pass."""
+    _, scan = next(held_out(1, QUICK_SHAPE if setting.quick else FULL_SHAPE))
+    where = np.broadcast_to(detector_cross(scan, WIDTH), scan.counts.shape)
+    gapped, predictor = guessed(GappedScan.blanked(scan.counts, where)), shipped_predictor()
+    skips = (None, 4, 12, 30) if setting.quick else (None, *SKIPS)
+    fills = []
+    for done, skip in enumerate(skips):
+        setting.on_progress(done, len(skips))
+        fills.append(timed(gapped, predictor, skip))
+    rows = table(fills, scan, gapped)
+    factor, exponent = power_law(rows)
+    remarks = [f"time = {factor:.3g} s × (k + 1)^{exponent:.2f}, fitted for k up to {FITTED_SKIP}"]
+    blocking = [across_borders(gapped, scan.expected, predictor, skip) for skip in skips if skip]
+    blocking.append(in_a_large_plane(predictor, setting.quick))
+    pictures = {"study_skip": draw(rows, factor, exponent), "study_skip_slices": draw_slices(fills, scan, gapped)}
+    return Findings({"study_skip": rows, "study_skip_borders": blocking}, pictures, remarks)
+
+
+def shipped_predictor() -> Predictor:
+    """The shipped network on the processor."""
+    model, _ = read_weights(SHIPPED_WEIGHTS)
+    return network_predictor(model, find_device("cpu"))
+
+
+def timed(scan: GappedScan, predictor: Predictor, skip: int | None) -> Filled:
+    """Fill by portions with a skip, or by default in one pass."""
+    windows = sum(len(windows_for(slab, skip)) for slab in scan.slabs)
+    start = perf_counter()
+    mean, _ = slide(scan, predictor, skip)
+    return Filled(skip, windows, perf_counter() - start, mean)
+
+
+def table(fills: list[Filled], scan: SimulatedScan, gapped: GappedScan) -> list[dict]:
+    """Time and error of every skip, the default fill (one pass) first."""
+    truth, counts = scan.expected[gapped.wanted], scan.counts[gapped.wanted]
+    logs = np.log1p(truth)
+    sums = {f.skip: float(np.abs(np.log1p(f.mean) - logs).sum()) for f in fills}
+    finest = min(skip for skip in sums if skip is not None)
+    return [
+        {
+            "skip": "one pass" if f.skip is None else f.skip,
+            "portions": f.windows,
+            "seconds": f.seconds,
+            "threads": torch.get_num_threads(),
+            "sum_abs_log_error": sums[f.skip],
+            "over_finest": sums[f.skip] / sums[finest],
+            "pcc_truth": log_correlation(f.mean, truth),
+            "deviance": poisson_deviance(f.mean, counts),
+        }
+        for f in fills
+    ]
+
+
+def power_law(rows: list[dict]) -> tuple[float, float]:
+    """Factor and exponent of time against k + 1, by least squares of the logarithms."""
+    pairs = [(row["skip"] + 1, row["seconds"]) for row in rows if row["skip"] != "one pass" and row["skip"] <= FITTED_SKIP]
+    steps, seconds = np.log(np.array(pairs)).T
+    exponent, intercept = np.polyfit(steps, seconds, 1)
+    return float(np.exp(intercept)), float(exponent)
+
+
+def across_borders(scan: GappedScan, expected: np.ndarray, predictor: Predictor, skip: int | None) -> dict:
+    """Jumps across the portions' borders in the first arm of a cross."""
+    slab = scan.slabs[0]
+    truth = np.moveaxis(expected, slab.axis, 0)[slab.first : slab.last + 1]
+    name = "one pass" if skip is None else skip
+    return {"skip": name} | borders(scan, slab, truth, predictor, windows_for(slab, skip))
+
+
+def in_a_large_plane(predictor: Predictor, quick: bool) -> dict:
+    """Jumps where the default fill cuts a plane into portions because it is larger than ``LARGEST_PORTION``."""
+    centred = replace(HELD_OUT, patterns=replace(HELD_OUT.patterns, peak_offset=(0.0, 0.0)))
+    _, scan = next(held_out(1, QUICK_LARGE_SHAPE if quick else LARGE_SHAPE, centred))
+    where = np.zeros(scan.counts.shape, bool)
+    first = scan.counts.shape[2] // 2 + 1 + FROM_PEAK
+    where[:, :, first : first + WIDTH] = True
+    return across_borders(guessed(GappedScan.blanked(scan.counts, where)), scan.expected, predictor, None)
+
+
+def draw(rows: list[dict], factor: float, exponent: float) -> "Figure":
+    """Time and error against the skip."""
+    figure = new_figure(10, 4.2)
+    time, error = figure.subplots(1, 2)
+    slid, default = [row for row in rows if row["skip"] != "one pass"], rows[0]
+    steps = np.array([row["skip"] + 1 for row in slid])
+    time.loglog(steps, [row["seconds"] for row in slid], "o", label="measured")
+    time.loglog(steps, factor * steps**exponent, label=f"{factor:.3g} s × (k + 1)^{exponent:.2f}")
+    time.axhline(default["seconds"], color="C2", ls="--", label="one pass (default)")
+    time.set(xlabel="k + 1", ylabel="seconds without kriging", title="time")
+    excess = [100 * (row["over_finest"] - 1) for row in (*slid, default)]
+    error.plot(steps - 1, excess[:-1], "o-", label="sliding portions")
+    error.axhline(excess[-1], color="C2", ls="--", label="one pass (default)")
+    reach = max(2.0, *map(abs, excess))
+    error.set(xlabel="k", ylabel="% over that at the smallest k", ylim=(-reach, reach), title="sum of |error of log(1 + I)|")
+    for panel in (time, error):
+        panel.legend(fontsize=8)
+    return figure
+
+
+def draw_slices(fills: list[Filled], scan: SimulatedScan, gapped: GappedScan) -> "Figure":
+    """The slice in the middle of the cross's first arm: truth, some skips, one pass."""
+    slab = gapped.slabs[0]
+    middle = (slab.first + slab.last) // 2
+    shown = {"truth": scan.expected}
+    for f in fills:
+        if f.skip is None or f.skip in DRAWN_SKIPS:
+            shown["one pass" if f.skip is None else f"k = {f.skip}"] = volume = scan.counts.copy()
+            volume[gapped.wanted] = f.mean
+    figure = new_figure(3 * len(shown), 3.4)
+    brightest = float(np.take(scan.expected, middle, slab.axis).max())
+    for panel, (name, volume) in zip(figure.subplots(1, len(shown)), shown.items(), strict=True):
+        show_counts(panel, np.take(volume, middle, slab.axis), brightest, name)
+    return figure

@@ -1,0 +1,73 @@
+"""The table of studies, and the one way to carry one out."""
+
+from pathlib import Path
+
+from braggfill.base.errors import InputError
+from braggfill.base.pictures import write_picture
+from braggfill.base.tasks import Progress
+from braggfill.base.writing import write_table
+from braggfill.judging.studies import conditions, oversampling, portions, skip, slices, width
+from braggfill.judging.studies.findings import Setting, Study
+
+STUDIES = {
+    "width": Study("accuracy against gap width and brightness, the paper's protocol with its noise ceiling", width.carry_out),
+    "portions": Study("portions: masked, true, predicted, simulated and measured", portions.carry_out),
+    "slices": Study("what every method puts into a cross 6 wide, simulated and measured", slices.carry_out),
+    "skip": Study("sliding portions: time, error and visible borders against the voxels skipped", skip.carry_out),
+    "oversampling": Study("accuracy against oversampling and gap width, whole arrays predicted", oversampling.carry_out),
+    "conditions": Study("accuracy against distance from the peak, size of the scan, dose", conditions.carry_out),
+}
+"""By the name that the command line knows."""
+
+
+def benchmark(
+    study: str,
+    out: str | Path = "docs/results",
+    *,
+    quick: bool = False,
+    data: str | Path | None = None,
+    on_progress: Progress = lambda done, total: None,
+) -> tuple[list[Path], list[str]]:
+    """Carry out a study and write its tables and pictures.
+
+    Parameters
+    ----------
+    study : str
+        A key of ``STUDIES``.
+    out : path
+        Folder of the results, made if it is not there; earlier results of the same study are replaced.
+    quick : bool
+        On fewer and smaller scans; the files' names then end in ``_quick``.
+    data : path, optional
+        Folder of measured scans.
+    on_progress : callable
+        Called with the work done and its total.
+
+    Returns
+    -------
+    paths : list of Path
+        What was written.
+    remarks : list of str
+        Sentences about what was found or left out.
+
+    Raises
+    ------
+    InputError
+        If there is no such study, or the results cannot be written.
+    """
+    if study not in STUDIES:
+        raise InputError(f"study: got '{study}', expected one of {', '.join(STUDIES)}")
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"out {folder}: cannot be made ({error.strerror}), expected a folder; choose another name") from error
+    findings = STUDIES[study].carry_out(Setting(quick, Path(data) if data else None, on_progress))
+    ending, written = "_quick" if quick else "", []
+    for name, rows in findings.tables.items():
+        written.append(folder / f"{name}{ending}.csv")
+        write_table(written[-1], rows)
+    for name, figure in findings.pictures.items():
+        written.append(folder / f"{name}{ending}.png")
+        write_picture(written[-1], figure)
+    return written, findings.remarks

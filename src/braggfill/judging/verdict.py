@@ -1,0 +1,129 @@
+"""What the hidden counts say of every method, and what a person should do about it."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from braggfill.base.metrics import (
+    coverage,
+    expected_deviance,
+    linear_correlation,
+    log_correlation,
+    mean_absolute_error,
+    poisson_deviance,
+    predictive_rank,
+    skill,
+    total_bias,
+)
+
+BANDS = (0.0, 1.0, 10.0, 100.0, np.inf)
+"""Bands of estimated counts for which advice is given."""
+USEFUL_SKILL, HONEST_COVERAGE, TOLERABLE_BIAS = 0.2, 0.8, 0.2
+"""What filling must reach to be advised: share of linear's excess removed, counts in the 90 % interval, error of the total."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How right one method was in the copies."""
+
+    method: str
+    pcc_log: float
+    """Pearson correlation of log(1 + I)."""
+    pcc: float
+    """Pearson correlation of I."""
+    mae: float
+    """Mean absolute error in counts."""
+    deviance: float
+    """Mean Poisson deviance."""
+    floor: float
+    """What the deviance would be if the estimates were the true expectations."""
+    skill: float
+    """Share of the linear fill's deviance above its floor that is removed."""
+    bias: float
+    """Filled over hidden counts."""
+    coverage_90: float
+    """Share of hidden counts inside their 90 % intervals."""
+    seconds: float
+    """What methods share (kriging) counts for each of them."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """How right the chosen method was where it estimated a range of counts."""
+
+    low: float
+    high: float
+    voxels: int
+    skill: float
+    """As in ``Score``; NaN where the linear fill leaves nothing to gain."""
+    coverage_90: float
+
+
+def score(name: str, estimates: dict[str, tuple[np.ndarray, np.ndarray]], hidden: np.ndarray, seconds: float) -> Score:
+    """Score one method's estimates (mean, std), each (voxels,), against the hidden counts."""
+    mean, std = estimates[name]
+    floor = expected_deviance(mean)
+    return Score(
+        name,
+        log_correlation(mean, hidden),
+        linear_correlation(mean, hidden),
+        mean_absolute_error(mean, hidden),
+        poisson_deviance(mean, hidden),
+        floor,
+        skill(mean, estimates["linear"][0], hidden, floor),
+        total_bias(mean, hidden),
+        coverage(predictive_rank(np.random.default_rng(0), mean, std, hidden), 0.9),
+        seconds,
+    )
+
+
+def judge_bands(estimate: tuple[np.ndarray, np.ndarray], linear: np.ndarray, hidden: np.ndarray) -> list[Band]:
+    """Scores of a method by the counts that it estimates."""
+    mean, std = estimate
+    bands = []
+    for low, high in pairwise(BANDS):
+        here = (mean >= low) & (mean < high)
+        gain, covered = np.nan, np.nan
+        if here.any():
+            floor = expected_deviance(mean[here])
+            if poisson_deviance(linear[here], hidden[here]) > floor:
+                gain = skill(mean[here], linear[here], hidden[here], floor)
+            covered = coverage(predictive_rank(np.random.default_rng(0), mean[here], std[here], hidden[here]), 0.9)
+        bands.append(Band(low, high, int(here.sum()), gain, covered))
+    return bands
+
+
+def advised(ours: Score, hides_peak: bool = False) -> bool:
+    """Whether a method is right and honest enough; never where the Bragg peak may be hidden, for no copy is like that place."""
+    right = ours.skill >= USEFUL_SKILL and abs(ours.bias - 1) <= TOLERABLE_BIAS
+    return right and ours.coverage_90 >= HONEST_COVERAGE and not hides_peak
+
+
+def in_words(scores: list[Score], bands: list[Band], advisable: bool, hides_peak: bool = False) -> str:
+    """The verdict as one sentence."""
+    ours, others = scores[0], scores[1:]
+    verdict = "is advisable" if advisable else "is not advisable"
+    sentence = (
+        f"Filling this scan with {ours.method} {verdict}: of what a straight line leaves it removes {100 * ours.skill:.0f} %"
+    )
+    if others:
+        best = min(others, key=lambda s: s.deviance)
+        sentence += f" (the best classical fill, {best.method}, {100 * best.skill:.0f} %)"
+    sentence += f", its total is {100 * (ours.bias - 1):+.0f} % off, and its 90 % intervals hold {100 * ours.coverage_90:.0f} %"
+    if others and best.deviance < ours.deviance:
+        sentence += f"; {best.method} is better here"
+    if hides_peak:
+        sentence += (
+            "; but the brightest voxel measured borders on a gap, which may hide the Bragg peak itself, and no copy tests that"
+        )
+    poor = [b for b in bands if b.skill < 0 or b.coverage_90 < HONEST_COVERAGE]
+    if poor:
+        sentence += "; do not rely on it where it estimates " + " or ".join(_range(b) for b in poor)
+    return sentence + "."
+
+
+def _range(band: Band) -> str:
+    if np.isinf(band.high):
+        return f"over {band.low:g} counts"
+    return f"under {band.high:g} counts" if band.low == 0 else f"{band.low:g} to {band.high:g} counts"

@@ -1,0 +1,165 @@
+"""Practice on the scan at hand: gaps like its own are laid where its counts are known, most to learn from, some held out.
+
+The copies of a gap have its width and direction and lie more often where the scan is as bright as beside the gap itself. What
+is held out is blanked before anything else is done: no portion to learn from shows it, no first guess is made from it.
+The same holds for the real gaps. ::
+
+    scan ──► held-out copies ──► blanked ──► copies to learn from (several layouts) ──► kriging ──► practice scans
+                          └──────────────────────────────────────────────► kriging ──► held-out portions
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, label
+from scipy.special import xlogy
+
+from braggfill.base.metrics import LEAST_MEAN, expected_deviance, skill
+from braggfill.classical.fringe_model import SHIPPED, FringeModel
+from braggfill.classical.interpolate import linear
+from braggfill.classical.kriging import smoothed
+from braggfill.network.config import PracticeConfig
+from braggfill.network.portions import Predictor
+from braggfill.network.practice_scan import PracticeScan
+from braggfill.network.sliding import slide
+from braggfill.scan.copies import CopyRules, lay_copies
+from braggfill.scan.gapped import GappedScan
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Copies of the gaps that nothing is learned from."""
+
+    scans: tuple[GappedScan, ...]
+    """The scan without them, with first guesses by one or several models of the fringes, whose fills are averaged."""
+    at: NDArray[np.bool_]
+    """(wanted voxels,): those that are scored."""
+    counts: NDArray[np.float32]
+    """(scored voxels,): what was measured there."""
+    linear: NDArray[np.float64]
+    """(scored voxels,): what a straight line says."""
+    block: NDArray[np.int64]
+    """(scored voxels,): the block each voxel lies in."""
+
+    def judge(self, predictor: Predictor) -> "Verdict":
+        """Fill the held-out copies and compare with what was measured."""
+        fills = [slide(scan, predictor)[0, self.at] for scan in self.scans]
+        mean = np.maximum(np.mean(fills, axis=0), LEAST_MEAN)
+        losses = 2 * (xlogy(self.counts, self.counts / mean) - (self.counts - mean))
+        removed = skill(mean, self.linear, self.counts, expected_deviance(mean))
+        return Verdict(np.bincount(self.block, losses) / len(losses), removed)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How right a network is in the held-out copies."""
+
+    losses: np.ndarray
+    """(blocks,): Poisson deviance of a block's counts, over the number of all voxels."""
+    skill: float
+    """Share of the linear fill's excess deviance that is removed."""
+
+    @property
+    def loss(self) -> float:
+        """Mean Poisson deviance."""
+        return float(self.losses.sum())
+
+    def sureness_over(self, other: "Verdict") -> float:
+        """The gain over another verdict in standard errors, which the scatter between the blocks tells."""
+        gains = other.losses - self.losses
+        error = np.sqrt(len(gains)) * gains.std(ddof=1) if len(gains) > 1 else np.inf
+        return float(gains.sum() / max(error, 1e-12))
+
+
+def choose_held_out(rng: np.random.Generator, scan: GappedScan, config: PracticeConfig) -> NDArray[np.bool_]:
+    """Voxels to hold out (frames, rows, columns): every second block of a few copies of the gaps."""
+    return bright_copies(rng, scan, config.held_out, config.bright_counts, config.block)
+
+
+def practice_scans(
+    rng: np.random.Generator,
+    scan: GappedScan,
+    config: PracticeConfig,
+    device: torch.device | str = "cpu",
+    fringes: Sequence[FringeModel] = (SHIPPED,),
+) -> list[PracticeScan]:
+    """The scan with several layouts of copies of its gaps, each with its first guess.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    scan : GappedScan
+        What is held out lies in its mask; ``slabs`` are the real gaps.
+    config : PracticeConfig
+    device : torch device
+        Where kriging is computed.
+    fringes : sequence of FringeModel
+        Constants of kriging, by turns.
+
+    Returns
+    -------
+    list of PracticeScan
+        Empty where the scan has no room for copies of its gaps that hold counts.
+    """
+    scans = []
+    for number in range(config.layouts):
+        copies = bright_copies(rng, scan, config.copies, config.bright_counts)
+        practised = with_copies(scan, copies, device, fringes[number % len(fringes)])
+        if practised.slabs:
+            scans.append(PracticeScan.of(practised, scan.counts, scan.counts, copies))
+    return scans
+
+
+def held_out_portions(
+    scan: GappedScan,
+    hidden: NDArray[np.bool_],
+    config: PracticeConfig,
+    device: torch.device | str = "cpu",
+    fringes: FringeModel = SHIPPED,
+) -> HeldOut:
+    """The scan without the voxels held out, and what was measured there."""
+    blank = with_copies(scan, hidden, device, fringes)
+    at = (hidden & (gaussian_filter(scan.counts, 3) > config.scored_counts))[blank.wanted]
+    straight = np.expm1(linear(np.log1p(blank.counts), blank.mask, blank.slabs)[blank.wanted][at].astype(float))
+    _, block = np.unique(label(hidden)[0][blank.wanted][at], return_inverse=True)  # a chequerboard's blocks touch at edges only
+    return HeldOut((blank,), at, scan.counts[blank.wanted][at], straight, block)
+
+
+def with_copies(scan: GappedScan, copies: NDArray[np.bool_], device: torch.device | str, fringes: FringeModel) -> GappedScan:
+    """The scan without the voxels of copies, which alone are filled; with kriging's first guess in and around them."""
+    blank = GappedScan.blanked(scan.counts, scan.mask | copies)
+    slabs = [s for s in blank.slabs if (np.moveaxis(copies, s.axis, 0)[s.first : s.last + 1] & s.target).any()]
+    practised = replace(blank, slabs=slabs)
+    return practised.with_guess(smoothed(practised, device, fringes))
+
+
+def bright_copies(
+    rng: np.random.Generator, scan: GappedScan, rules: CopyRules, bright_counts: float, block: int | None = None
+) -> NDArray[np.bool_]:
+    """Measured voxels (frames, rows, columns) of some copies of each large gap, as far as it is bright.
+
+    With ``block`` only the black squares, of this extent, of a chequerboard in the gap's plane.
+    """
+    copies, bright = np.zeros_like(scan.mask), gaussian_filter(scan.counts, 2) > bright_counts
+    for copy in lay_copies(scan, rules, rng):
+        target = copy.slab.target
+        board = target if block is None else target & chequerboard(target.shape[1:], block)
+        copy.within(copies)[...] |= board & bounding_box(np.any(copy.within(bright), axis=0))
+    return copies & ~scan.mask
+
+
+def chequerboard(shape: tuple[int, ...], block: int) -> np.ndarray:
+    """Bool (height, width), True in the black squares."""
+    return np.add.outer(*(np.arange(n) // block for n in shape)) % 2 == 0
+
+
+def bounding_box(lit: np.ndarray) -> np.ndarray:
+    """The smallest rectangle, bool (height, width), that holds all True places."""
+    rows, columns = (np.flatnonzero(lit.any(axis)) for axis in (1, 0))
+    box = np.zeros_like(lit)
+    if len(rows):
+        box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    return box

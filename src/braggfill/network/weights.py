@@ -1,0 +1,91 @@
+"""Weights on disk: safetensors files that describe themselves; nothing is unpickled, nothing is executed."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from braggfill.base.devices import find_device
+from braggfill.base.errors import InputError
+from braggfill.base.writing import sha256, whole_or_nothing
+from braggfill.classical.fringe_model import FringeModel
+from braggfill.network.gapnet import GapNet, ModelConfig
+
+FORMAT = "braggfill-1"
+"""Name of the metadata entry that holds the description, and of this format's version."""
+SHIPPED_WEIGHTS = Path(__file__).parent / "shipped" / "gapnet.safetensors"
+"""The weights that the package carries."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A network, and the constants of kriging that it starts from."""
+
+    model: GapNet
+    fringes: tuple[FringeModel, ...]
+    """One or several; the fills with each are averaged."""
+    sha256: str
+    """Of the weights file."""
+    description: dict[str, Any]
+    """What the file says of how they were made."""
+
+    @classmethod
+    def read(cls, weights: str | Path | None = None) -> "Learned":
+        """From a weights file, else the shipped one."""
+        path = Path(weights or SHIPPED_WEIGHTS)
+        model, description = read_weights(path)
+        return cls(model, fringe_models(description), sha256(path), description)
+
+    def on(self, device: str) -> "Learned":
+        """The same on ``auto``, ``cpu`` or ``cuda``."""
+        return replace(self, model=self.model.to(find_device(device)))
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], description: dict) -> None:
+    """Write named tensors and a JSON-ready description; the file appears whole or not at all."""
+    with whole_or_nothing(path) as file:
+        file.write(save({name: t.contiguous() for name, t in tensors.items()}, {FORMAT: json.dumps(description)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+    """Read what ``write_tensors`` wrote: the tensors by name and the description."""
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"weights {path}: got no readable safetensors file ({error}); expected one made by 'train'") from error
+    if FORMAT not in metadata:
+        found = ", ".join(metadata) or "none"
+        raise InputError(f"weights {path}: got a file with metadata {found}, expected {FORMAT}; train with this version")
+    try:
+        return tensors, json.loads(metadata[FORMAT])
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"weights {path}: got a description that is no JSON ({error}), expected one made by 'train'"
+        ) from error
+
+
+def write_weights(path: Path, model: GapNet, description: dict) -> None:
+    """Write a network's weights; its size is added to the description."""
+    write_tensors(path, model.state_dict(), {"model": asdict(model.config)} | description)
+
+
+def read_weights(path: Path = SHIPPED_WEIGHTS) -> tuple[GapNet, dict]:
+    """Build the network that a weights file describes, ready to predict, and return it with the description."""
+    tensors, description = read_tensors(path)
+    try:
+        model = GapNet(ModelConfig(tuple(description["model"]["channels"])))
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"weights {path}: got tensors of no network of this version, expected the weights of one") from error
+    return model.eval().requires_grad_(False), description
+
+
+def fringe_models(description: dict) -> tuple[FringeModel, ...]:
+    """The constants of kriging that weights were adapted with."""
+    return tuple(FringeModel(**constants) for constants in description.get("fringes", [{}]))

@@ -1,0 +1,213 @@
+"""A fill as one page that a person can mail: slices with a slider, the gaps, the self-test, and how it was made.
+
+The page holds its data: the scan's logarithm in 255 steps, which voxels are estimates, and their relative uncertainty, each
+deflated and in base 64. The browser inflates and draws them; nothing is fetched.
+"""
+
+import base64
+import html
+import json
+import pkgutil
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from braggfill.base.errors import InputError
+from braggfill.base.writing import whole_or_nothing
+from braggfill.filling.record import provenance
+from braggfill.filling.result import FillResult
+from braggfill.reports.report import action, key_figures, warnings
+from braggfill.scan.gaps import AXIS_NAMES, summarise_gaps
+
+if TYPE_CHECKING:
+    from braggfill.judging.evaluation import Evaluation
+
+LARGEST_BYTES = 3_300_000
+"""Deflated data of a page are at most this many: 4.4 MB in base 64. A larger scan is shown in fewer steps or frames."""
+STEPS = (255, 127, 63)
+"""Steps of the logarithmic scale that are tried before frames are left out."""
+LARGEST_RELATIVE = 1.5
+"""Relative uncertainty at the end of the colour scale."""
+SELF_TEST_BASELINES = ("kriging", "linear")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the page draws; volumes are deflated, uint8, of ``shape`` in C order."""
+
+    shape: tuple[int, ...]
+    every: int
+    """Every how many frames are shown."""
+    levels: bytes
+    """0 where there are no counts, else 1 + log(1 + I) in ``steps`` equal steps up to ``largest``."""
+    steps: int
+    largest: float
+    """Counts at the last step."""
+    state: bytes
+    """0 measured, 1 estimated, 2 still missing."""
+    relative: bytes
+    """std / estimate of the estimated voxels only, in C order; 255 is ``LARGEST_RELATIVE``."""
+
+
+def draw_pictures(result: FillResult) -> Pictures:
+    """A filled scan in as many steps and frames as a page may hold."""
+    largest = max(float(result.intensity.max()), 1.0)
+    for every in range(1, len(result.intensity) + 1):
+        for steps in STEPS:
+            levels = zlib.compress(_levels(result.intensity[::every], steps, largest), 6)
+            if len(levels) <= LARGEST_BYTES:
+                return _pictures(result, every, levels, steps, largest)
+    raise InputError(f"report: got a frame of {result.intensity[0].shape} that no page can hold, expected a smaller crop")
+
+
+def _levels(intensity: np.ndarray, steps: int, largest: float) -> bytes:
+    """One byte a voxel, frame by frame."""
+    scale = (steps - 1) / np.log1p(largest)
+    frames = (np.where(f > 0, 1 + np.rint(np.log1p(f) * scale), 0).astype(np.uint8).tobytes() for f in intensity)
+    return b"".join(frames)
+
+
+def _pictures(result: FillResult, every: int, levels: bytes, steps: int, largest: float) -> Pictures:
+    intensity, filled, std, mask = (v[::every] for v in (result.intensity, result.filled, result.std, result.mask))
+    relative = std[filled] / np.maximum(intensity[filled], 1e-12)
+    shown = np.rint(np.minimum(relative / LARGEST_RELATIVE, 1) * 255).astype(np.uint8)
+    state = zlib.compress((filled + 2 * mask.astype(np.uint8)).tobytes(), 6)
+    return Pictures(filled.shape, every, levels, steps, largest, state, zlib.compress(shown.tobytes(), 6))
+
+
+def judge(result: FillResult) -> "Evaluation | str":
+    """The verdict on gaps cut elsewhere into the scan, or a sentence why there is none."""
+    from braggfill.judging.evaluation import evaluate
+
+    options = result.options
+    try:
+        return evaluate(
+            result.intensity,
+            result.filled | result.mask,
+            method=options.method,
+            baselines=SELF_TEST_BASELINES,
+            device=options.device,
+            counts_per_unit=options.counts_per_unit,
+            weights=options.weights,
+        )
+    except InputError as error:
+        return f"There is no self-test of this scan: {error}."
+
+
+def write_report(
+    path: Path, result: FillResult, name: str, record: dict[str, Any] | None = None, self_test: bool = True
+) -> None:
+    """Write the page of a fill.
+
+    Parameters
+    ----------
+    path : Path
+        A name ending in ``.html``.
+    result : FillResult
+    name : str
+        Of the scan.
+    record : dict, optional
+        Command and configuration, added to what is told of the fill's making.
+    self_test : bool
+        Whether the fill is judged on gaps cut elsewhere into the scan, which takes as long as the fill again.
+
+    Raises
+    ------
+    InputError
+        If the page cannot be written.
+    """
+    verdict = judge(result) if self_test else "The self-test was not asked for."
+    with whole_or_nothing(path) as file:
+        file.write(page(result, name, verdict, record or {}).encode())
+
+
+def page(result: FillResult, name: str, verdict: "Evaluation | str", record: dict[str, Any]) -> str:
+    """The page as HTML."""
+    drawn = draw_pictures(result)
+    peak = np.unravel_index(result.intensity.argmax(), result.intensity.shape)
+    data = {
+        "shape": drawn.shape,
+        "axes": AXIS_NAMES,
+        "every": drawn.every,
+        "start": [int(peak[0]) // drawn.every, int(peak[1]), int(peak[2])],
+        "steps": drawn.steps,
+        "largest": drawn.largest,
+        "largestRelative": LARGEST_RELATIVE,
+        "turbo": colours("turbo"),
+        "viridis": colours("viridis"),
+    } | {n: base64.b64encode(getattr(drawn, n)).decode() for n in ("levels", "state", "relative")}
+    parts = {
+        "title": html.escape(name),
+        "figures": _figures(result),
+        "warnings": "".join(f'<p class="warning">{html.escape(_sentence(w))}</p>' for w in warnings(result)),
+        "gaps": _gap_rows(result),
+        "verdict": _verdict(verdict),
+        "provenance": _provenance(provenance(result, name) | record),
+        "note": f"Every {drawn.every}th frame is shown." if drawn.every > 1 else "",
+        "data": json.dumps(data).replace("</", "<\\/"),
+    }
+    text = (pkgutil.get_data("braggfill", "webpage.html") or b"").decode()
+    for key, part in parts.items():
+        text = text.replace(f"{{{{{key}}}}}", part)
+    return text
+
+
+def colours(name: str) -> list[int]:
+    """A colour scale as 256 × 3 numbers of 0 to 255."""
+    from matplotlib import colormaps
+
+    return (np.asarray(colormaps[name](np.arange(256)))[:, :3] * 255).round().astype(int).ravel().tolist()
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _row(cells: list[str], tag: str = "td") -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+
+def _figures(result: FillResult) -> str:
+    figures = key_figures(result)
+    filled = {"voxels filled": f"{figures.pop('voxels filled')} ({figures.pop('of the scan')})"}
+    shown = {"method": result.options.method} | filled | figures
+    return "".join(f"<div><dt>{html.escape(n)}</dt><dd>{html.escape(v)}</dd></div>" for n, v in shown.items())
+
+
+def _gap_rows(result: FillResult) -> str:
+    rows = [_row(["number", "gap", "across", "indices", "width", "voxels", "what is done"], "th")]
+    for gap in summarise_gaps(result.gaps):
+        place = f"{gap['first']}–{gap['last']}" if "first" in gap else ""
+        done = action(gap["voxels"], gap["filled"], result.options.method)
+        cells = [gap["number"], gap["kind"], f"{gap['across']}s", place, gap["width"], f"{gap['voxels']:,}", done]
+        rows.append(_row([str(c) for c in cells]))
+    return "".join(rows)
+
+
+def _verdict(verdict: "Evaluation | str") -> str:
+    """The self-test: its advice, and how right each method was where the counts are known."""
+    if isinstance(verdict, str):
+        return f"<p>{html.escape(verdict)}</p>"
+    rows = [
+        _row(["method", "share of the straight line's error removed", "correlation", "total", "in the 90 % interval"], "th")
+    ]
+    for s in verdict.scores:
+        cells = [s.method, f"{100 * s.skill:.0f} %", f"{s.pcc_log:.3f}", f"{100 * (s.bias - 1):+.1f} %"]
+        rows.append(_row([*cells, f"{100 * s.coverage_90:.0f} %"]))
+    kind = "good" if verdict.advisable else "warning"
+    advice = f'<p class="{kind}">{html.escape(verdict.advice)}</p>'
+    table = f'<div class="wide"><table>{"".join(rows)}</table></div>'
+    return f'{advice}{table}<p class="small">{verdict.voxels:,} voxels of gaps cut where the counts are known.</p>'
+
+
+def _provenance(facts: dict[str, Any]) -> str:
+    """Facts by name; the gaps have their own table."""
+    shown = {n: v for n, v in facts.items() if n not in ("gaps", "options" if "configuration" in facts else "")}
+    rows = []
+    for name, value in shown.items():
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+        rows.append(f"<dt>{html.escape(name.replace('_', ' '))}</dt><dd>{html.escape(text)}</dd>")
+    return "".join(rows)

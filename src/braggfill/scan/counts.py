@@ -1,0 +1,78 @@
+"""What a scan's arrays say: the counts, and where nothing was measured. The public door for data."""
+
+import numpy as np
+
+from braggfill.base.errors import InputError
+
+INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+"""Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
+
+
+def taken_apart(
+    intensity: np.ndarray, mask: np.ndarray | None, counts_per_unit: float | None
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """What was measured (float32, zero elsewhere), what was not (bool), and the photons for one unit, or InputError."""
+    values = as_volume(intensity)
+    missing = unmeasured(values) | np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
+    check_missing(missing)
+    measured = np.where(missing, 0, values).astype(np.float32)
+    return measured, missing, counts_per_unit or unit_of_counts(measured)
+
+
+def as_volume(intensity: np.ndarray) -> np.ndarray:
+    """The scan as a real 3-D array, or InputError."""
+    values = np.asarray(intensity)
+    if values.ndim != 3:
+        raise InputError(
+            f"intensity: got {values.ndim} dimensions {values.shape}, expected 3 (frames, rows, columns); "
+            "stack the frames of one rocking curve"
+        )
+    if values.size == 0:
+        raise InputError(f"intensity: got an empty array {values.shape}, expected at least one voxel")
+    if values.dtype.kind not in "iufb":
+        raise InputError(f"intensity: got values of type {values.dtype}, expected integers or real numbers (photon counts)")
+    return values
+
+
+def unit_of_counts(measured: np.ndarray) -> float:
+    """One, if the measured values are whole counts, or InputError: their noise would not be known."""
+    if (measured == np.rint(measured)).all():
+        return 1.0
+    example = measured[measured != np.rint(measured)][0]
+    raise InputError(
+        f"intensity: got values that are no whole counts (such as {example:g}), expected counts, or scaled counts with their "
+        "scale; give counts_per_unit, the photons for one unit of the data (1 if they are counts but for a small correction)"
+    )
+
+
+def as_mask(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    """The mask as bool (frames, rows, columns), True = not measured, or InputError."""
+    if mask is None:
+        return np.zeros(shape, bool)
+    mask = np.asarray(mask)
+    if mask.dtype.kind not in "iufb":
+        raise InputError(f"mask: got values of type {mask.dtype}, expected numbers (> 0 = not measured)")
+    if mask.shape not in (shape, shape[1:]):
+        raise InputError(f"mask: got shape {mask.shape}, expected {shape} like the scan, or {shape[1:]} for every frame")
+    return np.broadcast_to(~(mask <= 0), shape)
+
+
+def unmeasured(values: np.ndarray) -> np.ndarray:
+    """Voxels that carry no measurement by their value: NaN, infinite, negative, or the largest integer."""
+    if values.dtype.kind == "b":
+        return np.zeros(values.shape, bool)
+    largest = np.finfo(np.float32).max if values.dtype.kind == "f" else np.iinfo(values.dtype).max
+    maxima = [m for m in INTEGER_MAXIMA if m <= largest and values.dtype.itemsize > 2]
+    with np.errstate(invalid="ignore"):
+        marked = np.isin(values, np.array(maxima, values.dtype)) | (values < 0)
+        return marked | (~(values <= largest) if values.dtype.kind == "f" else values == largest)
+
+
+def check_missing(missing: np.ndarray) -> None:
+    """Raise InputError where there is nothing to fill, or nothing to fill it from."""
+    if not missing.any():
+        raise InputError("mask: got no voxel marked as not measured, expected a gap; give the mask, 1 = not measured")
+    if missing.all():
+        raise InputError(
+            "mask: got every voxel marked as not measured, expected measured ones; the mask may be inverted (1 = not measured)"
+        )

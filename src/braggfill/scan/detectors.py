@@ -1,0 +1,142 @@
+"""Which pixels a detector lacks: the gaps between its chips and modules, in the full frame and in a crop of it.
+
+Beamlines also mask the enlarged pixels at the edges of the chips, which count for more than one; so does this table. What
+is not in it is looked up in pyFAI, which counts only the pixels that are not there. Defects of a single instrument belong in
+a mask of its own. Rows and columns are counted from zero, ends are excluded.
+"""
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+
+from braggfill.base.errors import InputError
+
+Spans = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector's frame and what is missing in it."""
+
+    shape: tuple[int, int]
+    """Rows, columns."""
+    rows: Spans = ()
+    """First and last + 1 of the rows that are missing."""
+    columns: Spans = ()
+    aliases: tuple[str, ...] = ()
+    """Other names at beamlines, as in cdiutils."""
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Bool (rows, columns): True = not measured."""
+        missing = np.zeros(self.shape, bool)
+        for first, last in self.rows:
+            missing[first:last] = True
+        for first, last in self.columns:
+            missing[:, first:last] = True
+        return missing
+
+
+DETECTORS = {
+    "maxipix": Detector((516, 516), ((255, 261),), ((255, 261),), ("mpx4inr", "mpx1x4", "mpxgaas", "maxipix2x2")),
+    "merlin": Detector((515, 515), ((255, 260),), ((255, 260),), ("merlinquad",)),
+    "merlin_sixs": Detector((512, 512), ((254, 257),), ((254, 257),)),
+    "34idctim2": Detector((516, 517), ((256, 260),), ((256, 261),), ("timepixquad",)),
+    "34idctim1": Detector((256, 256), aliases=("timepix",)),
+    "eiger500k": Detector((512, 1028), aliases=("e500k", "e2500")),
+    "eiger2m": Detector(
+        (2164, 1030),
+        ((255, 259), (511, 552), (804, 809), (1061, 1102), (1355, 1359), (1611, 1652), (1905, 1909)),
+        ((255, 259), (513, 517), (771, 775)),
+        ("e2m",),
+    ),
+    "eiger4m": Detector((2167, 2070), ((513, 552), (1064, 1103), (1615, 1654)), ((1029, 1041),), ("e4m",)),
+    "eiger9m": Detector(
+        (3262, 3108),
+        ((512, 550), (1062, 1100), (1612, 1650), (2162, 2200), (2712, 2750)),
+        ((513, 515), (1028, 1040), (1553, 1555), (2068, 2080), (2593, 2595)),
+        ("e9m", "eiger"),
+    ),
+}
+
+
+def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[int, ...] | None = None) -> np.ndarray:
+    """Mask of a detector's gaps.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``DETECTORS``, one of its aliases, or a name that pyFAI knows; upper and lower case, ``-`` and ``_`` are alike.
+    shape : (rows, columns), optional
+        Of the crop; by default to the end of the frame, or what the region says.
+    roi : (row, column) or (first row, last row + 1, first column, last column + 1), optional
+        Place of the crop in the full frame; by default the whole frame.
+
+    Returns
+    -------
+    bool array (rows, columns)
+        True = not measured.
+
+    Raises
+    ------
+    InputError
+        If no such detector is known, or the crop does not lie in its frame.
+    """
+    full = _full_mask(name)
+    rows, columns = _crop(name, full.shape, shape, roi)
+    return full[rows, columns]
+
+
+def _full_mask(name: str) -> np.ndarray:
+    wanted = _plain(name)
+    for key, detector in DETECTORS.items():
+        if wanted in {_plain(n) for n in (key, *detector.aliases)}:
+            return detector.mask
+    return _pyfai_mask(name)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _pyfai_mask(name: str) -> np.ndarray:
+    """What pyFAI says, or InputError."""
+    try:
+        from pyFAI.detectors import ALL_DETECTORS
+    except ImportError as error:
+        raise InputError(
+            f"detector: got '{name}', expected one of {', '.join(DETECTORS)}, or one that pyFAI knows; install it with: "
+            "pip install 'braggfill[detectors]'"
+        ) from error
+    by_name = {_plain(n): kind for n, kind in ALL_DETECTORS.items()}
+    if _plain(name) not in by_name:
+        known = list(dict.fromkeys([*DETECTORS, *ALL_DETECTORS]))
+        near = ", ".join(get_close_matches(name.lower(), known, 3, 0.0))
+        raise InputError(f"detector: got '{name}', which is not known; expected one such as {near}")
+    detector = by_name[_plain(name)]()
+    mask = detector.calc_mask()
+    return np.zeros(detector.max_shape, bool) if mask is None else mask > 0
+
+
+def _crop(name: str, frame: tuple[int, ...], shape: tuple[int, int] | None, roi: tuple[int, ...] | None) -> tuple[slice, slice]:
+    """The crop's rows and columns in the frame, or InputError."""
+    if roi is None and shape is not None and tuple(shape) != frame:
+        raise InputError(
+            f"roi: got none with {shape[0]} × {shape[1]} pixels of '{name}', whose frame has {frame[0]} × {frame[1]}; expected "
+            "the crop's place in the full frame; give --roi ROW,COLUMN of its first pixel"
+        )
+    if roi is not None and len(roi) not in (2, 4):
+        raise InputError(f"roi: got {len(roi)} numbers, expected ROW,COLUMN or the first and last + 1 of both")
+    first = (0, 0) if roi is None else roi if len(roi) == 2 else roi[::2]
+    size = shape if shape is not None else tuple(n - f for n, f in zip(frame, first, strict=True))
+    last = roi[1::2] if roi is not None and len(roi) == 4 else tuple(f + n for f, n in zip(first, size, strict=True))
+    if shape is not None and tuple(b - a for a, b in zip(first, last, strict=True)) != tuple(shape):
+        raise InputError(f"roi: got {roi}, which is not {shape[0]} × {shape[1]} pixels like the scan, expected one that is")
+    if not all(0 <= a < b <= n for a, b, n in zip(first, last, frame, strict=True)):
+        raise InputError(
+            f"roi: got rows {first[0]} to {last[0]} and columns {first[1]} to {last[1]}, expected a crop inside the "
+            f"{frame[0]} × {frame[1]} pixels of '{name}'"
+        )
+    return slice(first[0], last[0]), slice(first[1], last[1])

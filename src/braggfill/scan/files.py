@@ -1,0 +1,150 @@
+"""The door to scan files: scans and masks as the pipelines of the field write them, filled scans in the format of the next one.
+
+Nothing that is read is executed or unpickled. The formats themselves are in ``braggfill.formats``, one module a family.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tifffile
+
+from braggfill.base.errors import InputError
+from braggfill.base.writing import check_output
+from braggfill.scan.formats.contents import HDF5_SUFFIXES, TIF_SUFFIXES, Scan, readable
+from braggfill.scan.formats.cxi import write_cxi
+from braggfill.scan.formats.hdf5 import read_hdf5, read_hdf5_mask, read_hdf5_provenance
+from braggfill.scan.formats.npz import (
+    CDIUTILS_DATA,
+    mask_beside,
+    read_npz,
+    read_npz_mask,
+    read_npz_provenance,
+    write_npz,
+    write_npz_mask,
+    write_pair,
+)
+from braggfill.scan.formats.tif import beside_stack, read_tif, write_cohere
+from braggfill.scan.gaps import one_frame_for_all
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way of writing a scan, one row of the table that the command line and the docs share."""
+
+    suffix: str
+    summary: str
+    write: Callable[[Path, Scan], None]
+    name: Callable[[str], str]
+    """Stem of a scan's file to the name of its filled one."""
+
+
+FORMATS = {
+    "npz": Format(".npz", "this program's own: everything in one file, read by PyNX", write_npz, lambda s: f"{s}_filled.npz"),
+    "cxi": Format(".cxi", "CXI for PyNX and silx", write_cxi, lambda s: f"{s}_filled.cxi"),
+    "cdiutils": Format(
+        ".npz",
+        "cdiutils' pair …_pynx_input_data.npz, …_pynx_input_mask.npz",
+        write_pair,
+        lambda s: f"{s.removesuffix(CDIUTILS_DATA)}_filled{CDIUTILS_DATA}.npz",
+    ),
+    "bcdi": Format(
+        ".npz",
+        "bcdi's pair S1_pynx….npz, S1_maskpynx….npz",
+        write_pair,
+        lambda s: f"{s}_filled.npz" if "_pynx" in s else f"{s}_pynx_filled.npz",
+    ),
+    "cohere": Format(".tif", "cohere's prep_data.tif: float32, transposed", write_cohere, lambda s: "prep_data_filled.tif"),
+}
+
+
+def read_scan(address: str) -> Scan:
+    """Read a scan and the mask beside it.
+
+    Parameters
+    ----------
+    address : str
+        Path of an ``.npz`` (``data``, else ``iobs``, else its only array; ``mask``, or the mask file of a cdiutils or bcdi
+        pair), ``.npy``, ``.tif`` (cohere's ``prep_data.tif`` is transposed) or HDF5 file (``.h5``, ``.cxi``, ``.nxs``;
+        ``file.h5:/path/to/data`` or the usual places).
+
+    Returns
+    -------
+    Scan
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, or does not hold what was asked for.
+    """
+    path, dataset = split_address(address)
+    with readable(path, "scan"):
+        if path.suffix.lower() == ".npz":
+            return read_npz(path)
+        if path.suffix.lower() in HDF5_SUFFIXES:
+            return read_hdf5(path, dataset)
+        return read_tif(path) if path.suffix.lower() in TIF_SUFFIXES else Scan(_plain_array(path), None, path.name)
+
+
+def read_mask(address: str) -> np.ndarray:
+    """Read a mask (> 0 = not measured) from a file of its own; ``.npz`` keys: ``mask``, else ``data``, else its only array."""
+    path, dataset = split_address(address)
+    with readable(path, "mask"):
+        if path.suffix.lower() == ".npz":
+            return read_npz_mask(path)
+        return read_hdf5_mask(path, dataset) if path.suffix.lower() in HDF5_SUFFIXES else _plain_array(path)
+
+
+def read_provenance(path: Path) -> dict[str, Any] | None:
+    """How a file was filled, without reading its arrays; None if it does not say."""
+    with readable(path, "scan"):
+        if path.suffix.lower() in HDF5_SUFFIXES:
+            return read_hdf5_provenance(path)
+        beside = beside_stack(path) if path.suffix.lower() in TIF_SUFFIXES else path
+        return read_npz_provenance(beside) if beside.suffix.lower() == ".npz" and beside.exists() else None
+
+
+def split_address(address: str) -> tuple[Path, str | None]:
+    """Split ``file.h5:/path/to/data`` into the file and the dataset; without a colon and a path there is no dataset."""
+    file, colon, dataset = address.rpartition(":")
+    if colon and Path(file).suffix.lower() in HDF5_SUFFIXES:
+        return Path(file), dataset
+    return Path(address), None
+
+
+def _plain_array(path: Path) -> np.ndarray:
+    return np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else tifffile.imread(path)
+
+
+def format_of(path: Path) -> str:
+    """The format that a name asks for by its suffix, or InputError."""
+    suffix = path.suffix.lower()
+    if suffix not in (".npz", *HDF5_SUFFIXES, *TIF_SUFFIXES):
+        known = ", ".join((".npz", *HDF5_SUFFIXES, *TIF_SUFFIXES))
+        raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected one of {known}")
+    return "cxi" if suffix in HDF5_SUFFIXES else "cohere" if suffix in TIF_SUFFIXES else "npz"
+
+
+def check_outputs(path: Path, kind: str, inputs: list[Path], overwrite: bool) -> None:
+    """Raise InputError if a file of a format, or its partner, must not or cannot be written to a name."""
+    suffix = path.suffix if format_of(path) == kind else FORMATS[kind].suffix
+    check_output(path, inputs, overwrite, suffix.lower())
+    partner = mask_beside(path) if FORMATS[kind].write is write_pair else None
+    if partner:
+        check_output(partner, inputs, overwrite)
+
+
+def write_scan(path: Path, scan: Scan, kind: str | None = None) -> None:
+    """Write a scan in a format, a key of ``FORMATS``; by default the one that the name's suffix asks for."""
+    FORMATS[kind or format_of(path)].write(path, scan)
+
+
+def write_mask(path: Path, mask: np.ndarray) -> None:
+    """Write a mask of its own as ``.npz``, uint8, 1 = not measured; one frame if all are alike."""
+    flat = one_frame_for_all(mask) if mask.ndim == 3 else mask
+    write_npz_mask(path, flat[0] if flat.ndim == 3 and len(flat) == 1 else flat)

@@ -1,0 +1,98 @@
+"""What a scan file holds, whatever its format, and how a file that cannot be read is put into one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from braggfill.base.errors import InputError
+
+HDF5_SUFFIXES = (".h5", ".hdf5", ".cxi", ".nxs")
+TIF_SUFFIXES = (".tif", ".tiff")
+SUFFIXES = (".npz", ".npy", *HDF5_SUFFIXES, *TIF_SUFFIXES)
+
+JOULES_PER_EV = 1.602176634e-19
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a scan was measured, as far as its file says; None where it does not."""
+
+    energy_j: float | None = None
+    """Photon energy in joules, as CXI files have it."""
+    distance_m: float | None = None
+    """From the sample to the detector."""
+    pixel_size_m: tuple[float, float] | None = None
+    """Of a row and of a column."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a file holds: a scan, and if it was filled, what is estimated in it."""
+
+    intensity: np.ndarray
+    """Array as stored, of any type."""
+    mask: np.ndarray | None
+    """> 0 = not measured; None if the file has no mask."""
+    name: str
+    """File name, with the dataset's path for HDF5 where one was given."""
+    filled: np.ndarray | None = None
+    """> 0 = estimated; None if nothing was filled."""
+    std: np.ndarray | None = None
+    """Standard deviation of the expected intensity where estimated."""
+    provenance: dict[str, Any] | None = None
+    """How it was filled, JSON-ready."""
+    geometry: Geometry = field(default_factory=Geometry)
+
+
+def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float | None, pixel_um: float | None) -> Geometry:
+    """The geometry of a file with what a person knows better."""
+    for name, value in (("energy_kev", energy_kev), ("distance_m", distance_m), ("pixel_um", pixel_um)):
+        if value is not None and not 0 < value < float("inf"):
+            raise InputError(f"{name}: got {value}, expected a positive number")
+    return Geometry(
+        stored.energy_j if energy_kev is None else energy_kev * 1e3 * JOULES_PER_EV,
+        stored.distance_m if distance_m is None else distance_m,
+        stored.pixel_size_m if pixel_um is None else (pixel_um * 1e-6, pixel_um * 1e-6),
+    )
+
+
+@contextmanager
+def readable(path: Path, role: str) -> Iterator[None]:
+    """Turn whatever a reading library raises into one sentence."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}")
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(
+            f"{role} {path}: cannot be reached ({error.strerror}); expected an existing file; check the path"
+        ) from error
+    if path.is_file() and size == 0:
+        raise InputError(f"{role} {path}: got an empty file, expected {path.suffix} data; was its writing interrupted?")
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # each of four libraries raises its own kinds
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "allow_pickle" in reason:  # numpy's advice to load it unsafely
+            reason = "it holds no plain arrays"
+        raise InputError(
+            f"{role} {path}: cannot be read as {path.suffix} ({reason}); expected an intact file of that format"
+        ) from error
+
+
+def choose(names: list[str], wanted: tuple[str, ...], role: str, path: Path) -> str:
+    """The first wanted name that is there, else the only name."""
+    for name in wanted:
+        if name in names:
+            return name
+    if len(names) == 1:
+        return names[0]
+    raise InputError(
+        f"{role} {path}: got arrays {', '.join(names) or 'none'}; expected one named {' or '.join(wanted)}, or a single array"
+    )

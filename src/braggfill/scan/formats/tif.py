@@ -1,0 +1,71 @@
+"""TIFF stacks: plain ones (frames, rows, columns), and cohere's ``prep_data.tif``: float32, transposed, linear intensity.
+
+cohere has no mask in phasing and takes a zero for a measured zero. What was estimated, its spread and what is still missing
+lie beside the stack in ``…_braggfill.npz``.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from braggfill.base.errors import InputError
+from braggfill.base.writing import whole_or_nothing
+from braggfill.scan.formats.contents import Scan
+from braggfill.scan.formats.npz import read_npz_provenance
+
+COHERE_STEM = "prep_data"
+"""Stacks whose name begins so are cohere's, and transposed."""
+LARGEST_EXACT = 2**24
+"""Whole numbers above this do not all fit in float32."""
+
+
+def read_tif(path: Path) -> Scan:
+    """Read a stack and, if it was filled, what lies beside it."""
+    if path.parent.name == "phasing_data":
+        raise InputError(
+            f"scan {path}: got cohere's data for phasing, which are square roots cut off at a threshold, expected intensities; "
+            "give preprocessed_data/prep_data.tif"
+        )
+    stack = tifffile.imread(path)
+    stack = stack.T if is_cohere(path) else stack
+    beside = beside_stack(path)
+    if not beside.exists():
+        return Scan(stack, None, path.name)
+    with beside.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        mask, filled, std = (arrays[name] if name in arrays.files else None for name in ("mask", "filled", "std"))
+    return Scan(stack, mask, path.name, filled, std, read_npz_provenance(beside))
+
+
+def is_cohere(path: Path) -> bool:
+    """Whether a stack is transposed."""
+    return path.stem.startswith(COHERE_STEM)
+
+
+def beside_stack(path: Path) -> Path:
+    """Where the mask and the estimates of a stack are kept."""
+    return path.with_name(f"{path.stem}_braggfill.npz")
+
+
+def write_cohere(path: Path, scan: Scan) -> None:
+    """Write a stack for cohere and what a TIFF has no place for beside it, the stack last."""
+    if not is_cohere(path):
+        raise InputError(
+            f"output {path}: got a name that would not be read as cohere's, expected one beginning with {COHERE_STEM}"
+        )
+    if scan.intensity.dtype.kind in "iu" and scan.intensity.max() > LARGEST_EXACT:
+        raise InputError(
+            f"output {path}: got counts up to {scan.intensity.max()}, expected at most {LARGEST_EXACT}, which cohere's float32 "
+            "holds exactly; write another format"
+        )
+    kept: dict[str, Any] = {name: getattr(scan, name) for name in ("mask", "filled", "std")}
+    kept = {n: v if n == "std" else (v > 0).astype(np.uint8) for n, v in kept.items() if v is not None}
+    if scan.provenance is not None:
+        kept["provenance"] = np.array(json.dumps(scan.provenance))
+    if kept:
+        with whole_or_nothing(beside_stack(path)) as file:
+            np.savez_compressed(file, **kept)
+    with whole_or_nothing(path) as file:
+        tifffile.imwrite(file, np.ascontiguousarray(scan.intensity.astype(np.float32, copy=False).T), photometric="minisblack")

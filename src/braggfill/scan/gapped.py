@@ -1,0 +1,55 @@
+"""A scan with gaps: what a fill sees, and the same arrays wherever a scan is filled, practised on or judged."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from braggfill.scan.gaps import Slab, find_slabs, voxels_to_fill
+
+
+@dataclass(frozen=True, eq=False)
+class GappedScan:
+    """Photon counts, and what of them is not known; all arrays are (frames, rows, columns)."""
+
+    counts: NDArray[np.float32]
+    """Zero where not measured."""
+    mask: NDArray[np.bool_]
+    """True = not measured."""
+    slabs: list[Slab]
+    """What of it is to be filled."""
+    guess: NDArray[np.float32] | None = None
+    """First guess of log(1 + counts), NaN where there is none; None until one was made."""
+
+    @classmethod
+    def blanked(cls, counts: NDArray[np.float32], mask: NDArray[np.bool_]) -> "GappedScan":
+        """Forget the counts of what a mask says was not measured, and find what of it can be filled."""
+        return cls(np.where(mask, 0, counts).astype(np.float32, copy=False), mask, find_slabs(mask))
+
+    @cached_property
+    def wanted(self) -> NDArray[np.bool_]:
+        """True: the voxels that are filled."""
+        return voxels_to_fill(self.slabs, self.mask.shape)
+
+    @property
+    def first_guess(self) -> NDArray[np.float32]:
+        """The guess of a scan that must have one."""
+        if self.guess is None:
+            raise ValueError("scan: got no first guess; expected one, as kriging makes it")
+        return self.guess
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of counts and mask, as 64 hexadecimal digits."""
+        return sha256_of(self.counts, self.mask)
+
+    def with_guess(self, guess: NDArray[np.float32]) -> "GappedScan":
+        """The same scan with a first guess."""
+        return replace(self, guess=guess)
+
+
+def sha256_of(counts: NDArray[np.float32], mask: NDArray[np.bool_]) -> str:
+    """SHA-256 of counts and mask (frames, rows, columns), as 64 hexadecimal digits."""
+    return hashlib.sha256(counts.tobytes() + mask.tobytes()).hexdigest()

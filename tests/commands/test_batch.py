@@ -1,0 +1,210 @@
+"""Many scans: each succeeds or fails by itself, and what is done is not done again."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from braggfill import InputError
+from braggfill.base.config import build
+from braggfill.base.tasks import Workers
+from braggfill.commands.batch import (
+    FillConfig,
+    FillJob,
+    Outputs,
+    attempt,
+    fill_scans,
+    make_jobs,
+    numbered,
+    output_beside,
+    scan_numbers,
+    select_scans,
+)
+from braggfill.filling.terms import FillOptions
+from braggfill.scan.files import read_provenance, read_scan
+
+MASK = np.zeros((24, 24), np.uint8)
+MASK[10:13] = 1
+CONFIG = FillConfig(method="linear")
+
+
+def write_scans(folder, numbers, broken=()):
+    """Scans S1.npz, S2.npz, …; the broken ones are cut off or have no gap."""
+    for number in numbers:
+        counts = np.random.default_rng(number).poisson(20.0, (8, 24, 24))
+        np.savez(folder / f"S{number}.npz", data=counts, mask=MASK)
+    for number, how in zip(broken, ("cut off", "no gap"), strict=False):
+        path = folder / f"S{number}.npz"
+        if how == "cut off":
+            path.write_bytes(path.read_bytes()[:1000])
+        else:
+            np.savez(path, data=counts)
+    return [(str(folder / f"S{n}.npz"), None) for n in numbers]
+
+
+@given(st.lists(st.integers(0, 99), min_size=1, max_size=8))
+def test_a_list_of_numbers_is_read_as_it_is_written(numbers):
+    assert scan_numbers(",".join(map(str, numbers))) == list(dict.fromkeys(numbers))
+
+
+@given(st.integers(0, 50), st.integers(0, 20))
+def test_a_range_has_both_its_ends(first, more):
+    assert scan_numbers(f"{first}-{first + more}") == list(range(first, first + more + 1))
+
+
+@pytest.mark.parametrize("text", ["", "a", "3-1", "1,,2", "-3", "1-2-3", "1.5"])
+def test_what_is_no_list_of_numbers(text):
+    with pytest.raises(InputError, match=r"12,23-30"):
+        scan_numbers(text)
+
+
+def test_templates():
+    assert numbered("data_%05d/S%d.cxi", 37) == "data_00037/S37.cxi"
+    assert numbered("100%/S%d", 2) == "100%/S2"
+    assert select_scans([], "3,5-6", "S%02d.cxi") == [("S03.cxi", 3), ("S05.cxi", 5), ("S06.cxi", 6)]
+    assert select_scans(["a.npz", "b.npz"], None, None) == [("a.npz", None), ("b.npz", None)]
+    for wrong in (([], None, None), ([], "3", None), (["a"], "3", "S%d"), ([], "3", "S.cxi")):
+        with pytest.raises(InputError):
+            select_scans(*wrong)
+
+
+def test_names_of_results(tmp_path):
+    assert output_beside("a/S1.npz", None).as_posix() == "a/S1_filled.npz"
+    assert output_beside("a/S1.cxi", "cxi", tmp_path) == tmp_path / "S1_filled.cxi"
+    assert output_beside("a/S1_pynx_input_data.npz", "cdiutils").name == "S1_filled_pynx_input_data.npz"
+    assert output_beside("a/S1_pynx_norm.npz", "bcdi").name == "S1_pynx_norm_filled.npz"
+    assert output_beside("a/prep_data.tif", "cohere").name == "prep_data_filled.tif"
+    assert output_beside("a/scan.h5:/entry/frames", None).name == "scan_filled.npz"
+    assert output_beside("a/scan.h5:/12.1/instrument/det/data", None).name == "scan_12.1_filled.npz"
+
+
+def test_jobs_know_their_place_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports").mkdir()
+    (job,) = make_jobs([("S3.npz", 3)], FillConfig(mask="m_%d.npz"), Outputs(report=tmp_path / "reports"))
+    assert (job.scan, job.config.mask) == (str(tmp_path / "S3.npz"), str(tmp_path / "m_3.npz"))
+    assert (job.output, job.report) == (tmp_path / "S3_filled.npz", tmp_path / "reports" / "S3_filled.html")
+    with pytest.raises(InputError, match="two scans"):
+        make_jobs([("S3.npz", 3), ("S4.npz", 4)], CONFIG, Outputs(result=tmp_path / "one.npz"))
+
+
+def test_ten_succeed_two_fail_and_a_second_run_does_what_is_missing(tmp_path):
+    scans = write_scans(tmp_path, range(1, 13), broken=(4, 9))
+    jobs = make_jobs(scans, CONFIG, Outputs())
+    outcomes = fill_scans(jobs, Workers(1))
+    assert [o.state for o in outcomes] == ["failed" if n in (4, 9) else "filled" for n in range(1, 13)]
+    assert "cannot be read" in outcomes[3].sentence
+    assert "no voxel marked" in outcomes[8].sentence
+    results = set(tmp_path.glob("*_filled.npz"))
+    assert len(results) == 10
+    assert not list(tmp_path.glob(".*.part"))
+    stamps = {p: p.stat().st_mtime_ns for p in results}
+    (tmp_path / "S1_filled.npz").unlink()
+    write_scans(tmp_path, [4])
+    expected = ["filled" if n in (1, 4) else "failed" if n == 9 else "there already" for n in range(1, 13)]
+    assert [o.state for o in fill_scans(jobs, Workers(1))] == expected
+    assert all(p.stat().st_mtime_ns == stamps[p] for p in results - {tmp_path / "S1_filled.npz"})
+
+
+def test_a_result_made_otherwise_is_neither_taken_nor_replaced(tmp_path):
+    scans = write_scans(tmp_path, [1])
+    (job,) = make_jobs(scans, CONFIG, Outputs())
+    assert attempt(job).state == "filled"
+    before = job.output.read_bytes()
+    (other,) = make_jobs(scans, FillConfig(method="nearest"), Outputs())
+    outcome = attempt(other)
+    assert outcome.state == "failed"
+    assert "--overwrite" in outcome.sentence
+    assert job.output.read_bytes() == before
+    (replaced,) = make_jobs(scans, FillConfig(method="nearest"), Outputs(overwrite=True))
+    assert attempt(replaced).state == "filled"
+    assert read_provenance(job.output)["method"] == "nearest"
+
+
+def test_an_error_that_nobody_foresaw_fails_one_scan(tmp_path, monkeypatch):
+    (job,) = make_jobs(write_scans(tmp_path, [1]), CONFIG, Outputs())
+    monkeypatch.setattr("braggfill.batch.fill_scan", lambda job: 1 / 0)
+    assert attempt(job).sentence == "ZeroDivisionError: division by zero"
+
+
+def test_the_resolved_configuration_is_in_the_result(tmp_path):
+    config = build(FillConfig, {"method": "linear", "detector": "merlin", "roi": [240, 0], "format": "cxi"}, "test")
+    counts = np.random.default_rng(0).poisson(20.0, (8, 24, 24))
+    np.save(tmp_path / "S1.npy", counts)
+    (job,) = make_jobs([(str(tmp_path / "S1.npy"), None)], config, Outputs(), "braggfill fill S1.npy")
+    assert attempt(job).state == "filled"
+    facts = read_scan(str(tmp_path / "S1_filled.cxi")).provenance
+    assert facts["configuration"] == json.loads(json.dumps(facts["configuration"]))
+    assert {k: facts["configuration"][k] for k in ("method", "detector", "roi", "mask_convention", "skip")} == {
+        "method": "linear",
+        "detector": "merlin",
+        "roi": [240, 0],
+        "mask_convention": "bad1",
+        "skip": None,
+    }
+    assert facts["command"] == "braggfill fill S1.npy"
+    assert build(FillConfig, {k: v for k, v in facts["configuration"].items() if v is not None}, "stored") == config
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"methd": "linear"}, "'methd'; did you mean 'method'"),
+        ({"mask_convention": "good"}, "'good', expected"),
+        ({"tta": 1}, "1, expected bool"),
+        ({"counts_per_unit": "2"}, "'2', expected float"),
+        ({"roi": "1,2"}, "expected"),
+        ({"format": "hdf"}, "'hdf', expected"),
+    ],
+)
+def test_mistakes_in_the_configuration_are_named(values, says):
+    with pytest.raises(InputError, match=says):
+        build(FillConfig, values, "config")
+
+
+def test_every_option_of_a_fill_is_a_key_of_the_configuration():
+    assert set(FillOptions.__dataclass_fields__) <= set(FillConfig.__dataclass_fields__)
+
+
+def slowly(job: FillJob):
+    """A job that says which process does it and takes long enough for this one to be killed."""
+    with (job.output.parent / "pids").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(0.4)
+    return attempt(job)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_that_loses_a_worker(tmp_path, monkeypatch):
+    """Ten results, two failures, nothing half-written, although a worker is killed in the middle."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("braggfill.batch.attempt", slowly)
+    jobs = make_jobs(write_scans(tmp_path, range(1, 13), broken=(4, 9)), CONFIG, Outputs())
+    killed = []
+
+    def kill():
+        while not (tmp_path / "pids").exists():
+            time.sleep(0.05)
+        killed.append(int((tmp_path / "pids").read_text().split()[0]))
+        os.kill(killed[0], signal.SIGKILL)
+
+    with distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        thread = threading.Thread(target=kill)
+        thread.start()
+        outcomes = fill_scans(jobs, Workers(scheduler=cluster.scheduler_address))
+        thread.join()
+    assert killed
+    begun = (tmp_path / "pids").read_text().split()
+    assert len(begun) > len(jobs)  # what the killed worker had begun was begun again
+    assert [o.state for o in outcomes] == ["failed" if n in (4, 9) else "filled" for n in range(1, 13)]
+    assert len(list(tmp_path.glob("*_filled.npz"))) == 10
+    for path in tmp_path.glob("*_filled.npz"):
+        assert read_scan(str(path)).filled.sum() == 8 * 3 * 24
+    monkeypatch.undo()
+    assert {o.state for o in fill_scans(jobs, Workers(1))} == {"there already", "failed"}

@@ -1,0 +1,122 @@
+"""The commands retrieve, strain and compare, on a pattern of 32³ voxels with a stripe 3 wide."""
+
+import json
+
+import numpy as np
+import pytest
+from test_cli import run
+from test_retrieval import facetted, pattern_of, ramp_free
+
+from braggfill import TREATMENTS, retrieve, strain
+from braggfill.commands.retrieve import USUAL, TreatmentName, parsed_schedule
+from braggfill.judging.comparison import compare
+from braggfill.retrieval.alignment import correlation
+from braggfill.retrieval.reconstruction import SCHEDULE
+from braggfill.simulation.scans import one_thread
+
+QUICK = "hio 10, er 10, ml 5"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone():
+    with one_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
+def filled():
+    """Whole counts, a stripe of them 'filled' with the truth, and its spread."""
+    expected = pattern_of(facetted((32, 32, 32), 9.0, 0.4), 1e5)
+    counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    stripe = np.zeros(counts.shape, bool)
+    stripe[:, 20:23] = True
+    return np.where(stripe, expected, counts), stripe, np.where(stripe, 0.3 * expected, 0).astype(np.float32)
+
+
+@pytest.fixture
+def scan_file(tmp_path, filled):
+    data, stripe, std = filled
+    path = tmp_path / "S1_filled.npz"
+    np.savez(path, data=data, mask=np.zeros(data.shape, np.uint8), filled=stripe.astype(np.uint8), std=std)
+    return path
+
+
+def test_names_of_treatments_are_the_table():
+    assert [t.value for t in TreatmentName] == list(TREATMENTS)
+    assert parsed_schedule(USUAL) == SCHEDULE
+
+
+def test_retrieve_writes_what_the_function_returns(tmp_path, scan_file, filled, capsys):
+    data, stripe, std = filled
+    assert run("retrieve", scan_file, "--starts", 2, "--keep", 1, "--schedule", QUICK, "--device", "cpu") == 0
+    expected = retrieve(data, filled=stripe, std=std, starts=2, keep=1, schedule=parsed_schedule(QUICK), device="cpu")
+    assert expected.options.treatment == "bounded"
+    with np.load(tmp_path / "S1_filled_object.npz") as written:
+        assert correlation(written["crystal"], expected.crystal) > 0.9999
+        assert written["support"].dtype == np.uint8
+        facts = json.loads(str(written["provenance"]))
+    assert facts["options"]["treatment"] == "bounded"
+    assert [s["number"] for s in facts["starts"]] == [s.number for s in expected.starts]
+    assert "in common" in capsys.readouterr().out
+
+
+def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, capsys):
+    crystal = ramp_free(facetted((32, 32, 32), 9.0, 0.4)).astype(np.complex64)
+    np.savez(tmp_path / "object.npz", crystal=crystal)
+    np.savez(tmp_path / "truth.npz", crystal=np.roll(crystal, 2, 1) * 1j)
+    geometry = ["--voxel-nm", 5, 6, 7, "--q-inv-nm", 20, 0, 10]
+    plot = tmp_path / "strain.png"
+    truth = ["--truth", tmp_path / "truth.npz", "--plot", plot]
+    assert run("strain", tmp_path / "object.npz", *geometry, *truth) == 0
+    expected = strain(crystal, voxel_nm=(5, 6, 7), q_inv_nm=(20, 0, 10))
+    with np.load(tmp_path / "object_strain.npz") as written:
+        np.testing.assert_array_equal(written["strain"], expected.strain)
+        np.testing.assert_array_equal(written["displacement_nm"], expected.displacement_nm)
+        facts = json.loads(str(written["provenance"]))
+    assert facts["correlation"] > 0.9999
+    assert facts["rmse"] < 0.02 * np.nanstd(expected.strain)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert "RMSE" in capsys.readouterr().out
+
+
+def test_compare_draws_the_treatments(tmp_path, scan_file, capsys):
+    quick = ["--starts", 1, "--keep", 1, "--schedule", QUICK, "--device", "cpu"]
+    assert run("compare", scan_file, "--treatment", "bounded", "--treatment", "free-streaks", *quick) == 0
+    assert (tmp_path / "S1_filled_compared.png").read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert "bounded" in printed
+    assert "free-streaks" in printed
+
+
+def test_compare_fills_a_scan_that_is_not_filled(filled):
+    data, stripe, _ = filled
+    options = {"treatments": ("zero", "filled"), "starts": 1, "keep": 1, "schedule": (("er", 5),), "device": "cpu"}
+    zero, estimated = compare(np.where(stripe, 0, data), stripe, **options)
+    assert (zero.treatment, estimated.treatment) == ("zero", "filled")
+    assert zero.correlation == 1
+    assert 0.5 < estimated.correlation < 1
+
+
+BAD = {
+    "schedule": ["retrieve", "S1_filled.npz", "--schedule", "hio"],
+    "keep": ["retrieve", "S1_filled.npz", "--starts", "1", "--keep", "2"],
+    "itself": ["retrieve", "S1_filled.npz", "-o", "S1_filled.npz", "--overwrite"],
+    "support": ["retrieve", "S1_filled.npz", "--support", "nothing.npz"],
+    "no object": ["strain", "S1_filled.npz"],
+    "missing": ["strain", "nothing.npz"],
+    "no compare": ["compare", "nothing.npz"],
+    "picture": ["compare", "S1_filled.npz", "-o", "picture.npz"],
+    "no estimates": ["retrieve", "plain.npz", "--treatment", "filled"],
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, scan_file, filled, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    np.savez("plain.npz", data=np.where(filled[1], 0, filled[0]), mask=filled[1])
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    assert run(*BAD[name]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("braggfill: ")
+    assert captured.err.count("\n") == 1
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before

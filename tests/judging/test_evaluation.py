@@ -1,0 +1,185 @@
+import json
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.special import xlogy
+from typer.testing import CliRunner
+
+from braggfill import InputError, evaluate, fill_gaps, simulate
+from braggfill.commands.cli import app
+from braggfill.judging.evaluation import CLEARANCE, COPIES, hides_peak, large_slabs, matched_places, place_copies
+from braggfill.judging.verdict import Band, Score, advised, in_words
+from braggfill.scan.gaps import find_slabs
+from braggfill.simulation.scans import detector_cross
+
+CHEAP = ("linear", "nearest")
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return next(simulate(1, shape=(64, 96, 96), seed=5))
+
+
+@pytest.fixture(scope="module")
+def cross(scan):
+    return detector_cross(scan, 4)
+
+
+def test_copies_lie_where_counts_are_known_and_clear_of_the_gaps(scan, cross):
+    missing = np.broadcast_to(cross, scan.counts.shape)
+    trial = place_copies(find_slabs(missing), missing, np.where(missing, 0, scan.counts).astype(np.float32))
+    assert trial.scored.any()
+    assert not (trial.scored & missing).any()
+    assert (trial.mask == (missing | trial.scored)).mean() > 0.999
+    for axis in (1, 2):
+        other = tuple(a for a in range(3) if a != axis)
+        lines = np.flatnonzero(trial.scored.mean(other) > 0.7)
+        real = np.flatnonzero(missing.mean(other) > 0.7)
+        assert len(lines) == COPIES * len(real)
+        assert np.abs(lines[:, None] - real).min() > CLEARANCE
+
+
+def test_copies_lie_where_it_is_as_bright_as_beside_the_gap():
+    mask = np.zeros((20, 120, 40), bool)
+    mask[:, 50:54] = True
+    (slab,) = find_slabs(mask)
+    brightness = np.abs(np.arange(120) - 70) / 10.0
+    smooth = np.broadcast_to(brightness[:, None, None], (120, 20, 40))
+    places = matched_places(slab, np.moveaxis(mask, 1, 0), smooth)
+    wanted = brightness[[46, 47, 48, 49, 54, 55, 56, 57]].mean()
+    found = [brightness[f : f + 4].mean() for f in places]
+    assert len(places) == COPIES
+    assert np.abs(np.array(found) - wanted).max() < 1.3
+    assert abs(places[0] - (70 + wanted * 10 - 1.5)) <= 1
+
+
+def test_the_verdict_is_what_the_hidden_counts_of_the_copies_say(scan, cross):
+    """The same copies, filled by ``fill_gaps`` and scored by hand."""
+    verdict = evaluate(np.where(cross, 0, scan.counts), cross, method="kriging", baselines=CHEAP)
+    missing = np.broadcast_to(cross, scan.counts.shape)
+    where = verdict.hidden & (gaussian_filter(np.where(missing, 0, scan.counts).astype(np.float32), 3) > 0.5)
+    blank, both, hidden = np.where(verdict.hidden, 0, scan.counts), missing | verdict.hidden, scan.counts[where]
+    filled, straight = (fill_gaps(blank, both, method=m).intensity[where].astype(float) for m in ("kriging", "linear"))
+    ours = verdict.scores[0]
+    assert [s.method for s in verdict.scores] == ["kriging", *CHEAP]
+    assert verdict.voxels == where.sum()
+    assert ours.mae == pytest.approx(np.abs(filled - hidden).mean(), rel=1e-4)
+    assert ours.bias == pytest.approx(filled.sum() / hidden.sum(), rel=1e-4)
+    assert ours.pcc == pytest.approx(np.corrcoef(filled, hidden)[0, 1], abs=1e-4)
+    assert verdict.scores[1].skill == 0
+    mean = np.maximum(filled, 1e-3)
+
+    def deviance(counts, estimate):
+        return 2 * np.mean(xlogy(counts, counts / estimate) - counts + estimate)
+
+    floor = deviance(np.random.default_rng(0).poisson(mean), mean)
+    ours_excess, linear_excess = (deviance(hidden, np.maximum(m, 1e-3)) - floor for m in (filled, straight))
+    assert ours.skill == pytest.approx(1 - ours_excess / linear_excess, abs=0.02)
+
+
+def test_a_verdict_carries_what_was_hidden_and_what_was_filled(scan, cross):
+    verdict = evaluate(np.where(cross, 0, scan.counts), cross, method="nearest", baselines=CHEAP)
+    missing = np.broadcast_to(cross, scan.counts.shape)
+    np.testing.assert_array_equal(verdict.known, scan.counts[verdict.hidden])
+    filled = fill_gaps(np.where(verdict.hidden, 0, scan.counts), missing | verdict.hidden, method="nearest").intensity
+    np.testing.assert_allclose(verdict.filled, filled[verdict.hidden], rtol=1e-6)
+
+
+def test_network_and_kriging_share_one_kriging(scan, cross, monkeypatch):
+    import braggfill.kriging as module
+
+    runs, original = [], module.smoothed
+    monkeypatch.setattr(module, "smoothed", lambda *arguments: runs.append(1) or original(*arguments))
+    both = evaluate(np.where(cross, 0, scan.counts), cross, method="unet", baselines=("kriging",))
+    assert len(runs) == 2  # the copies, and the copies' own copies, from which kriging's spread is measured
+    alone = evaluate(np.where(cross, 0, scan.counts), cross, method="kriging", baselines=())
+    assert both.scores[1].mae == pytest.approx(alone.scores[0].mae, rel=1e-6)
+
+
+def test_the_ceiling_is_what_the_expected_counts_would_score(scan, cross):
+    verdict = evaluate(np.where(cross, 0, scan.counts), cross, method="linear", baselines=CHEAP)
+    missing = np.broadcast_to(cross, scan.counts.shape)
+    where = verdict.hidden & (gaussian_filter(np.where(missing, 0, scan.counts).astype(np.float32), 3) > 0.5)
+    truth, counts = np.log1p(scan.expected[where]), np.log1p(scan.counts[where])
+    assert verdict.ceiling == pytest.approx(np.corrcoef(truth, counts)[0, 1], abs=0.01)
+
+
+def test_what_is_under_the_real_gaps_is_not_seen(scan, cross):
+    first = evaluate(np.where(cross, 0, scan.counts), cross, method="linear", baselines=CHEAP)
+    second = evaluate(np.where(cross, 10**6, scan.counts), cross, method="linear", baselines=CHEAP)
+    assert first.advice == second.advice
+    assert first.scores[1].mae == second.scores[1].mae
+
+
+def a_score(method="unet", skill=0.8, bias=1.01, coverage=0.9, deviance=2.0):
+    return Score(method, 0.9, 0.9, 1.0, deviance, 1.0, skill, bias, coverage, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("ours", "good"),
+    [
+        (a_score(), True),
+        (a_score(skill=0.1), False),
+        (a_score(bias=1.3), False),
+        (a_score(bias=0.7), False),
+        (a_score(coverage=0.6), False),
+    ],
+)
+def test_filling_is_advised_only_if_it_is_right_and_honest(ours, good):
+    assert advised(ours) == good
+    assert ("is advisable" in in_words([ours], [], advised(ours))) == good
+
+
+def test_the_advice_names_the_best_rival_and_where_not_to_rely_on_the_fill():
+    rivals = [a_score("linear", 0.0, deviance=9.0), a_score("ridge", 0.5, deviance=4.0)]
+    bands = [Band(0, 1, 900, -0.2, 0.9), Band(1, 10, 900, 0.5, 0.9), Band(100, np.inf, 900, 0.5, 0.4)]
+    words = in_words([a_score(), *rivals], bands, True)
+    assert "ridge, 50 %" in words
+    assert "under 1 counts or over 100 counts" in words
+    assert "is better here" not in words
+    assert "ridge is better here" in in_words([a_score(), a_score("ridge", 0.9, deviance=1.5)], [], True)
+
+
+def test_a_gap_over_the_peak_is_not_advised(scan):
+    row = np.unravel_index(scan.expected.argmax(), scan.expected.shape)[1]
+    over, beside = np.zeros((2, *scan.counts.shape[1:]), bool)
+    over[row - 3 : row + 3] = True
+    beside[row + 12 : row + 18] = True
+    verdicts = [evaluate(np.where(m, 0, scan.counts), m, method="linear", baselines=()) for m in (over, beside)]
+    assert [v.hides_peak for v in verdicts] == [True, False]
+    assert "may hide the Bragg peak itself" in verdicts[0].advice
+    assert not verdicts[0].advisable
+
+
+def test_a_good_fill_is_not_vouched_for_over_the_peak():
+    assert advised(a_score())
+    assert not advised(a_score(), hides_peak=True)
+
+
+def test_a_bad_pixel_beside_the_peak_hides_nothing():
+    counts = np.ones((40, 60, 60), np.float32)
+    counts[20, 30, 30] = 1000
+    mask = np.zeros(counts.shape, bool)
+    mask[:, 30, 31] = True
+    assert hides_peak(large_slabs(find_slabs(mask)), mask, counts)  # the only gap there is
+    mask[:, 45:49] = True
+    assert not hides_peak(large_slabs(find_slabs(mask)), mask, counts)
+
+
+def test_an_empty_scan_cannot_be_judged(cross):
+    with pytest.raises(InputError, match=r"0 voxels with counts.*at least"):
+        evaluate(np.zeros((64, 96, 96)), cross, method="linear", baselines=CHEAP)
+
+
+def test_the_command_prints_the_advice_and_writes_the_figures(tmp_path, scan, cross):
+    np.savez(tmp_path / "scan.npz", data=np.where(cross, 0, scan.counts), mask=cross)
+    written = ["--json", str(tmp_path / "figures.json"), "--plot", str(tmp_path / "judged.png")]
+    out = CliRunner().invoke(app, ["evaluate", str(tmp_path / "scan.npz"), "--method", "linear", *written])
+    assert out.exit_code == 0, out.output
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["advice"] in out.output.replace("\n", " ") or figures["advice"][:40] in out.output
+    assert figures["scores"][0]["method"] == "linear"
+    assert {s["method"] for s in figures["scores"]} >= {"kriging", "ridge", "idw"}
+    assert 0 < figures["pcc_log_ceiling"] <= 1
+    assert (tmp_path / "judged.png").read_bytes().startswith(b"\x89PNG")
