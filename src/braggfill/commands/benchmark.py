@@ -1,14 +1,12 @@
 """``braggfill benchmark``: carries out a study of accuracy and writes its tables and pictures."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from braggfill.commands.shell import console, progress_bar, say
-
-StudyName = StrEnum("StudyName", ["width", "portions", "slices", "skip", "oversampling", "conditions"])
+from braggfill.judging.studies.names import StudyName
 
 
 def benchmark(
@@ -26,7 +24,7 @@ def benchmark(
     from braggfill.judging.studies.table import benchmark as carry_out
 
     with progress_bar("filling") as advance:
-        written, remarks = carry_out(study.value, out, quick=quick, data=data, on_progress=advance)
+        written, remarks = carry_out(study, out, quick=quick, data=data, on_progress=advance)
     for remark in remarks:
         say(console, remark)
     for path in written:
