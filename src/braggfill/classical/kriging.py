@@ -23,6 +23,7 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from braggfill.base.memory import give_back
+from braggfill.base.overlaps import overlap_mean
 from braggfill.base.smoothing import blur_in_place, gaussian_blur
 from braggfill.classical.fringe_model import SHIPPED, FringeModel
 from braggfill.scan.boxes import EVERYWHERE, Box, group_boxes, volume, with_margin
@@ -255,13 +256,11 @@ def smoothed(scan: GappedScan, device: str | torch.device = "cpu", model: Fringe
     for surroundings in cut_out:
         give_back()
         estimates.append(surroundings.estimate(kernel).clamp(min=0).cpu().numpy())
-    mean, number = np.full(mask.shape, np.nan, np.float32), np.zeros(mask.shape, np.uint8)
-    for (box, members), estimate in zip(groups, estimates, strict=True):
-        use, before = (voxels_to_fill(members, mask.shape) | ~mask)[box], number[box]
-        averaged = np.where(before, (np.nan_to_num(mean[box]) * before + estimate) / (before + 1), estimate)
-        mean[box] = np.where(use, averaged, mean[box])
-        before += use
-    return mean
+    parts = (
+        (box, estimate, (voxels_to_fill(members, mask.shape) | ~mask)[box])
+        for (box, members), estimate in zip(groups, estimates, strict=True)
+    )
+    return overlap_mean(parts, mask.shape, np.float32, len(groups))
 
 
 def guessed(scan: GappedScan, device: str | torch.device = "cpu") -> GappedScan:

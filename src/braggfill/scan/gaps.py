@@ -48,6 +48,10 @@ class Slab:
         box.insert(self.axis, slice(self.first, self.last + 1))
         return box[0], box[1], box[2]
 
+    def within(self, volume: np.ndarray) -> np.ndarray:
+        """The part of a volume (frames, rows, columns) that the target lies in, the normal in front: a view."""
+        return np.moveaxis(volume, self.axis, 0)[self.first : self.last + 1]
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -112,7 +116,7 @@ def voxels_to_fill(slabs: list[Slab], shape: tuple[int, ...]) -> np.ndarray:
     """Bool array (frames, rows, columns) of everything in the slabs."""
     wanted = np.zeros(shape, bool)
     for slab in slabs:
-        np.moveaxis(wanted, slab.axis, 0)[slab.first : slab.last + 1] |= slab.target
+        slab.within(wanted)[...] |= slab.target
     return wanted
 
 
