@@ -25,6 +25,7 @@ from braggfill.network.config import PracticeConfig
 from braggfill.network.portions import Predictor
 from braggfill.network.practice_scan import PracticeScan
 from braggfill.network.sliding import slide
+from braggfill.scan.boxes import bounding_box
 from braggfill.scan.copies import CopyRules, lay_copies
 from braggfill.scan.gapped import GappedScan
 
@@ -145,21 +146,14 @@ def bright_copies(
     """
     copies, bright = np.zeros_like(scan.mask), gaussian_filter(scan.counts, 2) > bright_counts
     for copy in lay_copies(scan, rules, rng):
-        target = copy.slab.target
-        board = target if block is None else target & chequerboard(target.shape[1:], block)
-        copy.within(copies)[...] |= board & bounding_box(np.any(copy.within(bright), axis=0))
+        target, lit = copy.slab.target, np.any(copy.within(bright), axis=0)
+        if lit.any():
+            part = (slice(None), *bounding_box(lit))
+            board = target if block is None else target & chequerboard(target.shape[1:], block)
+            copy.within(copies)[part] |= board[part]
     return copies & ~scan.mask
 
 
 def chequerboard(shape: tuple[int, ...], block: int) -> np.ndarray:
     """Bool (height, width), True in the black squares."""
     return np.add.outer(*(np.arange(n) // block for n in shape)) % 2 == 0
-
-
-def bounding_box(lit: np.ndarray) -> np.ndarray:
-    """The smallest rectangle, bool (height, width), that holds all True places."""
-    rows, columns = (np.flatnonzero(lit.any(axis)) for axis in (1, 0))
-    box = np.zeros_like(lit)
-    if len(rows):
-        box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
-    return box
