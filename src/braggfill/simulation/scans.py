@@ -14,7 +14,7 @@ from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_
 from braggfill.simulation.degrade import ObjectRanges, degraded_object
 from braggfill.simulation.diffract import atomic_object, diffraction_pattern
 from braggfill.simulation.geometry import bragg_angle, measured_directions, reciprocal_vector
-from braggfill.simulation.measurement import MeasurementRanges, Pattern, counting_noise, measured_pattern
+from braggfill.simulation.measurement import ExpectedPattern, MeasurementRanges, counting_noise, measured_pattern
 from braggfill.simulation.particle import METALS, ParticleRanges, random_body
 from braggfill.simulation.relaxation import Relaxed
 
@@ -93,7 +93,7 @@ def random_pattern(
     crystals: Sequence[Relaxed] = (),
     config: SimulationConfig | None = None,
     device: torch.device | str = "cpu",
-) -> tuple[Pattern, dict]:
+) -> tuple[ExpectedPattern, dict]:
     """Draw a noise-free pattern of a crystal and its parameters.
 
     Parameters
