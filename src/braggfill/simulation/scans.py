@@ -10,7 +10,7 @@ import torch
 
 from braggfill.base.errors import InputError
 from braggfill.base.ranges import check_ranges, log_uniform
-from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object, finest_size
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, CrystalBox, box_round, continuum_object, finest_size
 from braggfill.simulation.degrade import ObjectRanges, degraded_object
 from braggfill.simulation.diffract import atomic_object, diffraction_pattern
 from braggfill.simulation.geometry import bragg_angle, measured_directions, reciprocal_vector
@@ -157,7 +157,7 @@ def random_object(
     directions = _random_directions(rng, crystal, ranges)
     atomic = rng.random() < ranges.atomic_share and relaxed is not None and finest_size(crystal, directions) > size
     edge_width = rng.uniform(*ranges.edge_width)
-    box: Box = box_round(crystal, directions, size if atomic else max(COARSEST_BOX, 8 * math.ceil(size / 8)))
+    box: CrystalBox = box_round(crystal, directions, size if atomic else max(COARSEST_BOX, 8 * math.ceil(size / 8)))
     parameters = {
         "crystal": relaxed.name if relaxed else None,
         "metal": crystal.particle.metal,
