@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from braggfill.base.overlaps import overlap_mean
 from braggfill.network import portions as patches
-from braggfill.network.portions import GuessedScan, Window, extract, laid_back, plane_windows, sliding_windows, starts
+from braggfill.network.portions import GuessedScan, Window, extract, laid_back, plane_windows, sliding_windows, window_offsets
 from braggfill.network.sliding import slide
 from braggfill.scan.gaps import Slab, find_slabs, voxels_to_fill
 
@@ -60,16 +60,16 @@ def test_identity_holds_when_a_plane_is_cut_into_large_portions(monkeypatch):
 
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 40))
 def test_windows_cover_the_length_and_end_flush(length, size, step):
-    places = starts(length, size, min(step, size))
+    places = window_offsets(length, size, min(step, size))
     assert places[0] == 0
     assert places[-1] == max(length - size, 0)
     assert np.diff(places).max(initial=0) <= size
 
 
 def test_places_of_a_row_of_portions():
-    assert starts(50, 32, 5) == [0, 5, 10, 15, 18]
-    assert starts(32, 32, 5) == [0]
-    assert starts(20, 32, 5) == [0]
+    assert window_offsets(50, 32, 5) == [0, 5, 10, 15, 18]
+    assert window_offsets(32, 32, 5) == [0]
+    assert window_offsets(20, 32, 5) == [0]
 
 
 def test_portions_of_a_stripe_are_the_paper_s():

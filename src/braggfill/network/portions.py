@@ -51,8 +51,8 @@ class Window:
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
-def starts(length: int, size: int, step: int) -> list[int]:
-    """Starts of windows of ``size`` that cover ``length``: multiples of ``step``, the last one flush with the end."""
+def window_offsets(length: int, size: int, step: int) -> list[int]:
+    """Offsets of windows of ``size`` that cover ``length``: multiples of ``step``, the last one flush with the end."""
     last = max(length - size, 0)
     return [*range(0, last, step), last]
 
@@ -62,8 +62,8 @@ def sliding_windows(target: np.ndarray, skip: int) -> list[Window]:
     height, width = target.shape
     grid = [
         Window(top, left, PORTION, PORTION)
-        for top in starts(height, PORTION, skip + 1)
-        for left in starts(width, PORTION, skip + 1)
+        for top in window_offsets(height, PORTION, skip + 1)
+        for left in window_offsets(width, PORTION, skip + 1)
     ]
     return [w for w in grid if target[w.slices].any()]
 
@@ -79,8 +79,8 @@ def plane_windows(target: np.ndarray) -> list[Window]:
     step = LARGEST_PORTION - 2 * MARGIN
     grid = [
         Window(top + i, left + j, size[0], size[1])
-        for i in starts(bottom - top, size[0], step)
-        for j in starts(right - left, size[1], step)
+        for i in window_offsets(bottom - top, size[0], step)
+        for j in window_offsets(right - left, size[1], step)
     ]
     return [w for w in grid if target[w.slices].any()]
 
