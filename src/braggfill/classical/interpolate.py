@@ -17,7 +17,7 @@ from braggfill.base.overlaps import Part, overlap_mean
 from braggfill.scan.boxes import Box, with_margin
 from braggfill.scan.gaps import Slab, number_voxels, voxels_to_fill
 
-REACH = 8
+BAND_MARGIN = 8
 """Voxels around a gap that a fill looks at; also the radius of inverse distance, as in PyNX's ``mask_interp=8,2``."""
 BANK_POINTS = 3
 """Measured voxels on each bank through which the cubic spline goes."""
@@ -67,7 +67,7 @@ def cubic(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray
 
 def idw(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
     """Mean of the measured voxels within ±8, weighted by the inverse square of their distance."""
-    offsets = np.arange(-REACH, REACH + 1)
+    offsets = np.arange(-BAND_MARGIN, BAND_MARGIN + 1)
     squared = sum(o.astype(np.float32) ** 2 for o in np.meshgrid(offsets, offsets, offsets, indexing="ij", sparse=True))
     kernel = np.where(squared > 0, 1 / np.maximum(squared, 1), 0).astype(np.float32)
 
@@ -107,7 +107,7 @@ def _fill_bands(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], fill: B
     def parts() -> Iterator[Part]:
         for slab in slabs:
             bounds = slab.bounds
-            band, place = with_margin(bounds, mask.shape, REACH)
+            band, place = with_margin(bounds, mask.shape, BAND_MARGIN)
             filled = np.moveaxis(fill(values[band], mask[band], slab, place)[place], slab.axis, 0)
             in_plane = tuple(s for a, s in enumerate(bounds) if a != slab.axis)
             use = slab.target[:, *in_plane] & np.isfinite(filled)
@@ -127,7 +127,7 @@ def _fill_bands(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], fill: B
 def _bridge(values: np.ndarray, holes: np.ndarray, unknown: np.ndarray, normals: set[int]) -> np.ndarray:
     """Fill what no bank reached, such as the middle of a cross: along the normals from voxels filled before, else nearest."""
     (box,) = ndimage.find_objects(holes.astype(np.int8))
-    band, _ = with_margin(box, values.shape, REACH)
+    band, _ = with_margin(box, values.shape, BAND_MARGIN)
     near, missing = values[band], (holes | unknown)[band]
     fills = [_linear_along(near, missing, axis) for axis in sorted(normals)]
     known = sum(np.isfinite(f).astype(np.float32) for f in fills)
