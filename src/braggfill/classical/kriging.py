@@ -42,8 +42,8 @@ FRAMES_AT_ONCE = 8
 """Frames whose autocovariance is summed up together: more would take more memory, fewer more time."""
 BRIGHT_COUNTS = 10.0
 """Local counts from which on a voxel has full weight in the autocovariance."""
-STEPS = 40
-"""Most steps of the conjugate gradients."""
+MOST_ITERATIONS = 40
+"""Of the conjugate gradients."""
 TOLERANCE = 1e-9
 """They stop when the squared residual is this small a share of what it was."""
 TYPICAL_WEIGHT = 0.1
@@ -213,7 +213,7 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
     residual, field = kernel.new_zeros(padded), kernel.new_zeros(padded)
     residual[inside] = weight * data
     direction, image, square, goal = field.clone(), field.clone(), torch.inf, 0.0
-    for _ in range(STEPS):
+    for _ in range(MOST_ITERATIONS):
         step = torch.fft.irfftn(torch.fft.rfftn(residual).mul_(solve), padded)
         previous, square = square, float(torch.dot(residual.view(-1), step.view(-1)))
         goal = goal or TOLERANCE * square
