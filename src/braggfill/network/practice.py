@@ -45,17 +45,17 @@ class HeldOut:
     block: NDArray[np.int64]
     """(scored voxels,): the block each voxel lies in."""
 
-    def judge(self, predictor: Predictor) -> "Verdict":
+    def judge(self, predictor: Predictor) -> "HeldOutScore":
         """Fill the held-out copies and compare with what was measured."""
         fills = [slide(scan, predictor)[0, self.at] for scan in self.scans]
         mean = np.maximum(np.mean(fills, axis=0), LEAST_MEAN)
         losses = 2 * (xlogy(self.counts, self.counts / mean) - (self.counts - mean))
         removed = skill(mean, self.linear, self.counts, expected_deviance(mean))
-        return Verdict(np.bincount(self.block, losses) / len(losses), removed)
+        return HeldOutScore(np.bincount(self.block, losses) / len(losses), removed)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HeldOutScore:
     """How right a network is in the held-out copies."""
 
     losses: np.ndarray
@@ -68,8 +68,8 @@ class Verdict:
         """Mean Poisson deviance."""
         return float(self.losses.sum())
 
-    def sureness_over(self, other: "Verdict") -> float:
-        """The gain over another verdict in standard errors, which the scatter between the blocks tells."""
+    def sureness_over(self, other: "HeldOutScore") -> float:
+        """The gain over another score in standard errors, which the scatter between the blocks tells."""
         gains = other.losses - self.losses
         error = np.sqrt(len(gains)) * gains.std(ddof=1) if len(gains) > 1 else np.inf
         return float(gains.sum() / max(error, 1e-12))
