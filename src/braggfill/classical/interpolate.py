@@ -42,7 +42,7 @@ def linear(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarra
     """Straight line between the banks, along the gap's normal; from the filled arms where arms cross."""
 
     def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
-        return _linear_along(band, missing, slab.axis)
+        return linear_along(band, missing, slab.axis)
 
     return _fill_bands(values, mask, slabs, fill)
 
@@ -129,7 +129,7 @@ def _bridge(values: np.ndarray, holes: np.ndarray, unknown: np.ndarray, normals:
     (box,) = ndimage.find_objects(holes.astype(np.int8))
     band, _ = with_margin(box, values.shape, BAND_MARGIN)
     near, missing = values[band], (holes | unknown)[band]
-    fills = [_linear_along(near, missing, axis) for axis in sorted(normals)]
+    fills = [linear_along(near, missing, axis) for axis in sorted(normals)]
     known = sum(np.isfinite(f).astype(np.float32) for f in fills)
     mean = sum(np.nan_to_num(f) for f in fills) / np.maximum(known, 1)
     if (missing & (known == 0)).any() and not missing.all():
@@ -140,8 +140,12 @@ def _bridge(values: np.ndarray, holes: np.ndarray, unknown: np.ndarray, normals:
     return bridged
 
 
-def _linear_along(values: np.ndarray, missing: np.ndarray, axis: int) -> np.ndarray:
-    """Interpolate along one axis; a line with one bank takes its value, a line with none is NaN where it is missing."""
+def linear_along(values: np.ndarray, missing: np.ndarray, axis: int) -> np.ndarray:
+    """Interpolate along one axis; a line with one bank takes its value, a line with none is NaN where it is missing.
+
+    ``network.gapnet.log_linear_along_normal`` does the same with tensors, inside the network and on its device: running
+    maxima along an axis are the core of both and are spelled differently in numpy and torch, which this module does without.
+    """
     v, m = np.moveaxis(values, axis, -1), np.moveaxis(missing, axis, -1)
     n = v.shape[-1]
     position = np.arange(n, dtype=np.int32)

@@ -149,7 +149,8 @@ def log_linear_along_normal(log_counts: Tensor, measured: Tensor) -> Tensor:
     """Fill voxels not measured linearly between the nearest measured ones along the normal.
 
     A line with one bank only takes that bank's value; a line with none (inside the crossing arm of a cross) takes the mean of
-    the filled lines around it.
+    the filled lines around it. Otherwise ``classical.interpolate.linear_along`` with tensors: part of the network, and of what
+    it was trained with.
 
     Parameters
     ----------
