@@ -28,7 +28,7 @@ from braggfill.judging.record import write_evaluation
 from braggfill.judging.studies.crystals import brightest_voxel
 from braggfill.judging.studies.fills import FILLS
 from braggfill.judging.studies.slices import CROP
-from braggfill.reports.report import plot_evaluation
+from braggfill.reports.plots import plot_evaluation
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.measured import MeasuredScan, read_measured
 
