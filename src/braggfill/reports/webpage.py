@@ -149,7 +149,7 @@ def page(result: FillResult, name: str, verdict: "Evaluation | str", record: dic
         "note": f"Every {drawn.every}th frame is shown." if drawn.every > 1 else "",
         "data": json.dumps(data).replace("</", "<\\/"),
     }
-    text = (pkgutil.get_data("braggfill", "webpage.html") or b"").decode()
+    text = (pkgutil.get_data("braggfill.reports", "webpage.html") or b"").decode()
     for key, part in parts.items():
         text = text.replace(f"{{{{{key}}}}}", part)
     return text
