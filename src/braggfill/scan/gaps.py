@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from braggfill.scan.boxes import Box, as_box, bounding_box
 
@@ -191,8 +191,8 @@ def _full_planes(mask: np.ndarray, axis: int) -> list[tuple[int, int]]:
 def _regions(rest: np.ndarray, wanted: np.ndarray) -> Iterator[Gap]:
     """Connected regions, each across its smallest extent."""
     flat = one_frame_for_all(rest)
-    labels, _ = ndimage.label(flat)
-    for number, (frames, rows, columns) in enumerate(ndimage.find_objects(labels), 1):
+    labels, _ = scipy.ndimage.label(flat)
+    for number, (frames, rows, columns) in enumerate(scipy.ndimage.find_objects(labels), 1):
         voxels = labels[frames, rows, columns] == number
         if len(flat) != len(rest):
             frames = slice(0, len(rest))
@@ -216,7 +216,7 @@ def _visible_runs(mask: np.ndarray) -> Iterator[np.ndarray]:
             cost = np.where(visible, length + mask.size * (banks < 2), np.iinfo(np.int64).max)[list(AXIS_PREFERENCE)]
             best = np.array(AXIS_PREFERENCE)[cost.argmin(0)]
             visible &= best == np.arange(3)[:, None]
-            depth = ndimage.distance_transform_edt(mask)
+            depth = scipy.ndimage.distance_transform_edt(mask)
         else:
             visible &= depth[tuple(voxels.T)] <= MAX_DEPTH
         seen = visible.any(0)
