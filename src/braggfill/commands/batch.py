@@ -12,7 +12,8 @@ from braggfill.commands.opening import open_scan
 from braggfill.filling.fill import fill_gaps
 from braggfill.filling.record import write_result
 from braggfill.filling.result import FillResult
-from braggfill.reports.report import plot_fill, summary
+from braggfill.reports.plots import plot_fill
+from braggfill.reports.sentences import summary
 from braggfill.reports.webpage import write_report
 from braggfill.scan.files import read_provenance
 from braggfill.scan.formats.contents import Scan

@@ -27,7 +27,8 @@ def evaluate(
     from braggfill.commands.opening import open_scan
     from braggfill.judging.evaluation import evaluate as judge
     from braggfill.judging.record import write_evaluation
-    from braggfill.reports.report import plot_evaluation, score_table
+    from braggfill.reports.plots import plot_evaluation
+    from braggfill.reports.tables import score_table
 
     opened = open_scan(scan, choice, {".json": json, ".png": plot}, overwrite)
     with progress_bar("evaluating") as advance:

@@ -27,7 +27,7 @@ def finetune(
     """
     from braggfill.commands.opening import open_scan
     from braggfill.network.finetune import finetune as learn
-    from braggfill.reports.report import lesson_in_words
+    from braggfill.reports.sentences import lesson_in_words
 
     opened = open_scan(scan, choice, {".safetensors": output}, overwrite, [start])
     with adaptation_bar() as on_step:

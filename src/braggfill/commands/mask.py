@@ -32,7 +32,8 @@ def mask(
     Example: braggfill mask --detector eiger2m -o eiger2m.npz
     """
     from braggfill.commands.opening import check_writable, open_scan
-    from braggfill.reports.report import mask_table, plot_mask
+    from braggfill.reports.plots import plot_mask
+    from braggfill.reports.tables import mask_table
     from braggfill.scan.files import write_mask
     from braggfill.scan.masks import full_mask, half_masked, mask_without_scan, summed_counts
 
@@ -43,7 +44,7 @@ def mask(
     else:
         opened = open_scan(scan, choice, outputs, overwrite)
         made = full_mask(opened.scan.intensity, opened.mask)
-        background = summed_counts(opened.scan.intensity, made)
+        background = summed_counts(opened.scan.intensity, made).astype("float32")
         made = made | silent_lines(opened.scan.intensity, made, yes) if find else made
     console.print(mask_table(made))
     warn([warning] if (warning := half_masked(made)) else [])
@@ -56,7 +57,7 @@ def mask(
 
 def silent_lines(intensity: "NDArray[Any]", made: "NDArray[np.bool_]", yes: bool) -> "NDArray[np.bool_]":
     """Rows and columns (rows, columns) that never count, if a person takes them as not measured."""
-    from braggfill.reports.report import mask_table
+    from braggfill.reports.tables import mask_table
     from braggfill.scan.masks import find_silent_lines
 
     found = find_silent_lines(intensity, made)

@@ -17,8 +17,9 @@ from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.options import RetrievalOptions, Schedule, SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box, high_frequencies_added, prepare_pattern
 from braggfill.retrieval.starts import hidden_deviance, hide_voxels, random_crystal, start_generator
-from braggfill.retrieval.support import FINEST_BLUR, WIDEST_BLUR, bounding_box, first_support, shrink_wrap
+from braggfill.retrieval.support import FINEST_BLUR, WIDEST_BLUR, first_support, shrink_wrap
 from braggfill.retrieval.treatments import Bounds, amplitude_bounds, check_treatment
+from braggfill.scan.boxes import bounding_box
 from braggfill.scan.gaps import AXIS_NAMES
 
 SHRINK_EVERY = 20
