@@ -186,7 +186,9 @@ def test_results_of_earlier_versions_are_known_again(tmp_path):
     assert attempt(job).state == "there already"
     (other,) = jobs_of(scans, detector="merlin", roi=[240, 0], adaptation={"steps": 7})
     assert attempt(other).state == "failed"
-    assert other.record["configuration"]["adaptation"]["steps"] == 7
+    assert other.options.adaptation.steps == 7
+    stored = {k: v for k, v in other.record["configuration"].items() if v is not None}
+    assert jobs_of(scans, **stored) == [other]
 
 
 def slowly(job: FillJob):

@@ -88,7 +88,7 @@ def called(verb, *arguments):
         seen.update(group=group, more=more)
 
     @with_flags
-    def part(group: Annotated[Group, Part("whole", "off")]) -> None:
+    def part(group: Annotated[Group, Part(("whole", "off"))]) -> None:
         seen.update(group=group)
 
     program = typer.Typer()
