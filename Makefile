@@ -1,6 +1,7 @@
 # make demo: fill the bundled scan.  make test: all tests.  make lint: style and types.  make docs: the site.  Needs Python >= 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
+CODE := src tests benchmarks docs/*.py
 .PHONY: demo test lint docs bench clean
 
 $(BIN)/.program: pyproject.toml constraints.txt
@@ -21,12 +22,12 @@ test: $(BIN)/.installed
 	$(BIN)/python -m pytest
 
 lint: $(BIN)/.installed
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 
 docs: $(BIN)/.documented
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 $(BIN)/.documented: $(BIN)/.program
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'

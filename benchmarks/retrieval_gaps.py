@@ -28,8 +28,9 @@ from braggfill.base.writing import write_table
 from braggfill.filling.result import FillResult
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient
+from braggfill.retrieval.options import SearchOptions
 from braggfill.retrieval.pattern import prepare_pattern
-from braggfill.retrieval.reconstruction import RetrievalOptions, run_start
+from braggfill.retrieval.reconstruction import run_start
 from braggfill.retrieval.support import first_support
 
 WIDTHS = (0, 3, 6, 9, 12)
@@ -85,12 +86,12 @@ def retrieved(
     arrays = (counts,) if fill is None else (fill.intensity, None, fill.filled, fill.std)
     pattern = prepare_pattern(*arrays, counts_per_unit=1.0)
     support, _ = first_support(torch.from_numpy(pattern.counts))
-    options = RetrievalOptions(treatment, starts, starts)
+    options = SearchOptions(starts, starts)
     ends = []
     for number in range(starts):
-        crystal, _, deviance = run_start(pattern, support, options, number, lambda n: None)
-        aligned, correlation = align(known.crystal, crystal)
-        ends.append((aligned, {"start": number, "hidden_deviance": deviance, "correlation": correlation}))
+        found = run_start(pattern, treatment, support, options, number, lambda n: None)
+        aligned, correlation = align(known.crystal, found.crystal)
+        ends.append((aligned, {"start": number, "hidden_deviance": found.deviance, "correlation": correlation}))
     return ends
 
 

@@ -31,8 +31,9 @@ from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.pattern import Pattern, prepare_pattern
 from braggfill.retrieval.reconstruction import retrieve, run_schedule
 from braggfill.retrieval.starts import hidden_deviance, hide_voxels
-from braggfill.retrieval.support import FINEST_BLUR, bounding_box, shrink_wrap
+from braggfill.retrieval.support import FINEST_BLUR, shrink_wrap
 from braggfill.retrieval.treatments import amplitude_bounds
+from braggfill.scan.boxes import bounding_box
 from braggfill.simulation.realism import histogram_width
 
 SHAPE, OVERSAMPLING, PEAK_COUNTS = (256, 300, 300), 4.0, 3e7

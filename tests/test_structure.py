@@ -1,78 +1,275 @@
-"""Imports point one way, along the path of the data."""
+"""The house: its rooms in the order of the data's path, what may live in each, and tests that it stays so."""
 
 import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src" / "braggfill"
+LONGEST = 300
+"""Lines of a module."""
 
 
-def within(package: str, *modules: str) -> set[str]:
-    return {f"{package}.{module}" for module in modules}
+@dataclass(frozen=True)
+class Room:
+    """A folder of modules; it may import from the rooms above it in the table, and from no other."""
+
+    name: str
+    law: str
+    """What may live in it."""
+    opens_files: tuple[str, ...] = ()
+    """Its modules that may open files; ``*`` for all."""
 
 
-ROWS = [
-    {"errors", "fourier", "smoothing", "ranges", "gaps", "layout", "tasks", "detectors", "counts", "memory"},
-    within("simulation", "geometry", "dislocation", "particle", "relaxation", "crystal", "diffract", "realism", "degrade")
-    | within("simulation", "measurement", "scans"),
-    {"model", "glance", "losses", "patches", "stream", "interpolate", "ridge", "kriging", "metrics", "unet", "uncertainty"}
-    | {"boxes", "gapped", "verdict", "practice", "adaptation"},
-    {"writing", "pictures", "config", "checkpoint"} | within("simulation", "library", "dataset"),
-    {"fill", "network", "training", "evaluation", "deformation"},
-    within(
-        "retrieval", "pattern", "treatments", "iterations", "support", "starts", "alignment", "reconstruction", "comparison"
+HOUSE = [
+    Room(
+        "base",
+        "what every room needs and no scan: errors, files that appear whole, options, tasks, transforms",
+        ("writing", "config"),
     ),
-    within("formats", "contents", "npz", "hdf5", "cxi", "tif"),
-    {"io", "pynx", "retrieval.files"},
-    {"masks", "report", "retrieval.pictures"}
-    | within("studies", "findings", "fills", "crystals", "protocol", "width", "portions", "slices", "skip", "borders")
-    | within("studies", "oversampling", "conditions", "table"),
-    {"webpage"},
-    {"batch"},
-    within("commands", "shell", "fill", "finetune", "mask", "convert", "evaluate", "retrieve", "strain", "simulate", "train")
-    | within("commands", "benchmark"),
-    {"cli"},
+    Room("scan.formats", "how a scan lies on disk, one module a family of files", ("*",)),
+    Room("scan", "a scan as it comes: counts, mask, gaps, detectors, the door to its files", ("files",)),
+    Room("classical", "fills that need no training: interpolation, ridge, kriging, and their spread"),
+    Room("simulation", "scans made from scratch: particle, relaxation, diffraction, measurement", ("library", "dataset")),
+    Room("retrieval", "from a pattern to the crystal and its strain, with every treatment of the gaps", ("files",)),
+    Room("network", "the network: its portions, its weights, and how it learns from the scan at hand", ("weights",)),
+    Room("filling", "from a scan and its mask to estimates: the table of methods, the result, its record"),
+    Room("training", "where the network learns from simulated scans: random gaps, a stream, the loop"),
+    Room("judging", "how right a fill is: on the scan itself, and by what becomes of the crystal"),
+    Room("judging.studies", "how right fills are in general, one module a question"),
+    Room("reports", "what a person sees: tables, pictures, the page", ("webpage",)),
+    Room("commands", "the verbs of the command line: parse, load, call one function, save"),
+    Room("", "the door: the public names, and the entry point"),
 ]
-ROW = {module: number for number, row in enumerate(ROWS) for module in row}
-MAY_OPEN_FILES = {"writing", "checkpoint", "config", "io", "retrieval.files"} | (
-    within("simulation", "library", "dataset") | within("formats", "npz", "hdf5", "tif")
-)
+NEEDED_BY_A_FILL = {"base", "scan.formats", "scan", "classical", "network", "filling", ""}
+AT_THE_TOP_OF_THE_TESTS = {"structure", "examples", "docs"}
+SUBJECTS = {"filling": {"real_scan"}}
+"""Tests that are named after neither a module nor a room."""
+
+FLOOR = {room.name: number for number, room in enumerate(HOUSE)}
+OPENERS = {
+    "open",
+    "read_text",
+    "write_text",
+    "read_bytes",
+    "write_bytes",
+    "imread",
+    "imwrite",
+    "safe_open",
+    "File",
+    "memmap",
+    "get_data",
+}
+LOADERS = {"np.load", "numpy.load", "torch.load", "torch.save", "np.loadtxt", "np.savetxt", "np.fromfile"}
 
 
-def parsed(module: str) -> ast.Module:
-    return ast.parse((SOURCE / f"{module.replace('.', '/')}.py").read_text())
+def room_of(module: str) -> str:
+    """``scan.formats.npz`` is in ``scan.formats``."""
+    return module.rpartition(".")[0]
 
 
-def imported(module: str) -> set[str]:
-    tree = parsed(module)
+def modules(package: Path) -> dict[str, ast.Module]:
+    """Every module by its name inside the package; a room's own ``__init__`` is ``room.__init__``."""
+    paths = {".".join(p.relative_to(package).with_suffix("").parts): p for p in sorted(package.rglob("*.py"))}
+    return {name: ast.parse(path.read_text()) for name, path in paths.items()}
+
+
+def imports(package: Path) -> dict[str, set[str]]:
+    """What each module imports of its package, wherever the import stands."""
+    trees = modules(package)
+    return {name: _imported(name, tree, package.name, set(trees)) for name, tree in trees.items()}
+
+
+def _imported(module: str, tree: ast.Module, package: str, known: set[str]) -> set[str]:
+    wanted = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            wanted += [(alias.name.split("."), []) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            here = [package, *module.split(".")][: -node.level] if node.level else []
+            wanted.append((here + (node.module or "").split(".") * bool(node.module), [a.name for a in node.names]))
     found = set()
-    for node in (n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("braggfill")):
-        home = node.module.removeprefix("braggfill").lstrip(".")
-        inside = {".".join(filter(None, (home, a.name))) for a in node.names} & set(ROW)  # modules of a package
-        found |= inside or ({home} if home else set())
+    for (first, *home), names in wanted:
+        if first == package:
+            inside = {".".join([*home, name]) for name in names} & known
+            own = ".".join(home)
+            found |= inside or {own if own in known else ".".join([*home, "__init__"])}
     return found
 
 
-def test_every_module_has_its_row():
-    paths = [p.relative_to(SOURCE).with_suffix("") for p in SOURCE.rglob("*.py") if not p.stem.startswith("__")]
-    modules = {".".join(p.parts) for p in paths}
-    assert modules == set(ROW)
+def upward(graph: dict[str, set[str]]) -> list[tuple[str, str]]:
+    """Imports of a room from one below it in the table."""
+    return sorted((m, other) for m, others in graph.items() for other in others if FLOOR[room_of(other)] > FLOOR[room_of(m)])
 
 
-@pytest.mark.parametrize("module", sorted(ROW))
-def test_imports_point_towards_the_physics(module):
-    assert all(ROW[other] <= ROW[module] for other in imported(module))
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Modules that import each other in a ring, if there are any."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
-@pytest.mark.parametrize("module", sorted(set(ROW) - MAY_OPEN_FILES))
-def test_only_the_disk_opens_files(module):
-    tree = parsed(module)
-    calls = {n.func for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    names = {f.id if isinstance(f, ast.Name) else getattr(f, "attr", "") for f in calls}
-    assert not names & {"open", "read_text", "write_text", "read_bytes", "write_bytes"}
+def opens_files(tree: ast.Module) -> set[str]:
+    """The calls of a module that open a file."""
+    calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    return {call for call in calls if call.rpartition(".")[2] in OPENERS or call in LOADERS}
+
+
+def may_open_files(module: str) -> bool:
+    """Whether the table allows it."""
+    room = HOUSE[FLOOR[room_of(module)]]
+    return "*" in room.opens_files or module.rpartition(".")[2] in room.opens_files
+
+
+def misplaced(tests: Path, known: set[str]) -> list[str]:
+    """Tests whose folder is no room, or whose name begins with no module of it."""
+    strangers = []
+    for path in sorted(tests.rglob("test_*.py")):
+        room, name = ".".join(path.parent.relative_to(tests).parts), path.stem.removeprefix("test_")
+        rooms = {r for r in FLOOR if r == room or r.startswith(f"{room}.")}
+        names = {m.rpartition(".")[2] for m in known if room_of(m) in rooms} | {r.rpartition(".")[2] for r in rooms}
+        names |= SUBJECTS.get(room, set())
+        if not (name in AT_THE_TOP_OF_THE_TESTS if room == "" else any(name == n or name.startswith(f"{n}_") for n in names)):
+            strangers.append(str(path.relative_to(tests)))
+    return strangers
+
+
+def test_every_module_has_a_room_and_every_room_its_law():
+    homes = {room_of(module) for module in modules(SOURCE)}
+    assert homes == set(FLOOR)
+    assert {m for m in modules(SOURCE) if room_of(m) == ""} == {"__init__", "__main__"}
+
+
+def test_rooms_import_only_from_the_rooms_above_them_in_the_table():
+    assert upward(imports(SOURCE)) == []
+
+
+def test_no_modules_import_each_other_in_a_ring():
+    assert circle(imports(SOURCE)) == []
+
+
+@pytest.mark.parametrize("module", sorted(modules(SOURCE)))
+def test_only_the_named_modules_open_files(module):
+    assert may_open_files(module) or opens_files(modules(SOURCE)[module]) == set()
+
+
+def test_every_module_that_may_open_files_does():
+    named = {f"{r.name}.{m}" for r in HOUSE for m in r.opens_files if m != "*"}
+    assert {m for m in named if not opens_files(modules(SOURCE)[m])} == set()
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: str(p.relative_to(SOURCE)))
 def test_modules_are_short(path):
-    assert len(path.read_text().splitlines()) <= 300
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+def test_the_tests_mirror_the_rooms():
+    assert misplaced(TESTS, set(modules(SOURCE))) == []
+
+
+def test_a_fill_enters_no_room_that_it_does_not_need():
+    fill = (
+        "import sys, numpy as np, braggfill\n"
+        "counts = np.random.default_rng(0).poisson(20.0, (16, 40, 40))\n"
+        "mask = np.zeros((40, 40), bool); mask[:, 18:24] = True\n"
+        "assert braggfill.fill_gaps(counts, mask).weights_sha256\n"
+        "print(*(m for m in sys.modules if m.startswith('braggfill.')))"
+    )
+    told = subprocess.run([sys.executable, "-c", fill], check=True, capture_output=True, text=True).stdout.split()
+    known = set(modules(SOURCE))
+    entered = {room_of(name) for m in told if (name := m.removeprefix("braggfill.")) in known}
+    assert "network" in entered  # else nothing was filled by the default method
+    assert entered <= NEEDED_BY_A_FILL
+
+
+# That each of these tests can fail:
+
+
+@pytest.fixture
+def made_package(tmp_path):
+    """Function (texts of modules by path) to the folder of a package ``made`` that holds them."""
+
+    def make(**texts: str) -> Path:
+        for name, text in texts.items():
+            path = tmp_path / "made" / f"{name.replace('__', '/')}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path / "made"
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from made.filling.fill import x",
+        "from made.filling import fill",
+        "import made.filling.fill",
+        "from ..filling import fill",
+        "def f():\n    from made.filling.fill import x",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from made.filling.fill import x",
+    ],
+)
+def test_an_import_up_the_house_is_seen(made_package, text):
+    package = made_package(scan__gaps=text, filling__fill="x = 1")
+    assert upward(imports(package)) == [("scan.gaps", "filling.fill")]
+
+
+def test_an_import_down_the_house_or_of_others_is_none(made_package):
+    package = made_package(scan__gaps="import numpy", filling__fill="import os.path\nfrom made.scan.gaps import np")
+    assert upward(imports(package)) == [] and circle(imports(package)) == []
+
+
+def test_an_import_of_the_door_from_a_room_is_seen(made_package):
+    package = made_package(__init__="", scan__gaps="from made import InputError") / "."
+    (package / "__init__.py").write_text("")
+    assert upward(imports(package)) == [("scan.gaps", "__init__")]
+
+
+def test_a_ring_inside_a_room_is_seen(made_package):
+    package = made_package(
+        scan__a="from .b import x", scan__b="def f():\n    from made.scan.c import y", scan__c="import made.scan.a"
+    )
+    assert set(circle(imports(package))) == {"scan.a", "scan.b", "scan.c"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "open('f')",
+        "path.open()",
+        "p.read_text()",
+        "h5py.File(p)",
+        "np.load(p)",
+        "tifffile.imread(p)",
+        "os.open(p, 0)",
+        "safe_open(p)",
+    ],
+)
+def test_an_opened_file_is_seen(text):
+    assert opens_files(ast.parse(f"def f(p):\n    return {text}"))
+
+
+def test_what_opens_no_file_is_none():
+    assert opens_files(ast.parse("Learned.read(p)\njson.load(f)\nnp.savez(file, a=1)")) == set()
+
+
+def test_a_test_in_the_wrong_room_is_seen(tmp_path):
+    (tmp_path / "scan").mkdir()
+    for name in (
+        "scan/test_gaps.py",
+        "scan/test_gaps_of_crosses.py",
+        "scan/test_formats.py",
+        "scan/test_kriging.py",
+        "test_gaps.py",
+    ):
+        (tmp_path / name).touch()
+    known = {"scan.gaps", "scan.formats.npz", "classical.kriging"}
+    assert misplaced(tmp_path, known) == ["scan/test_kriging.py", "test_gaps.py"]

@@ -3,7 +3,6 @@
 import torch
 
 from braggfill.base.errors import InputError
-from braggfill.network.gapnet import GapNet
 
 
 def find_device(name: str) -> torch.device:
@@ -22,6 +21,6 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
-def device_of(model: GapNet) -> torch.device:
+def device_of(model: torch.nn.Module) -> torch.device:
     """Where a network is."""
     return next(model.parameters()).device

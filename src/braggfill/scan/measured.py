@@ -37,8 +37,6 @@ class MeasuredScan:
 
 def read_measured(address: str) -> "MeasuredScan":
     """Read a scan of whole counts to train on; what is masked or marked in it as not measured stays so."""
-    from braggfill.scan.measured import MeasuredScan
-
     scan = read_scan(address)
     values = as_volume(scan.intensity)
     mask = unmeasured(values) | as_mask(scan.mask, values.shape)

@@ -14,8 +14,7 @@ from braggfill.base.devices import find_device
 from braggfill.classical import interpolate
 from braggfill.classical.kriging import guessed, kriging
 from braggfill.classical.ridge import ridge
-from braggfill.classical.spread import Fill as LogFill
-from braggfill.classical.spread import filled_counts
+from braggfill.classical.spread import LogFill, filled_counts
 from braggfill.filling.methods import METHODS, of_logarithms
 from braggfill.filling.terms import Estimate, FillOptions
 from braggfill.judging.studies.findings import Row
