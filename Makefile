@@ -40,8 +40,8 @@ $(BIN)/.documented: $(BIN)/.program
 	touch $@
 
 bench: $(BIN)/.installed
-	$(BIN)/python benchmarks/fill.py
-	$(BIN)/python benchmarks/simulate.py
+	$(BIN)/python benchmarks/fill_speed.py
+	$(BIN)/python benchmarks/simulation_speed.py
 
 clean:
 	rm -rf .venv demo site

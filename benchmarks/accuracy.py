@@ -1,11 +1,14 @@
-"""How right are the fills on a measured scan? Gaps are cut into it, filled by every method and compared with what was there.
-
-Usage: python benchmarks/accuracy.py SCAN [--methods unet,ridge,...] [--out docs/results/accuracy_au.csv]
+"""How right are the fills on the measured Au scan? Nine gaps are cut into it and filled by methods with their uncertainty.
 
 Columns: ``pcc`` Pearson correlation of log(1 + I); ``deviance`` mean Poisson deviance, about 1 for a perfect fill of
 bright voxels; ``skill`` share of the linear fill's excess over 1 that is removed; ``bias`` filled over hidden counts;
 ``coverage_50``, ``coverage_90`` share of hidden counts inside the central intervals of their predicted (negative binomial)
 distributions. All over gap voxels whose Gaussian-smoothed (sigma 3) counts exceed 0.5.
+
+With --far the gaps lie farther from the peak, in a crop of the scan: the table of the network's page. ``adapted`` is the
+network after learning from the scan.
+
+Usage: python benchmarks/accuracy.py SCAN [--far] [--methods unet,adapted,ridge,...] [--out docs/results/accuracy_au.csv]
 """
 
 import argparse
@@ -14,33 +17,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from shared.au_scan import FAR, NEAR, cropped
 
 from braggfill import METHODS, FillResult, fill_gaps
 from braggfill.base.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
 from braggfill.base.writing import write_table
+from braggfill.judging.studies.findings import Row
+from braggfill.judging.studies.gaps import Arm, bright, brightest_voxel, cut
 from braggfill.scan.measured import MeasuredScan, read_measured
 
-WIDTHS = (3, 6, 9, 12)
 AVERAGED = ("skill", "pcc", "bias", "coverage_50", "coverage_90", "seconds")
+ADAPTED = "adapted"
 
 
-def gaps(counts: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Detector masks (rows, columns) by name: stripes before and after the peak, and a cross."""
-    _, row, column = np.unravel_index(gaussian_filter(counts, 1).argmax(), counts.shape)
-    for offset in (-24, 10):
-        for width in WIDTHS if 14 < row + offset < counts.shape[1] - 26 else ():
-            mask = np.zeros(counts.shape[1:], bool)
-            mask[row + offset : row + offset + width] = True
-            yield f"rows {offset:+d} {width} wide", mask
-    mask = np.zeros(counts.shape[1:], bool)
-    mask[row + 10 : row + 16] = True
-    mask[:, column + 10 : column + 16] = True
-    yield "cross +10 6 wide", mask
-
-
-def score(result: FillResult, counts: np.ndarray, where: np.ndarray) -> dict[str, float]:
-    """Compare a fill with the hidden counts in the voxels of ``where``."""
+def score(result: FillResult, straight: FillResult, counts: np.ndarray, where: np.ndarray) -> dict[str, float]:
+    """Compare a fill with the hidden counts in the voxels of ``where`` (frames, rows, columns)."""
     filled, hidden = result.intensity[where], counts[where]
     ranks = predictive_rank(np.random.default_rng(0), filled, result.std[where], hidden)
     return {
@@ -49,35 +40,41 @@ def score(result: FillResult, counts: np.ndarray, where: np.ndarray) -> dict[str
         "bias": total_bias(filled, hidden),
         "coverage_50": coverage(ranks, 0.5),
         "coverage_90": coverage(ranks, 0.9),
+        "skill": skill(filled, straight.intensity[where], hidden),
     }
 
 
-def rows(scan: MeasuredScan, methods: list[str]) -> Iterator[dict[str, object]]:
+def fill(scan: MeasuredScan, gap: np.ndarray, method: str) -> FillResult:
+    """Fill a gap (frames, rows, columns) beside what the scan lacks anyway."""
+    how = {"adapt": True} if method == ADAPTED else {"method": method}
+    return fill_gaps(np.where(gap, 0, scan.counts), scan.mask | gap, **how)
+
+
+def rows(scan: MeasuredScan, gaps: dict[str, tuple[Arm, ...]], methods: list[str]) -> Iterator[Row]:
     """One row for each gap and method, the linear fill first."""
-    smooth = gaussian_filter(scan.counts, 3)
-    for case, mask in gaps(scan.counts):
-        where = np.broadcast_to(mask, scan.counts.shape) & (smooth > 0.5) & ~scan.mask
-        if where.sum() < 500:
-            continue
-        baseline = None
-        for method in ["linear", *(m for m in methods if m != "linear")]:
+    scored, peak = bright(scan.counts) & ~scan.mask, brightest_voxel(scan.counts)
+    for case, arms in gaps.items():
+        gap, straight = cut(scan.counts.shape, peak, arms), None
+        for method in dict.fromkeys(["linear", *methods]):
             start = time.perf_counter()
-            result = fill_gaps(np.where(mask, 0, scan.counts), scan.mask | mask, method=method)
+            result = fill(scan, gap, method)
             seconds = time.perf_counter() - start
-            baseline = result if baseline is None else baseline
-            scores = score(result, scan.counts, where)
-            scores["skill"] = skill(result.intensity[where], baseline.intensity[where], scan.counts[where])
-            row = {"scan": scan.name, "case": case, "method": method} | scores | {"seconds": seconds}
-            yield {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
+            straight = straight or result
+            scores = score(result, straight, scan.counts, gap & scored)
+            yield {"scan": scan.name, "case": case, "method": method} | scores | {"seconds": seconds}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan")
     parser.add_argument("--methods", default=",".join(m for m in METHODS if m != "biharmonic"))
+    parser.add_argument("--far", action="store_true")
+    parser.add_argument("--number", type=int, help="only so many of the nine gaps")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    table = list(rows(read_measured(arguments.scan), arguments.methods.split(",")))
+    scan, gaps = (cropped(arguments.scan), FAR) if arguments.far else (read_measured(arguments.scan), NEAR)
+    some = dict(list(gaps.items())[: arguments.number])
+    table = list(rows(scan, some, arguments.methods.split(",")))
     print(f"{'method':10s} {'worst':>11s} " + " ".join(f"{name:>11s}" for name in AVERAGED))
     for method in dict.fromkeys(row["method"] for row in table):
         mine = [row for row in table if row["method"] == method]

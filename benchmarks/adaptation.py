@@ -18,11 +18,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from braggfill import fill_gaps, simulate
 from braggfill.base.metrics import poisson_deviance
 from braggfill.base.writing import write_table
+from braggfill.judging.studies.findings import Row
+from braggfill.judging.studies.gaps import bright, columns
 from braggfill.simulation.measurement import MeasurementRanges
 from braggfill.simulation.scans import PatternRanges, SimulationConfig
 
@@ -48,26 +49,25 @@ def unusual_scans(seed: int) -> dict[str, np.ndarray]:
     return {"oversampled": expected_counts(seed, **twelve), "two grains": grains[0] + 0.5 * grains[1]}
 
 
-def compare(name: str, expected: np.ndarray, seed: int, minutes: float) -> dict[str, object]:
+def compare(name: str, expected: np.ndarray, seed: int, minutes: float) -> Row:
     """One row of the table."""
     counts = np.random.default_rng(seed).poisson(expected).astype(np.float32)
     first = int(np.unravel_index(expected.argmax(), SHAPE)[2]) + BESIDE
-    mask = np.zeros(SHAPE[1:], bool)
-    mask[:, first : first + WIDTH] = True
-    where = np.broadcast_to(mask, SHAPE) & (gaussian_filter(expected, 3) > 0.5)
-    blank = np.where(mask, 0, counts)
-    fills = {m: fill_gaps(blank, mask, method=m).intensity for m in ("linear", "ridge", "kriging", "unet")}
+    gap = columns(SHAPE, first, WIDTH)
+    where = gap & bright(expected)
+    blank = np.where(gap, 0, counts)
+    fills = {m: fill_gaps(blank, gap, method=m).intensity for m in ("linear", "ridge", "kriging", "unet")}
     start = time.process_time()
-    adapted = fill_gaps(blank, mask, adapt=True, adapt_minutes=minutes)
+    adapted = fill_gaps(blank, gap, adapt=True, adapt_minutes=minutes)
     seconds = time.process_time() - start
     fills |= {"adapted": adapted.intensity, "truth": expected}
     deviance = {m: poisson_deviance(filled[where], counts[where]) for m, filled in fills.items()}
     lesson = adapted.lesson
-    row = {"scan": name, "seed": seed, "voxels": int(where.sum())} | {f"deviance_{m}": d for m, d in deviance.items()}
+    row: Row = {"scan": name, "seed": seed, "voxels": int(where.sum())} | {f"deviance_{m}": d for m, d in deviance.items()}
     row["removed"] = (deviance["unet"] - deviance["adapted"]) / (deviance["unet"] - deviance["truth"])
     row |= {"skill_before": lesson.skill_before, "skill_with_fringes": lesson.skill_with_fringes}
     row |= {"skill_after": lesson.skill_after, "kept_step": lesson.kept_step, "cpu_seconds": seconds}
-    return {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
+    return row
 
 
 def main() -> None:

@@ -11,29 +11,27 @@ Usage: python benchmarks/advice.py au_34idc_s0054.npz [--out docs/results/advice
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from shared.au_scan import CROSS, cropped
 
 from braggfill import evaluate
 from braggfill.base.writing import write_table
-from braggfill.classical.kriging import guessed
-from braggfill.filling.methods import METHODS
 from braggfill.filling.terms import FillOptions
-from braggfill.judging.evaluation import SCORED_COUNTS, Evaluation, Score, advised, score
+from braggfill.judging.evaluation import Evaluation, fill_trial
 from braggfill.judging.record import write_evaluation
-from braggfill.judging.studies.crystals import brightest_voxel
-from braggfill.judging.studies.fills import FILLS
-from braggfill.judging.studies.slices import CROP
-from braggfill.reports.report import plot_evaluation
+from braggfill.judging.studies.findings import Row
+from braggfill.judging.studies.gaps import Arm, bright, brightest_voxel, cut
+from braggfill.judging.verdict import Score, advised, score
+from braggfill.reports.plots import plot_evaluation
+from braggfill.scan.copies import Trial
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.measured import MeasuredScan, read_measured
 
-PLACES = (
-    ("cross", ((1, 10, 6), (2, 10, 6))),
+PLACES: tuple[tuple[str, tuple[Arm, ...]], ...] = (
+    ("cross", CROSS),
     ("rows", ((1, -24, 3),)),
     ("rows", ((1, 10, 12),)),
     ("rows", ((1, 40, 6),)),
@@ -44,42 +42,30 @@ PLACES = (
     ("columns through the peak", ((2, -6, 12),)),
     ("frames through the peak", ((0, -7, 14),)),
 )
-"""Name; for each arm axis, distance of its first line from the peak, width."""
+FIGURES = ("skill", "bias", "coverage_90", "pcc_log")
 
 
-def gaps(counts: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Masks (frames, rows, columns) by name."""
-    peak = brightest_voxel(counts)
-    for name, arms in PLACES:
-        mask = np.zeros(counts.shape, bool)
-        for axis, offset, width in arms:
-            np.moveaxis(mask, axis, 0)[peak[axis] + offset : peak[axis] + offset + width] = True
-        yield f"{name}, {arms[0][2]} wide at {arms[0][1]:+d}", mask
+def true_score(scan: MeasuredScan, gap: np.ndarray) -> Score:
+    """The default fill's score in the gap (frames, rows, columns) itself."""
+    trial = Trial.with_copies(GappedScan.blanked(scan.counts, scan.mask), gap & ~scan.mask)
+    filled = fill_trial(trial, [FillOptions("unet"), FillOptions("linear")], lambda *_: None)
+    scored = bright(scan.counts)[trial.scored]
+    estimates = {name: (f.mean[scored], f.std[scored]) for name, f in filled.items()}
+    return score("unet", estimates, scan.counts[trial.scored][scored], np.nan)
 
 
-def true_score(counts: np.ndarray, unmeasured: np.ndarray, gap: np.ndarray) -> Score:
-    """The default fill's score in the gap itself."""
-    scan = guessed(GappedScan.blanked(counts, unmeasured | gap))
-    scored = (gap & ~unmeasured & (gaussian_filter(counts, 3) > SCORED_COUNTS))[scan.wanted]
-    hidden = counts[scan.wanted][scored]
-    ours = METHODS["unet"].estimate(scan, FillOptions(), lambda *_: None, lambda *_: None)
-    straight = FILLS["linear"](scan)
-    estimates = {name: (e.mean[scored], e.std[scored]) for name, e in (("unet", ours), ("linear", straight))}
-    return score("unet", estimates, hidden, np.nan)
-
-
-def row(name: str, said: Evaluation, true: Score) -> dict:
+def row(name: str, said: Evaluation, true: Score) -> Row:
     """What was said beside what is true."""
     agree = said.advisable == advised(true)
-    found: dict = {"gap": name, "said": said.advisable, "true": advised(true), "agree": agree, "hides_peak": said.hides_peak}
-    for figure in ("skill", "bias", "coverage_90", "pcc_log"):
+    found: Row = {"gap": name, "said": said.advisable, "true": advised(true), "agree": agree, "hides_peak": said.hides_peak}
+    for figure in FIGURES:
         found |= {f"{figure}_said": getattr(said.scores[0], figure), f"{figure}_true": getattr(true, figure)}
     return found | {"advice": said.advice}
 
 
 def judge_whole(scan: MeasuredScan, folder: Path) -> None:
     """What a user with a detector cross runs and gets, on all of the scan."""
-    _, gap = next(gaps(scan.counts))
+    gap = cut(scan.counts.shape, brightest_voxel(scan.counts), CROSS)
     start = perf_counter()
     verdict = evaluate(np.where(gap, 0, scan.counts), scan.mask | gap)
     print(f"{scan.counts.shape}: {perf_counter() - start:.0f} s. {verdict.advice}")
@@ -90,18 +76,20 @@ def judge_whole(scan: MeasuredScan, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan")
+    parser.add_argument("--number", type=int, help="only so many of the ten gaps")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--whole", type=Path)
     arguments = parser.parse_args()
-    scan = read_measured(arguments.scan)
     if arguments.whole:
-        judge_whole(scan, arguments.whole)
+        judge_whole(read_measured(arguments.scan), arguments.whole)
         return
-    counts, unmeasured = scan.counts[CROP], scan.mask[CROP]
-    table = []
-    for name, gap in gaps(counts):
-        said = evaluate(np.where(gap, 0, counts), unmeasured | gap, baselines=())
-        table.append(row(name, said, true_score(counts, unmeasured, gap)))
+    scan, table = cropped(arguments.scan), []
+    peak = brightest_voxel(scan.counts)
+    for name, arms in PLACES[: arguments.number]:
+        gap = cut(scan.counts.shape, peak, arms)
+        said = evaluate(np.where(gap, 0, scan.counts), scan.mask | gap, baselines=())
+        place = f"{name}, {arms[0][2]} wide at {arms[0][1]:+d}"
+        table.append(row(place, said, true_score(scan, gap)))
         print({k: round(v, 3) if isinstance(v, float) else v for k, v in table[-1].items()}, flush=True)
         if arguments.out:
             write_table(arguments.out, table)

@@ -13,19 +13,18 @@ Usage: python benchmarks/candidates.py [--minutes 15] [--scans 64] [--number 24]
 """
 
 import argparse
-import statistics
-import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from lightning_fabric import Fabric
-from paper_unet import CountingPaperUNet
-from protocol import report
+from shared.paper_unet import CountingPaperUNet
+from shared.protocol_tables import put_to_protocol
+from shared.timing import in_turn
 from torch import Tensor, nn
 
 from braggfill.base.writing import write_table
-from braggfill.judging.studies.fills import learned
-from braggfill.judging.studies.protocol import crop_table, evaluate
+from braggfill.judging.studies.contenders import by_network
 from braggfill.network.gapnet import GapNet
 from braggfill.training.config import TrainConfig
 from braggfill.training.stream import PortionStream, StreamConfig
@@ -64,19 +63,14 @@ class CandidateRun(TrainingRun):
 
 
 def seconds_a_step(runs: dict[str, TrainingRun]) -> dict[str, float]:
-    """Median time of a step of each, measured in turn, so that whatever else the machine does slows all of them alike."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(TIMED_STEPS):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run.advance()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(each) for name, each in times.items()}
+    """Median time of a step of each, measured in turn."""
+    times = in_turn({name: run.advance for name, run in runs.items()}, TIMED_STEPS)
+    return {name: float(np.median(each)) for name, each in times.items()}
 
 
 def train_on(run: TrainingRun, steps: int) -> None:
     """Train until so many steps are done, with the schedule of that many."""
-    run.config = replace(run.config, steps=steps)
+    run.learner.steps = steps
     while run.step < steps:
         run.advance()
 
@@ -115,14 +109,10 @@ def main() -> None:
         }
         print(row, flush=True)
         table.append(row)
-        fills[name] = learned(model, skip=HALF_A_PORTION if name in SLIDING else None)
-    cases, crops = evaluate(fills, arguments.number)
-    crop_rows = crop_table(crops, list(fills))
-    report(cases, crop_rows)
+        fills[name] = by_network(model, skip=HALF_A_PORTION if name in SLIDING else None)
     if arguments.out:
         write_table(arguments.out / "candidates.csv", table)
-        write_table(arguments.out / "candidates_crops.csv", crop_rows)
-        write_table(arguments.out / "candidates_cases.csv", cases)
+    put_to_protocol(fills, arguments.number, arguments.out, "candidates")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The paper's protocol on the 24 crystals that nothing was trained on (``braggfill.studies.protocol``), scans of 128³ voxels.
+"""The paper's protocol on the 24 crystals that nothing was trained on, scans of 128³ voxels: the table of the front page.
 
 Written are
 
@@ -10,7 +10,7 @@ protocol_cases.csv     for every gap: share of the linear fill's excess deviance
                        deviance of the truth (``skill_over_truth``), in voxels whose smoothed (sigma 3) expectation exceeds
                        0.5; bias of the total counts; coverage of the intervals.
 
-``braggfill benchmark width`` is the same for widths 1 to 14, on a third of the crystals and smaller scans.
+``braggfill benchmark width`` does the same for widths 1 to 14, on a third of the crystals and smaller scans.
 
 Usage: python benchmarks/protocol.py [--number 24] [--out docs/results]
 """
@@ -18,34 +18,11 @@ Usage: python benchmarks/protocol.py [--number 24] [--out docs/results]
 import argparse
 from pathlib import Path
 
-import numpy as np
+from shared.protocol_tables import put_to_protocol
 
-from braggfill.base.writing import write_table
-from braggfill.judging.studies.fills import FILLS
-from braggfill.judging.studies.protocol import crop_table, evaluate
+from braggfill.judging.studies.contenders import CONTENDERS
 
 SHOWN = ("unet", "kriging", "ridge", "linear", "idw")
-
-
-def report(cases: list[dict], crops: list[dict]) -> None:
-    """Print both tables, cases averaged by width."""
-    columns = "width cases  skill  worst  truth   bias   50 %   90 %  pcc to truth, bright, fine, to counts, ceiling"
-    print(f"{'method':22s} {columns}")
-    for crop in crops:
-        mine = [c for c in cases if (c["method"], c["width"]) == (crop["method"], crop["width"])]
-        skills, over = (np.array([c[key] for c in mine]) for key in ("skill", "skill_over_truth"))
-        bias = sum(c["filled_counts"] for c in mine) / sum(c["hidden_counts"] for c in mine)
-        weights = [c["voxels"] for c in mine]
-        covered = [np.average([c[key] for c in mine], weights=weights) for key in ("coverage_50", "coverage_90")]
-        scores = (skills.mean(), skills.min(), over.mean(), bias, *covered)
-        names = ("pcc_truth", "pcc_truth_bright", "pcc_truth_bright_fine", "pcc_counts", "ceiling")
-        correlations = [crop[name] for name in names]
-        print(
-            f"{crop['method']:22s} {crop['width']:5d} {len(mine):5d} "
-            + " ".join(f"{v:6.3f}" for v in scores)
-            + "  "
-            + " ".join(f"{v:7.4f}" for v in correlations)
-        )
 
 
 def main() -> None:
@@ -53,13 +30,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=24)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    fills = {name: FILLS[name] for name in SHOWN}
-    cases, crops = evaluate(fills, arguments.number)
-    table = crop_table(crops, list(fills))
-    report(cases, table)
-    if arguments.out:
-        write_table(arguments.out / "protocol_cases.csv", cases)
-        write_table(arguments.out / "protocol_crops.csv", table)
+    put_to_protocol({name: CONTENDERS[name] for name in SHOWN}, arguments.number, arguments.out, "protocol")
 
 
 if __name__ == "__main__":

@@ -7,15 +7,15 @@ this repository) the last shows it beside the simulated set, and simulation_real
 """
 
 import argparse
-import csv
 from dataclasses import replace
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.colors import LogNorm
 
+from braggfill.base.pictures import new_figure, write_picture
+from braggfill.base.writing import write_table
 from braggfill.simulation.crystal import Crystal, box_round, finest_size
 from braggfill.simulation.degrade import ObjectRanges, degraded_object, replaced_phase, smooth_modulus, uneven_modulus
 from braggfill.simulation.diffract import atomic_object, diffraction_pattern
@@ -64,7 +64,7 @@ def histogram_widths(library: Library) -> list[dict]:
         plain = atomic_object(crystal, box_round(crystal, directions, BOX))
         changed = degraded_object(np.random.default_rng(number), plain, ObjectRanges())
         widths = {"plain": histogram_width(plain.abs().numpy()), "changed": histogram_width(changed.abs().numpy())}
-        rows.append({"crystal": name, **{k: round(v, 4) for k, v in widths.items()}})
+        rows.append({"crystal": name} | widths)
     return rows
 
 
@@ -86,7 +86,8 @@ def stages(library: Library, out: Path) -> None:
     ideal = {n: diffraction_pattern(o, shape, oversampling, (64.0, 64.0, 64.0)) for n, o in objects.items() if n != "uneven"}
     blurred = partial_coherence(rng, ideal["phase replaced"], MeasurementRanges(coherence_sigma=(0.8, 0.8)))
     patterns = ideal | {"blurred": blurred, "counts": counting_noise(rng, blurred * 1e6 + 0.005) / 1e6}
-    figure, axes = plt.subplots(4, 5, figsize=(15, 12), constrained_layout=True)
+    figure = new_figure(15, 12)
+    axes = figure.subplots(4, 5)
     for column, (name, pattern) in enumerate(patterns.items()):
         log = LogNorm(1e-7, 1)
         axes[0, column].imshow(pattern.sum(0).clamp(min=1e-9), norm=LogNorm(1e-6, 10), cmap="turbo")
@@ -114,8 +115,7 @@ def stages(library: Library, out: Path) -> None:
             panel.set_yticks([])
     relaxed = crystal.particle
     figure.suptitle(f"{relaxed.metal} {relaxed.shape} of {len(relaxed.sites)} atoms, 111")
-    figure.savefig(out, dpi=70)
-    plt.close(figure)
+    write_picture(out, figure, 70)
 
 
 def au_like_scans(number: int, library: Library) -> list[np.ndarray]:
@@ -139,7 +139,8 @@ def au_like_scans(number: int, library: Library) -> list[np.ndarray]:
 
 def draw_realism(widths: list[dict], simulated: list[np.ndarray], measured: np.ndarray | None, out: Path) -> list[dict]:
     """Draw histogram widths, shares of empty voxels and radial profiles side by side; return what they say as rows."""
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(15, 4.5), constrained_layout=True)
+    figure = new_figure(15, 4.5)
+    left, middle, right = figure.subplots(1, 3)
     changed, plain = ([row[kind] for row in widths] for kind in ("changed", "plain"))
     bins = np.arange(0, 0.6, 0.02)
     left.hist(plain, bins, alpha=0.6, label=f"atoms: median {np.median(plain):.3f}")
@@ -169,17 +170,8 @@ def draw_realism(widths: list[dict], simulated: list[np.ndarray], measured: np.n
         right.plot(radius, found[1:], "k.-", label="Au S0054")
     middle.legend(fontsize=8)
     right.legend(fontsize=8)
-    figure.savefig(out, dpi=80)
-    plt.close(figure)
+    write_picture(out, figure)
     return rows
-
-
-def write_rows(path: Path, rows: list[dict]) -> None:
-    """Write rows as CSV."""
-    with path.open("w", newline="") as file:
-        table = csv.DictWriter(file, rows[0].keys())
-        table.writeheader()
-        table.writerows(rows)
 
 
 def main() -> None:
@@ -192,11 +184,11 @@ def main() -> None:
     library = Library()
     stages(library, arguments.out / "simulation_stages.png")
     widths = histogram_widths(library)
-    write_rows(arguments.out / "simulation_widths.csv", widths)
+    write_table(arguments.out / "simulation_widths.csv", widths)
     measured = np.load(arguments.scan)["data"] if arguments.scan else None
     rows = draw_realism(widths, au_like_scans(arguments.number, library), measured, arguments.out / "simulation_realism.png")
     if measured is not None:
-        write_rows(arguments.out / "simulation_realism.csv", rows)
+        write_table(arguments.out / "simulation_realism.csv", rows)
         inside = [row["low"] <= row["measured"] <= row["high"] for row in rows]
         print(f"{sum(inside)} of {len(inside)} measured figures lie within the simulated ones")
     for box, width in plain_widths(library).items():

@@ -2,6 +2,8 @@
 
 A table stands between ``<!-- NAME -->`` and ``<!-- end -->``; what is between them is replaced, everything else is left alone.
 
+``studies.py`` does so by itself.
+
 Usage: python benchmarks/results_page.py [--folder docs/results]
 """
 
@@ -71,6 +73,7 @@ def condition(name: str) -> Pivot:
 
 PORTION = {
     "scan": "scan",
+    "from_peak": "from the peak",
     "width": "gap",
     "mean_counts": "counts a voxel",
     "pcc_unet": "PCC unet",
@@ -157,13 +160,11 @@ def markdown(lines: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], ruler, *lines[1:]))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path("docs/results"))
-    folder = parser.parse_args().folder
+def renew(folder: Path) -> None:
+    """Put the figures of a folder's tables into its page."""
     page = folder / "README.md"
 
-    def table(found: re.Match) -> str:
+    def table(found: re.Match[str]) -> str:
         spec = TABLES[found[1]]
         path = folder / f"{spec.file}.csv"
         if not path.exists():
@@ -173,6 +174,12 @@ def main() -> None:
         return f"<!-- {found[1]} -->\n{markdown(spec.lines(rows))}\n<!-- end -->"
 
     page.write_text(re.sub(r"<!-- ([^>]+?) -->\n(?:(?!<!--).*\n)*<!-- end -->", table, page.read_text()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path("docs/results"))
+    renew(parser.parse_args().folder)
 
 
 if __name__ == "__main__":

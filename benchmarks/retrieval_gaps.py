@@ -13,23 +13,24 @@ interior. Once with the true phases, as the paper did it, and once with retrieva
 """
 
 import argparse
-import csv
 import json
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from known_crystals import Known, cross, measure, object_of
+from shared.known_crystals import Known, cross, measure, object_of
 
 from braggfill import fill_gaps
+from braggfill.base.pictures import new_figure, write_picture
+from braggfill.base.writing import write_table
 from braggfill.filling.result import FillResult
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient
+from braggfill.retrieval.options import SearchOptions
 from braggfill.retrieval.pattern import prepare_pattern
-from braggfill.retrieval.reconstruction import RetrievalOptions, run_start
+from braggfill.retrieval.reconstruction import run_start
 from braggfill.retrieval.support import first_support
 
 WIDTHS = (0, 3, 6, 9, 12)
@@ -85,12 +86,12 @@ def retrieved(
     arrays = (counts,) if fill is None else (fill.intensity, None, fill.filled, fill.std)
     pattern = prepare_pattern(*arrays, counts_per_unit=1.0)
     support, _ = first_support(torch.from_numpy(pattern.counts))
-    options = RetrievalOptions(treatment, starts, starts)
+    options = SearchOptions(starts, starts)
     ends = []
     for number in range(starts):
-        crystal, _, deviance = run_start(pattern, support, options, number, lambda n: None)
-        aligned, correlation = align(known.crystal, crystal)
-        ends.append((aligned, {"start": number, "hidden_deviance": deviance, "correlation": correlation}))
+        found = run_start(pattern, treatment, support, options, number, lambda n: None)
+        aligned, correlation = align(known.crystal, found.crystal)
+        ends.append((aligned, {"start": number, "hidden_deviance": found.deviance, "correlation": correlation}))
     return ends
 
 
@@ -132,11 +133,8 @@ def tables(work: Path, out: Path) -> None:
     for kind in ("widths", "regimes"):
         rows = [row for path in sorted(work.glob(f"{kind}_*.json")) for row in json.loads(path.read_text())]
         if rows:
-            names = list(dict.fromkeys(key for row in rows for key in row))
-            with (out / f"retrieval_{'gaps' if kind == 'widths' else kind}.csv").open("w", newline="") as file:
-                table = csv.DictWriter(file, names, lineterminator="\n")
-                table.writeheader()
-                table.writerows({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+            columns = dict.fromkeys((key for row in rows for key in row), "")
+            write_table(out / f"retrieval_{'gaps' if kind == 'widths' else kind}.csv", [columns | row for row in rows])
         if rows and kind == "widths":
             curves(rows, out / "retrieval_gaps.png")
             slices(work, out / "retrieval_gaps_phase.png")
@@ -144,7 +142,8 @@ def tables(work: Path, out: Path) -> None:
 
 def curves(rows: list[dict], path: Path) -> None:
     """Draw average strain (bars: its spread) and zero-average RMSE against the gap's width (Figs 17 and 18)."""
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained", sharex=True)
+    figure = new_figure(9, 6.5)
+    axes = figure.subplots(2, 2, sharex=True)
     for column, phases in zip(axes.T, ("true", "retrieved"), strict=True):
         mine = [row for row in rows if row["phases"] == phases]
         reference = [row for row in mine if row["width"] == 0]
@@ -169,8 +168,7 @@ def curves(rows: list[dict], path: Path) -> None:
         column[1].set(xlabel="width of the cross in voxels", ylabel="zero-average strain RMSE", yscale="log")
         column[1].legend(fontsize=8)
     figure.suptitle("10⁻³ radians a voxel; the true strain is 0")
-    figure.savefig(path, dpi=80)
-    plt.close(figure)
+    write_picture(path, figure)
 
 
 def slices(work: Path, path: Path) -> None:
@@ -182,7 +180,8 @@ def slices(work: Path, path: Path) -> None:
             with np.load(part) as phases:
                 found[width] |= dict(phases)
     there = [w for w in found if set(shown) <= set(found[w])]
-    figure, axes = plt.subplots(len(there), len(shown), figsize=(11, 2 * len(there)), layout="constrained", squeeze=False)
+    figure = new_figure(11, 2 * len(there))
+    axes = figure.subplots(len(there), len(shown), squeeze=False)
     for line, width in zip(axes, there, strict=True):
         for panel, name in zip(line, shown, strict=True):
             phase = found[width][name]
@@ -191,8 +190,7 @@ def slices(work: Path, path: Path) -> None:
             panel.set(xticks=[], yticks=[], title=name if width == there[0] else None)
         line[0].set_ylabel(f"{width} wide")
     figure.colorbar(drawn, ax=axes, label="phase in radians; truth is 0", shrink=0.6)
-    figure.savefig(path, dpi=70)
-    plt.close(figure)
+    write_picture(path, figure, 70)
 
 
 def main() -> None:

@@ -14,25 +14,26 @@ Each call does one part, so that a night's queue may take them one by one:
 """
 
 import argparse
-import csv
 import json
 import time
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from known_crystals import cross, measure, object_of
+from shared.known_crystals import cross, measure, object_of
 
 from braggfill import fill_gaps
+from braggfill.base.pictures import new_figure, write_picture
+from braggfill.base.writing import write_table
 from braggfill.retrieval.alignment import align, correlation
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient, strain_rmse
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.pattern import Pattern, prepare_pattern
 from braggfill.retrieval.reconstruction import retrieve, run_schedule
 from braggfill.retrieval.starts import hidden_deviance, hide_voxels
-from braggfill.retrieval.support import FINEST_BLUR, bounding_box, shrink_wrap
+from braggfill.retrieval.support import FINEST_BLUR, shrink_wrap
 from braggfill.retrieval.treatments import amplitude_bounds
+from braggfill.scan.boxes import bounding_box
 from braggfill.simulation.realism import histogram_width
 
 SHAPE, OVERSAMPLING, PEAK_COUNTS = (256, 300, 300), 4.0, 3e7
@@ -145,18 +146,16 @@ def draw(work: Path, out: Path) -> None:
         parts = {t: dict(np.load(work / f"{kind}_{t}.npz")) for t in TREATMENTS if (work / f"{kind}_{t}.npz").exists()}
         for treatment, part in parts.items():
             scores = json.loads(str(part["scores"]))
-            rows.append({"crystal": kind, "treatment": treatment} | {k: round(v, 5) for k, v in scores.items()})
+            rows.append({"crystal": kind, "treatment": treatment} | scores)
         if parts:
             picture(out / f"retrieval_large_{kind}.png", parts)
-    with (out / "retrieval_large.csv").open("w", newline="") as file:
-        table = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    write_table(out / "retrieval_large.csv", rows)
 
 
 def picture(path: Path, parts: dict[str, dict[str, np.ndarray]]) -> None:
     """Draw modulus, phase gradient and reconstructed intensity in the middle frame, one column a treatment."""
-    figure, axes = plt.subplots(3, len(parts), figsize=(2.3 * len(parts), 6.6), layout="constrained", squeeze=False)
+    figure = new_figure(2.3 * len(parts), 6.6)
+    axes = figure.subplots(3, len(parts), squeeze=False)
     for column, (treatment, part) in zip(axes.T, parts.items(), strict=True):
         rows, columns = (slice(n.min() - 4, n.max() + 5) for n in np.nonzero(part["inside"]))
         modulus = part["modulus"][rows, columns]
@@ -168,8 +167,7 @@ def picture(path: Path, parts: dict[str, dict[str, np.ndarray]]) -> None:
             panel.set(xticks=[], yticks=[])
     for panel, name in zip(axes[:, 0], ("modulus", "phase gradient", "log10(1 + counts)"), strict=True):
         panel.set_ylabel(name)
-    figure.savefig(path, dpi=70)
-    plt.close(figure)
+    write_picture(path, figure, 70)
 
 
 def main() -> None:

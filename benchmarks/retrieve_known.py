@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from known_crystals import measure, object_of
+from shared.known_crystals import measure, object_of
 
 from braggfill import retrieve
 from braggfill.base.writing import write_table

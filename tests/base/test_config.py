@@ -1,9 +1,15 @@
+import json
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from braggfill import InputError
-from braggfill.base.config import read_config
+from braggfill.base.config import build, build_each, read_config
+from braggfill.filling.terms import FillOptions
+from braggfill.network.config import AdaptationConfig
 from braggfill.simulation.particle import ParticleRanges
 from braggfill.simulation.scans import SimulationConfig
 from braggfill.training.config import TrainConfig
@@ -11,7 +17,7 @@ from braggfill.training.config import TrainConfig
 KINDS = {"gapnet.toml": TrainConfig, "library.toml": ParticleRanges}
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "configs").glob("*.toml")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs").glob("*.toml")), ids=lambda p: p.name)
 def test_every_shipped_configuration_loads(path):
     assert read_config(path, KINDS[path.name]) != KINDS[path.name]()
 
@@ -100,3 +106,54 @@ def test_lists_of_any_length_and_lists_of_lists(tmp_path):
 def test_impossible_ranges_are_named(tmp_path, kind, text, says):
     with pytest.raises(InputError, match=says):
         read_config(write(tmp_path, text), kind)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A field of every plain type."""
+
+    whole: int = 0
+    real: float = 0.0
+    text: str = ""
+    yes: bool = False
+
+
+VALUES = st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.booleans(), st.lists(st.integers()), st.none())
+
+
+@given(st.sampled_from([f.name for f in fields(Plain)]), VALUES)
+def test_a_value_is_taken_as_it_is_or_refused_by_name(key, value):
+    """Nothing turns into something else, but for whole numbers where any number may stand."""
+    takes = {"whole": (int,), "real": (int, float), "text": (str,), "yes": (bool,)}[key]
+    if type(value) in takes:
+        made = getattr(build(Plain, {key: value}, "test"), key)
+        assert made == value
+        assert type(made) is takes[-1]
+    else:
+        with pytest.raises(InputError, match=f"^test, key '{key}': got .*, expected {takes[-1].__name__}$"):
+            build(Plain, {key: value}, "test")
+
+
+@pytest.mark.parametrize("kind", [TrainConfig, ParticleRanges, SimulationConfig, AdaptationConfig])
+def test_what_is_written_as_json_is_read_as_it_was(kind):
+    assert build(kind, json.loads(json.dumps(asdict(kind()))), "test") == kind()
+
+
+def test_a_table_of_its_own_sets_how_a_fill_learns_from_a_scan(tmp_path):
+    text = "adapt = true\n[adaptation]\nsteps = 7\nfringes = [{reach = 9}]\n[adaptation.practice.held_out]\nnumber = 3\n"
+    options = read_config(write(tmp_path, text), FillOptions)
+    assert (options.adaptation.steps, options.adaptation.practice.held_out.number) == (7, 3)
+    assert [fringes.reach for fringes in options.adaptation.fringes] == [9]
+    for wrong, says in (
+        ("fringes = [{reech = 9}]", "'reech'; did you mean 'reach'"),
+        ("practice = 3", "expected PracticeConfig"),
+    ):
+        with pytest.raises(InputError, match=says):
+            read_config(write(tmp_path, f"[adaptation]\n{wrong}"), FillOptions)
+
+
+def test_one_flat_table_makes_several_dataclasses():
+    made = build_each({"plain": Plain, "fill": FillOptions}, {"whole": 3, "method": "linear"}, "test")
+    assert made == {"plain": Plain(whole=3), "fill": FillOptions(method="linear")}
+    with pytest.raises(InputError, match="'methd'; did you mean 'method'"):
+        build_each({"plain": Plain, "fill": FillOptions}, {"methd": "linear"}, "test")

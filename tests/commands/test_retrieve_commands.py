@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from test_cli import run
-from test_retrieval import facetted, pattern_of, ramp_free
+from known_objects import facetted, pattern_of, ramp_free
+from program import run
 
 from braggfill import TREATMENTS, retrieve, strain
 from braggfill.commands.retrieve import USUAL, TreatmentName, parsed_schedule

@@ -2,6 +2,7 @@
 
 import csv
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,20 +10,23 @@ from typer.testing import CliRunner
 
 from braggfill import STUDIES, InputError, benchmark
 from braggfill.base.pictures import new_figure, show_counts
-from braggfill.commands.benchmark import StudyName
 from braggfill.commands.cli import app
+from braggfill.filling.terms import Estimate
 from braggfill.judging.studies.borders import border_lines, jump_ratio
 from braggfill.judging.studies.conditions import FULL as CONDITIONS
-from braggfill.judging.studies.conditions import cut_out, first_column
-from braggfill.judging.studies.crystals import held_out, measured_scan, sampled_pattern, with_dose
-from braggfill.judging.studies.fills import FILLS, blanked, classical, filled
-from braggfill.judging.studies.findings import Findings, Study
+from braggfill.judging.studies.conditions import cut_out
+from braggfill.judging.studies.contenders import CONTENDERS, classical, expected_in
+from braggfill.judging.studies.crystals import held_out, sampled_pattern, with_dose
+from braggfill.judging.studies.findings import Findings, Study, StudyName
+from braggfill.judging.studies.gaps import bright, brightest_voxel, columns, columns_beside, cut
 from braggfill.judging.studies.oversampling import MARGIN, gap_groups, predict_everywhere
 from braggfill.judging.studies.protocol import Crops, binned_mean, case_scores, crop_table
 from braggfill.judging.studies.skip import power_law
+from braggfill.judging.studies.slices import FROM_PEAK, WIDTH, in_cross
 from braggfill.network.portions import NORMAL, Window, windows_for
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import find_slabs
+from braggfill.scan.measured import MeasuredScan
 from braggfill.simulation.scans import one_thread
 
 
@@ -46,12 +50,92 @@ def test_every_study_writes_tables_and_pictures(tmp_path, study):
             assert all(np.isnan(v) or -1 <= v <= 1 for v in correlations)
         else:
             assert path.read_bytes().startswith(b"\x89PNG")
-    if study in ("portions", "slices"):
-        assert "BRAGGFILL_DATA" in remarks[0]
+    if STUDIES[study].takes_measured:
+        assert "--measured" in remarks[0]
 
 
-def test_the_command_line_knows_every_study():
-    assert [s.value for s in StudyName] == list(STUDIES)
+@pytest.fixture(scope="module")
+def own_scan(tmp_path_factory):
+    """A user's own scan: a file of whole counts, named as they please, with some pixels that were not measured."""
+    _, scan = next(held_out(1, (48, 72, 80)))
+    mask = np.zeros(scan.counts.shape, np.uint8)
+    mask[:, 3, :9] = 1
+    path = tmp_path_factory.mktemp("own") / "S7.npz"
+    np.savez(path, data=np.where(mask, 0, scan.counts), mask=mask)
+    return path
+
+
+@pytest.mark.parametrize("study", [name for name, study in STUDIES.items() if study.takes_measured])
+def test_a_user_s_own_scan_is_studied_beside_simulated_ones(tmp_path, own_scan, study):
+    written, remarks = benchmark(study, tmp_path, quick=True, measured=own_scan)
+    assert {p.stem.split("_")[2] for p in written} == {"simulated", "measured"}
+    assert remarks == []
+
+
+def test_a_scan_is_refused_where_only_a_known_truth_will_do(tmp_path, own_scan):
+    with pytest.raises(InputError, match=r"measured: got a scan for 'width', .* expected it for portions or slices"):
+        benchmark("width", tmp_path, measured=own_scan)
+    with pytest.raises(InputError, match=r"none\.npz"):
+        benchmark("slices", tmp_path, measured=tmp_path / "none.npz")
+
+
+def test_what_was_not_measured_is_neither_shown_nor_scored():
+    """Wild counts under the mask change no score, and a line that lacks a pixel has one voxel less to score."""
+    _, scan = next(held_out(1, (32, 48, 56)))
+    mask = np.zeros(scan.counts.shape, bool)
+    row = brightest_voxel(scan.counts)[1] + 1 + FROM_PEAK + WIDTH // 2
+    mask[:, row, 20] = True
+    wild = np.where(mask, 1e4, scan.counts).astype(np.float32)
+    whole, _ = in_cross(MeasuredScan("whole", scan.counts, np.zeros_like(mask)))
+    (tame_rows, _), (rows, slices) = (
+        in_cross(MeasuredScan("lacking", np.where(mask, 0, counts).astype(np.float32), mask)) for counts in (scan.counts, wild)
+    )
+    assert rows == tame_rows
+    assert 0 < whole[0]["voxels"] - rows[0]["voxels"] <= len(mask)
+    assert all(np.isnan(picture[:, 20]).all() and np.isfinite(np.delete(picture, 20, 1)).all() for picture in slices.values())
+
+
+def test_a_scan_too_small_or_too_dark_for_the_cross_is_refused():
+    counts = np.zeros((20, 24, 24), np.float32)
+    counts[10, 12, 12] = 100
+    with pytest.raises(InputError, match=r"a gap 6 wide at .* does not fit"):
+        in_cross(MeasuredScan("small", counts, np.zeros(counts.shape, bool)))
+    dark = np.zeros((20, 48, 48), np.float32)
+    dark[10, 24, 24] = 100
+    with pytest.raises(InputError, match="measured dark: got 0 voxels with counts"):
+        in_cross(MeasuredScan("dark", dark, np.zeros(dark.shape, bool)))
+
+
+def test_gaps_lie_where_they_are_asked_for():
+    """Planes counted by hand: a peak at (5, 10, 12), rows 13 to 15 after it, columns 7 and 8 before it."""
+    gap = cut((10, 20, 30), (5, 10, 12), [(1, 3, 3), (2, -5, 2)])
+    by_hand = np.zeros((10, 20, 30), bool)
+    by_hand[:, [13, 14, 15]] = True
+    by_hand[:, :, [7, 8]] = True
+    np.testing.assert_array_equal(gap, by_hand)
+    for arm in ((1, -10, 2), (1, 8, 2), (2, 17, 1)):
+        with pytest.raises(InputError, match="does not fit"):
+            cut((10, 20, 30), (5, 10, 12), [arm])
+    np.testing.assert_array_equal(np.flatnonzero(columns((4, 4, 9), 3, 2).all((0, 1))), [3, 4])
+
+
+def test_a_gap_keeps_its_distance_from_the_peak_on_the_roomier_side():
+    for _, scan in held_out(4, (24, 32, 48)):
+        peak, first = round(scan.description["peak"][2]), columns_beside(scan, 5, 4)
+        between = range(peak + 1, first) if first > peak else range(first + 4, peak)
+        assert len(between) == 5
+        assert (first > peak) == (peak < 24)
+
+
+def test_scored_voxels_have_counts_about_them():
+    counts = np.zeros((40, 40, 40), np.float32)
+    counts[20, 20, 20] = 1000  # blurred by 3 voxels, 1000 (18 π)^(-3/2) exp(-d² / 18) > 0.5 for d < 5.3
+    (d,) = np.linalg.norm(np.argwhere(bright(counts)) - 20, axis=1).max(keepdims=True)
+    assert d == pytest.approx(np.sqrt(18 * np.log(2000 / (18 * np.pi) ** 1.5)), abs=0.5)
+
+
+def test_the_names_of_the_studies_are_their_table_s():
+    assert get_args(StudyName) == tuple(STUDIES)
 
 
 def test_a_study_that_is_not_there_is_refused(tmp_path):
@@ -60,16 +144,6 @@ def test_a_study_that_is_not_there_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made"):
         benchmark("width", tmp_path / "file")
-
-
-def test_without_a_measured_scan_there_is_none(tmp_path):
-    assert measured_scan(None) is None
-    assert measured_scan(tmp_path) is None
-
-
-def test_the_measured_scan_is_the_file_s(real_scans):
-    with np.load(real_scans / "au_34idc_s0054.npz") as arrays:
-        np.testing.assert_array_equal(measured_scan(real_scans).counts, arrays["data"])
 
 
 def test_held_out_scans_are_of_crystals_that_are_never_trained_on():
@@ -110,16 +184,16 @@ def test_gaps_cover_a_region_once_and_do_not_see_each_other(length, width):
 def test_the_whole_region_is_predicted_from_beside_the_gap_alone():
     """Each column comes from a fill in which it was hidden: a fill that returns its own input would see zeros."""
     counts = np.random.default_rng(0).poisson(50, (20, 20, 24 + 2 * MARGIN)).astype(np.float32)
-    seen = {"itself": lambda scan: (scan.counts[scan.wanted], np.zeros(int(scan.wanted.sum())))}
+    seen = {"itself": lambda scan: Estimate(scan.counts[scan.wanted], np.zeros(int(scan.wanted.sum())))}
     joined = predict_everywhere(seen, counts, 5)["itself"]
     assert (joined[:, :, MARGIN:-MARGIN] == 0).all()
 
 
-def test_all_fills_see_the_same_gap_and_give_what_the_program_gives(scan, cross):
+def test_all_contenders_see_the_same_gap_and_give_what_the_program_gives(scan, cross):
     from braggfill import fill_gaps
 
     where = np.broadcast_to(cross, scan.counts.shape)
-    found = filled({name: FILLS[name] for name in ("kriging", "linear", "unet")}, scan.counts, where)
+    found = expected_in(where, scan.counts, {name: CONTENDERS[name] for name in ("kriging", "linear", "unet")})
     for name, mean in found.items():
         expected = fill_gaps(np.where(where, 0, scan.counts), where, method=name, device="cpu").intensity[where]
         np.testing.assert_allclose(mean, expected, rtol=1e-4, atol=1e-4)
@@ -160,8 +234,8 @@ def test_a_cut_out_scan_is_the_scan():
     frame, row, column = (round(p) for p in small.description["peak"])
     whole = [round(p) for p in scan.description["peak"]]
     assert small.expected[frame, row, column] == scan.expected[whole[0], whole[1], whole[2]]
-    assert 0 < first_column(small, 8) < 40 - 6
-    assert first_column(small, 8) - column == first_column(scan, 8) - whole[2]
+    assert 0 < columns_beside(small, 8, 6) < 40 - 6
+    assert columns_beside(small, 8, 6) - column == columns_beside(scan, 8, 6) - whole[2]
     assert min(CONDITIONS.sizes) >= NORMAL + CONDITIONS.usual_distance
 
 
@@ -170,7 +244,7 @@ def test_scores_of_a_gap_are_those_of_its_voxels():
     where = np.zeros(scan.counts.shape, bool)
     where[:, :, 30:34] = True
     scored = scan.expected[where] > 0.5
-    scores = case_scores((scan.expected[where], np.zeros(where.sum())), np.ones(where.sum()), scan, where, scored)
+    scores = case_scores(Estimate(scan.expected[where], np.zeros(where.sum())), np.ones(where.sum()), scan, where, scored)
     assert scores["skill_over_truth"] == 1
     assert scores["bias"] == pytest.approx(scan.expected[where][scored].sum() / scan.counts[where][scored].sum())
     assert scores["voxels"] == scored.sum()
@@ -192,40 +266,40 @@ def test_crops_are_averaged_over_bins_of_log_brightness():
 def test_a_classical_fill_is_not_asked_for_its_spread():
     mask = np.zeros((8, 12, 12), bool)
     mask[:, 5:7] = True
-    scan = blanked(np.ones(mask.shape), mask)
-    mean, std = classical(lambda values, missing, slabs: np.full(values.shape, np.log(4.0)))(scan)
-    np.testing.assert_allclose(mean, 3.0)
-    assert np.isnan(std).all()
+    estimate = classical(lambda scan: np.full(scan.counts.shape, np.log(4.0)))(GappedScan.blanked(np.ones(mask.shape), mask))
+    np.testing.assert_allclose(estimate.mean, 3.0)
+    assert np.isnan(estimate.std).all()
 
 
-def test_a_gapped_scan_guesses_once(monkeypatch):
-    import braggfill.kriging as module
+def test_contenders_share_one_kriging(monkeypatch):
+    import braggfill.classical.kriging as module
 
     runs = []
-    monkeypatch.setattr(module, "smoothed", lambda *arguments: runs.append(1) or np.zeros(1))
-    mask = np.zeros((4, 8, 8), bool)
-    mask[:, 3] = True
-    scan = GappedScan(np.zeros(mask.shape, np.float32), mask, find_slabs(mask))
-    assert scan.guess is scan.guess
+    monkeypatch.setattr(module, "smoothed", lambda scan, *_: runs.append(1) or np.zeros(scan.mask.shape, np.float32))
+    gap = columns((8, 24, 24), 10, 4)
+    expected_in(gap, np.ones(gap.shape, np.float32), {name: CONTENDERS[name] for name in ("unet", "kriging", "linear")})
     assert len(runs) == 1
-    np.testing.assert_array_equal(scan.wanted, mask)
 
 
-def test_the_command_writes_what_a_study_found_and_says_so(tmp_path, monkeypatch):
-    """With BRAGGFILL_DATA as the folder of measured scans."""
+def test_the_command_writes_what_a_study_found_and_says_so(tmp_path, monkeypatch, own_scan):
+    """Without a folder's name into study_NAME where the user works."""
     asked = []
 
     def carry_out(setting):
         asked.append(setting)
         figure = new_figure(2, 2)
         show_counts(figure.subplots(), np.ones((4, 4)), 1.0)
-        return Findings({"study_width": [{"a": 0.123456, "b": 12345.6789, "c": "x,y"}]}, {"study_width": figure}, ["Said."])
+        return Findings({"study_slices": [{"a": 0.123456, "b": 12345.6789, "c": "x,y"}]}, {"study_slices": figure}, ["Said."])
 
-    monkeypatch.setitem(STUDIES, "width", Study("a question", carry_out))
-    monkeypatch.setenv("BRAGGFILL_DATA", str(tmp_path))
-    out = CliRunner().invoke(app, ["benchmark", "width", "--out", str(tmp_path / "new" / "folder")])
-    assert out.exit_code == 0, out.output
-    assert "Said." in out.output
-    assert (tmp_path / "new" / "folder" / "study_width.csv").read_text() == 'a,b,c\n0.1235,12345.6789,"x,y"\n'
-    assert (tmp_path / "new" / "folder" / "study_width.png").read_bytes().startswith(b"\x89PNG")
-    assert (asked[0].quick, asked[0].data) == (False, tmp_path)
+    monkeypatch.setitem(STUDIES, "slices", Study("a question", carry_out, takes_measured=True))
+    monkeypatch.chdir(tmp_path)
+    for place, options in (("study_slices", []), ("new/folder", ["--out", str(tmp_path / "new" / "folder")])):
+        out = CliRunner().invoke(app, ["benchmark", "slices", "--measured", str(own_scan), *options])
+        assert out.exit_code == 0, out.output
+        assert "Said." in out.output
+        assert (tmp_path / place / "study_slices.csv").read_text() == 'a,b,c\n0.1235,12345.6789,"x,y"\n'
+        assert (tmp_path / place / "study_slices.png").read_bytes().startswith(b"\x89PNG")
+    with np.load(own_scan) as file:
+        np.testing.assert_array_equal(asked[0].measured.counts, file["data"])
+        np.testing.assert_array_equal(asked[0].measured.mask, file["mask"] > 0)
+    assert not asked[0].quick

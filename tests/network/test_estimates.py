@@ -10,7 +10,7 @@ from braggfill.base.writing import sha256
 from braggfill.classical.fringe_model import FringeModel
 from braggfill.network import adaptation
 from braggfill.network.weights import SHIPPED_WEIGHTS, read_weights
-from braggfill.reports.report import lesson_in_words
+from braggfill.reports.sentences import lesson_in_words
 
 
 @pytest.fixture(autouse=True)

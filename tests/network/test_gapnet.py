@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from braggfill.classical.interpolate import linear_along
 from braggfill.network.gapnet import COUNT_FLOOR, LARGEST_CORRECTION, NORMAL, GapNet, ModelConfig, log_linear_along_normal
 
 
@@ -29,6 +30,15 @@ def test_first_guess_is_numpy_s_interpolation_of_every_line():
     for b, i, j in [(0, 0, 0), (0, 7, 11), (1, 3, 23), (1, 19, 2)]:
         where = np.flatnonzero(known[b, :, i, j])
         np.testing.assert_allclose(filled[b, :, i, j], np.interp(np.arange(NORMAL), where, lines[b, where, i, j]), rtol=1e-5)
+
+
+def test_the_linear_fill_of_numpy_and_that_of_the_network_are_one():
+    """On lines measured here and there, some at one end only."""
+    rng = np.random.default_rng(0)
+    values, measured = rng.normal(size=(2, NORMAL, 9, 7)).astype(np.float32), rng.random((2, NORMAL, 9, 7)) < 0.15
+    measured[:, 5] |= ~measured.any(1)
+    filled = log_linear_along_normal(torch.from_numpy(values), torch.from_numpy(measured)).numpy()
+    np.testing.assert_allclose(filled, linear_along(values, ~measured, 1), rtol=1e-5, atol=1e-6)
 
 
 def test_a_line_without_a_bank_takes_its_neighbours_mean():

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from braggfill.base.overlaps import overlap_mean
 from braggfill.network import portions as patches
-from braggfill.network.portions import Blend, GuessedScan, Window, extract, plane_windows, sliding_windows, starts
+from braggfill.network.portions import GuessedScan, Window, extract, laid_back, plane_windows, sliding_windows, window_offsets
 from braggfill.network.sliding import slide
 from braggfill.scan.gaps import Slab, find_slabs, voxels_to_fill
 
@@ -59,16 +60,16 @@ def test_identity_holds_when_a_plane_is_cut_into_large_portions(monkeypatch):
 
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 40))
 def test_windows_cover_the_length_and_end_flush(length, size, step):
-    places = starts(length, size, min(step, size))
+    places = window_offsets(length, size, min(step, size))
     assert places[0] == 0
     assert places[-1] == max(length - size, 0)
     assert np.diff(places).max(initial=0) <= size
 
 
 def test_places_of_a_row_of_portions():
-    assert starts(50, 32, 5) == [0, 5, 10, 15, 18]
-    assert starts(32, 32, 5) == [0]
-    assert starts(20, 32, 5) == [0]
+    assert window_offsets(50, 32, 5) == [0, 5, 10, 15, 18]
+    assert window_offsets(32, 32, 5) == [0]
+    assert window_offsets(20, 32, 5) == [0]
 
 
 def test_portions_of_a_stripe_are_the_paper_s():
@@ -86,11 +87,9 @@ def test_only_portions_that_touch_the_gap_are_taken():
 
 
 def test_overlapping_portions_are_averaged():
-    blend = Blend(1, (1, 3, 4))
-    ones = np.ones((1, 1, 1, 3, 3))
-    blend.add(ones, [Window(0, 0, 3, 3)])
-    blend.add(3 * ones, [Window(0, 1, 3, 3)])
-    np.testing.assert_array_equal(blend.mean()[0, 0], [[1, 2, 2, 3]] * 3)
+    portions = np.concatenate([np.ones((1, 1, 1, 3, 3)), 3 * np.ones((1, 1, 1, 3, 3))], 1)
+    mean = overlap_mean(laid_back(portions, [Window(0, 0, 3, 3), Window(0, 1, 3, 3)], (3, 4)), (3, 4))
+    np.testing.assert_array_equal(mean[0, 0], [[1, 2, 2, 3]] * 3)
 
 
 @pytest.mark.parametrize("first", [0, 3, 20, 36])

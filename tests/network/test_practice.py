@@ -10,7 +10,7 @@ from scipy.stats import poisson, ttest_rel
 from braggfill.network import practice
 from braggfill.network.practice import (
     CLEARANCE,
-    Verdict,
+    HeldOutScore,
     choose_held_out,
     copies_of,
     draw_places,
@@ -111,27 +111,27 @@ def test_the_verdict_is_the_deviance_of_the_hidden_counts(held_out):
         mean = np.exp(np.nan_to_num(guess)) + 0.1
         return np.stack([mean, mean**2])
 
-    verdict = held_out.judge(predict)
+    score = held_out.judge(predict)
     guess = held_out.scans[0].guess
     mean = np.exp(guess[voxels_to_fill(held_out.slabs, guess.shape)][held_out.at].astype(float)) + 0.1
     counts = held_out.counts.astype(int)
     deviances = 2 * (poisson.logpmf(counts, np.maximum(counts, 1e-30)) - poisson.logpmf(counts, mean))
-    assert verdict.loss == pytest.approx(deviances.mean(), rel=1e-4)
-    assert verdict.losses[2] * len(counts) == pytest.approx(deviances[held_out.block == 2].sum(), rel=1e-4)
+    assert score.loss == pytest.approx(deviances.mean(), rel=1e-4)
+    assert score.losses[2] * len(counts) == pytest.approx(deviances[held_out.block == 2].sum(), rel=1e-4)
     truth = held_out.judge(lambda c, m, g: np.ones((2, *c.shape)) * 7.0)
-    assert truth.skill < verdict.skill < 1
+    assert truth.skill < score.skill < 1
 
 
 def test_the_sureness_of_a_gain_is_student_s_t_of_the_blocks():
     rng = np.random.default_rng(0)
-    before = Verdict(rng.normal(size=16), 0.5)
+    before = HeldOutScore(rng.normal(size=16), 0.5)
     after = replace(before, losses=before.losses - rng.normal(0.01, 0.02, 16))
     assert after.sureness_over(before) == pytest.approx(ttest_rel(before.losses, after.losses).statistic)
     assert before.sureness_over(before) == 0
     one_lucky_block = before.losses.copy()
     one_lucky_block[3] -= 1
     assert replace(before, losses=one_lucky_block).sureness_over(before) == pytest.approx(1)
-    assert Verdict(np.array([-9.0]), 0.9).sureness_over(Verdict(np.array([0.0]), 0.1)) == 0
+    assert HeldOutScore(np.array([-9.0]), 0.9).sureness_over(HeldOutScore(np.array([0.0]), 0.1)) == 0
 
 
 def test_a_scan_without_counts_or_room_teaches_nothing(gap):

@@ -27,10 +27,8 @@ def result(scan, cross):
 @pytest.fixture(scope="module")
 def path(tmp_path_factory, result):
     path = tmp_path_factory.mktemp("page") / "S<1>.html"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("braggfill.webpage.SELF_TEST_BASELINES", ("nearest",))
-        record = {"command": "braggfill fill 'S<1>.npz'", "configuration": {"method": "linear"}}
-        write_report(path, result, "S<1>.npz", record)
+    record = {"command": "braggfill fill 'S<1>.npz'", "configuration": {"method": "linear"}}
+    write_report(path, result, "S<1>.npz", record, baselines=("nearest",))
     return path
 
 
@@ -80,10 +78,9 @@ def test_its_data_are_the_scan_on_a_logarithmic_scale(path, result):
     np.testing.assert_allclose(relative / 255 * data["largestRelative"], spread, atol=data["largestRelative"] / 500)
 
 
-def test_a_scan_too_large_for_a_page_is_shown_in_fewer_frames(monkeypatch, result):
+def test_a_scan_too_large_for_a_page_is_shown_in_fewer_frames(result):
     limit = len(draw_pictures(result).levels) // 4
-    monkeypatch.setattr("braggfill.webpage.LARGEST_BYTES", limit)
-    drawn = draw_pictures(result)
+    drawn = draw_pictures(result, limit)
     assert len(drawn.levels) <= limit
     assert drawn.every > 1
     assert drawn.shape == result.intensity[:: drawn.every].shape

@@ -13,7 +13,8 @@ from braggfill.retrieval.starts import (
     random_crystal,
     start_generator,
 )
-from braggfill.retrieval.support import bounding_box, first_support, shrink_wrap
+from braggfill.retrieval.support import first_support, shrink_wrap
+from braggfill.scan.boxes import bounding_box
 
 
 def cuboid(shape, sizes):
@@ -47,12 +48,6 @@ def test_shrink_wrap_finds_the_object_in_a_loose_support_and_in_a_tight_one():
 def test_an_object_that_vanished_is_refused():
     with pytest.raises(InputError, match="object vanished"):
         shrink_wrap(torch.zeros(16, 16, 16), torch.from_numpy(cuboid((16, 16, 16), (6, 6, 6))), 1.0)
-
-
-def test_the_bounding_box_stays_in_the_array():
-    inside = torch.from_numpy(cuboid((10, 12, 14), (4, 12, 2)))
-    assert bounding_box(inside) == (slice(3, 7), slice(0, 12), slice(6, 8))
-    assert bounding_box(inside, 5) == (slice(0, 10), slice(0, 12), slice(1, 13))
 
 
 def test_hidden_voxels_are_measured_and_faint_and_as_many_as_said():

@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +7,8 @@ from hypothesis import strategies as st
 
 from braggfill import InputError
 from braggfill.judging.comparison import USUAL_ORDER, allowed_treatments
+from braggfill.retrieval.iterations import ALGORITHMS
+from braggfill.retrieval.options import AlgorithmName, TreatmentName
 from braggfill.retrieval.pattern import clear_box, high_frequencies_added, low_frequencies, prepare_pattern
 from braggfill.retrieval.treatments import BOUND_WIDTH, STREAK_COUNTS, TREATMENTS, amplitude_bounds, check_treatment
 
@@ -38,6 +42,11 @@ def test_measured_voxels_are_fixed_and_hidden_ones_free_in_every_treatment(treat
 
 def test_a_comparison_knows_every_treatment():
     assert sorted(USUAL_ORDER) == sorted(TREATMENTS)
+
+
+def test_names_of_treatments_and_algorithms_are_those_of_the_tables():
+    assert get_args(TreatmentName) == tuple(TREATMENTS)
+    assert get_args(AlgorithmName) == tuple(ALGORITHMS)
 
 
 def intervals(treatment, deviations=BOUND_WIDTH):

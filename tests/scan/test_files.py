@@ -177,8 +177,7 @@ def test_a_real_failing_write_leaves_nothing(tmp_path):
     program = f"""
         import resource, signal, numpy as np
         from pathlib import Path
-        from braggfill import fill_gaps, InputError
-        from braggfill.io import write_result
+        from braggfill import fill_gaps, write_result, InputError
         counts = np.random.default_rng(0).integers(0, 9999, (40, 40, 40))
         mask = np.zeros((40, 40)); mask[20] = 1
         result = fill_gaps(counts, mask, method="linear")

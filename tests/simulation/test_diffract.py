@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from braggfill import InputError
-from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object, finest_size
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, CrystalBox, box_round, continuum_object, finest_size
 from braggfill.simulation.diffract import amplitude, atomic_object, diffraction_pattern, form_factor, refuse_neighbouring_peak
 from braggfill.simulation.geometry import Grid, grid_over, measured_directions
 from braggfill.simulation.particle import body_corners, carve, facet_normals
@@ -126,7 +126,7 @@ def test_cuboid_has_sinc_fringes_with_the_asked_oversampling():
 
 def drawn_crystal(size=24):
     crystal = platinum(lambda r: 0.3 * np.sin(r / 15))
-    return continuum_object(crystal, Box(size, FILLED_SHARE_OF_BOX * size / 75 * np.eye(3), np.zeros(3)), 0.4)
+    return continuum_object(crystal, CrystalBox(size, FILLED_SHARE_OF_BOX * size / 75 * np.eye(3), np.zeros(3)), 0.4)
 
 
 def test_moving_the_crystal_does_not_change_the_intensity():

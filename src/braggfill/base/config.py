@@ -1,12 +1,16 @@
-"""Configuration: frozen dataclasses, read from TOML; an unknown key is reported with the nearest known one."""
+"""Configuration: frozen dataclasses, read from TOML; an unknown key is reported with the nearest known one.
+
+pydantic holds values against the dataclasses' annotations, strictly: true is no number, and "3" is none.
+"""
 
 import difflib
+import inspect
+import json
 import tomllib
-import types
-import typing
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from braggfill.base.errors import InputError
 
@@ -29,34 +33,63 @@ def read_table(path: Path) -> dict[str, Any]:
 
 
 def build(kind: type[T], values: dict[str, Any], where: str) -> T:
-    """Make a dataclass from nested dictionaries, checking every key and type."""
-    types_by_name = typing.get_type_hints(kind)
-    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    for key in values:
+    """Make a dataclass from nested dictionaries, checking every key and type.
+
+    Raises
+    ------
+    InputError
+        If a key is unknown, a value is not of its type, or the dataclass refuses it.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    _check_keys(kind, values, where)
+    try:  # as JSON, in which lists stand for tuples and texts for paths, as in TOML
+        return TypeAdapter(kind).validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        refused = first.get("ctx", {}).get("error")
+        raise (refused if isinstance(refused, InputError) else _mistake(kind, values, first["loc"], where)) from error
+
+
+def build_each(kinds: dict[str, type], values: dict[str, Any], where: str) -> dict[str, Any]:
+    """Make several dataclasses from one flat dictionary, each from the keys that are its own."""
+    check_known(values, [f.name for kind in kinds.values() for f in fields(kind)], where)
+    own = {name: {f.name for f in fields(kind)} & set(values) for name, kind in kinds.items()}
+    return {name: build(kind, {key: values[key] for key in own[name]}, where) for name, kind in kinds.items()}
+
+
+def check_known(keys: Iterable[str], known: list[str], where: str) -> None:
+    """Raise InputError for a key that is not known, with the nearest one that is."""
+    for key in keys:
         if key not in known:
             near = difflib.get_close_matches(key, known, 1, 0.0)
             raise InputError(f"{where}: got unknown key '{key}'; did you mean '{near[0]}'?")
-    return kind(**{key: _convert(types_by_name[key], value, f"{where}, key '{key}'") for key, value in values.items()})
 
 
-def _convert(kind: Any, value: Any, where: str) -> Any:
-    """One value as its annotated type, or an error that states both."""
-    if is_dataclass(kind) and isinstance(value, dict):
-        return build(typing.cast(type, kind), value, where)
-    origin, options = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union) and type(None) in options:
-        return _convert(next(k for k in options if k is not type(None)), value, where)
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    if origin is Literal and value in options:
-        return value
-    if origin is tuple and isinstance(value, list) and options[-1] is Ellipsis and value:
-        return tuple(_convert(options[0], v, where) for v in value)
-    if origin is tuple and isinstance(value, list) and len(value) == len(options):
-        return tuple(_convert(k, v, where) for k, v in zip(options, value, strict=True))
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, str, bool) and type(value) is kind:
-        return value
-    expected = kind if isinstance(kind, types.GenericAlias) or origin else getattr(kind, "__name__", kind)
-    raise InputError(f"{where}: got {value!r}, expected {expected}")
+def _check_keys(kind: type, values: dict[str, Any], where: str) -> None:
+    """The keys of a table, and of the tables and lists of tables in it; a list has at least one value."""
+    hints = get_type_hints(kind)
+    check_known(values, [f.name for f in fields(kind)], where)
+    for key, value in values.items():
+        if value == []:
+            raise _mistake(kind, values, (key,), where)
+        inner = _dataclass_in(hints[key])
+        tables = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
+        for table in tables if inner else []:
+            _check_keys(inner, table, f"{where}, key '{key}'")
+
+
+def _dataclass_in(hint: Any) -> Any:
+    """The dataclass that an annotation asks for, alone, in a tuple or beside None; else None."""
+    return next((kind for kind in (hint, *get_args(hint)) if is_dataclass(kind)), None)
+
+
+def _mistake(kind: Any, value: Any, place: tuple[str | int, ...], where: str) -> InputError:
+    """What was got at a place, and what its field's annotation expects."""
+    for part in place:
+        inner = _dataclass_in(kind)
+        if inner is None or not isinstance(value, dict):
+            break
+        kind, value, where = get_type_hints(inner)[str(part)], value[str(part)], f"{where}, key '{part}'"
+    expected = kind.__name__ if isinstance(kind, type) and not get_args(kind) else inspect.formatannotation(kind)
+    return InputError(f"{where}: got {value!r}, expected {expected}")

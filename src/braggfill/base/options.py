@@ -7,12 +7,14 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from functools import cache, wraps
 from itertools import pairwise
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 Result = TypeVar("Result")
+Device = Literal["auto", "cpu", "cuda"]
+"""Where to compute."""
 
 
 @cache
@@ -44,6 +46,7 @@ def default_of(field: Field[Any]) -> Any:
 def spelled_out(function: Callable[..., Result]) -> Callable[..., Result]:
     """Let a function's options be given one by one: each field of its keyword-only dataclasses becomes a keyword.
 
+    Who has the dataclass gives it whole, by the parameter's name; fields that are given as well then win over its own.
     The signature and the docstring that a person sees list the fields.
     """
     signature, hints = inspect.signature(function), get_type_hints(function)
@@ -57,7 +60,7 @@ def spelled_out(function: Callable[..., Result]) -> Callable[..., Result]:
     def spelled(*positional: Any, **given: Any) -> Result:
         for name, kind in groups.items():
             own = {f.name: given.pop(f.name) for f in fields(kind) if f.name in given}
-            given[name] = kind(**own)
+            given[name] = replace(given[name], **own) if name in given else kind(**own)
         return function(*positional, **given)
 
     seen: list[inspect.Parameter] = []

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.writing import whole_or_nothing
 
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COUNTS_MAP = "turbo"
+"""Colours of counts, by their logarithm."""
+RELATIVE_MAP, LARGEST_RELATIVE = "viridis", 1.5
+"""Colours of an estimate's standard deviation over the estimate, from 0 to this."""
+NOT_MEASURED = "0.75"
+"""Grey of what has no counts, or no estimate."""
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Figure":
@@ -24,10 +30,10 @@ def new_figure(width_inches: float, height_inches: float) -> "Figure":
     return figure
 
 
-def show_counts(panel: "Axes", counts: np.ndarray, brightest: float, title: str = "") -> None:
+def show_counts(panel: "Axes", counts: NDArray[np.floating], brightest: float, title: str = "") -> None:
     """Show counts (height, width) by their logarithm, up to ``brightest``; grey where NaN, without ticks."""
     panel.imshow(np.log10(1 + counts), cmap=COUNTS_MAP, vmin=0, vmax=np.log10(1 + brightest), interpolation="nearest")
-    panel.set_facecolor("0.75")
+    panel.set_facecolor(NOT_MEASURED)
     panel.set(title=title, xticks=[], yticks=[])
 
 

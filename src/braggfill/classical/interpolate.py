@@ -5,7 +5,7 @@ measured. Measured voxels come back as they were, voxels that no slab holds are 
 are averaged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import ndimage
@@ -13,21 +13,23 @@ from scipy.interpolate import CubicSpline
 from scipy.signal import fftconvolve
 from skimage.restoration import inpaint_biharmonic
 
+from braggfill.base.overlaps import Part, overlap_mean
+from braggfill.scan.boxes import Box, with_margin
 from braggfill.scan.gaps import Slab, number_voxels, voxels_to_fill
 
-REACH = 8
+BAND_MARGIN = 8
 """Voxels around a gap that a fill looks at; also the radius of inverse distance, as in PyNX's ``mask_interp=8,2``."""
 BANK_POINTS = 3
 """Measured voxels on each bank through which the cubic spline goes."""
 
-BandFill = Callable[[np.ndarray, np.ndarray, Slab, tuple[slice, ...]], np.ndarray]
+BandFill = Callable[[np.ndarray, np.ndarray, Slab, Box], np.ndarray]
 """(values, mask, slab, slab's place in the band) to filled values, all of the band around one slab; NaN where unknown."""
 
 
 def nearest(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
     """Value of the nearest measured voxel."""
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: tuple[slice, ...]) -> np.ndarray:
+    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
         if missing.all():
             return np.full_like(band, np.nan)
         at = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
@@ -39,8 +41,8 @@ def nearest(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarr
 def linear(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
     """Straight line between the banks, along the gap's normal; from the filled arms where arms cross."""
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: tuple[slice, ...]) -> np.ndarray:
-        return _linear_along(band, missing, slab.axis)
+    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
+        return linear_along(band, missing, slab.axis)
 
     return _fill_bands(values, mask, slabs, fill)
 
@@ -50,7 +52,7 @@ def cubic(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray
     whole = linear(values, mask, slabs)
     unknown = mask & ~voxels_to_fill(slabs, mask.shape)
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: tuple[slice, ...]) -> np.ndarray:
+    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
         lines, blank = np.moveaxis(band, slab.axis, 0).copy(), np.moveaxis(missing, slab.axis, 0)
         inside = np.arange(len(lines))[place[slab.axis]]
         before, after = np.arange(inside[0])[-BANK_POINTS:], np.arange(inside[-1] + 1, len(lines))[:BANK_POINTS]
@@ -65,11 +67,11 @@ def cubic(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray
 
 def idw(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
     """Mean of the measured voxels within ±8, weighted by the inverse square of their distance."""
-    offsets = np.arange(-REACH, REACH + 1)
+    offsets = np.arange(-BAND_MARGIN, BAND_MARGIN + 1)
     squared = sum(o.astype(np.float32) ** 2 for o in np.meshgrid(offsets, offsets, offsets, indexing="ij", sparse=True))
     kernel = np.where(squared > 0, 1 / np.maximum(squared, 1), 0).astype(np.float32)
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: tuple[slice, ...]) -> np.ndarray:
+    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
         weight = fftconvolve((~missing).astype(np.float32), kernel, "same")
         total = fftconvolve(np.where(missing, 0, band), kernel, "same")
         return np.where(weight > kernel.min() / 2, np.maximum(total, 0) / np.maximum(weight, 1e-9), np.nan)
@@ -80,7 +82,7 @@ def idw(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
 def biharmonic(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
     """Biharmonic equation solved slice by slice in planes that contain the gap's normal (scikit-image)."""
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: tuple[slice, ...]) -> np.ndarray:
+    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
         stack = 0 if slab.axis != 0 else 2
         filled = np.moveaxis(np.full_like(band, np.nan), stack, -1)
         slices, holes = np.moveaxis(band, stack, -1), np.moveaxis(missing, stack, -1)
@@ -101,20 +103,20 @@ def _fill_bands(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], fill: B
     """Fill every slab within its own band; average where slabs overlap; bridge from the filled where that left holes."""
     wanted = voxels_to_fill(slabs, mask.shape)
     number = number_voxels(wanted)
-    total, count = np.zeros(np.count_nonzero(wanted)), np.zeros(np.count_nonzero(wanted))
-    for slab in slabs:
-        bounds = slab.bounds
-        band = tuple(slice(max(s.start - REACH, 0), s.stop + REACH) for s in bounds)
-        place = tuple(slice(s.start - b.start, s.stop - b.start) for s, b in zip(bounds, band, strict=True))
-        filled = np.moveaxis(fill(values[band], mask[band], slab, place)[place], slab.axis, 0)
-        in_plane = tuple(s for a, s in enumerate(bounds) if a != slab.axis)
-        use = slab.target[:, *in_plane] & np.isfinite(filled)
-        at = np.moveaxis(number[bounds], slab.axis, 0)[use]
-        total[at] += filled[use]
-        count[at] += 1
+
+    def parts() -> Iterator[Part]:
+        for slab in slabs:
+            bounds = slab.bounds
+            band, place = with_margin(bounds, mask.shape, BAND_MARGIN)
+            filled = np.moveaxis(fill(values[band], mask[band], slab, place)[place], slab.axis, 0)
+            in_plane = tuple(s for a, s in enumerate(bounds) if a != slab.axis)
+            use = slab.target[:, *in_plane] & np.isfinite(filled)
+            yield (np.moveaxis(number[bounds], slab.axis, 0)[use],), filled[use], True
+
+    mean = overlap_mean(parts(), (int(wanted.sum()),))
     result = np.where(mask, 0, values).astype(np.float32)
-    known = count > 0
-    result[wanted] = np.where(known, total / np.maximum(count, 1), 0)
+    known = np.isfinite(mean)
+    result[wanted] = np.nan_to_num(mean)
     if not known.all():
         holes = np.zeros_like(mask)
         holes[wanted] = ~known
@@ -125,9 +127,9 @@ def _fill_bands(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], fill: B
 def _bridge(values: np.ndarray, holes: np.ndarray, unknown: np.ndarray, normals: set[int]) -> np.ndarray:
     """Fill what no bank reached, such as the middle of a cross: along the normals from voxels filled before, else nearest."""
     (box,) = ndimage.find_objects(holes.astype(np.int8))
-    band = tuple(slice(max(s.start - REACH, 0), s.stop + REACH) for s in box)
+    band, _ = with_margin(box, values.shape, BAND_MARGIN)
     near, missing = values[band], (holes | unknown)[band]
-    fills = [_linear_along(near, missing, axis) for axis in sorted(normals)]
+    fills = [linear_along(near, missing, axis) for axis in sorted(normals)]
     known = sum(np.isfinite(f).astype(np.float32) for f in fills)
     mean = sum(np.nan_to_num(f) for f in fills) / np.maximum(known, 1)
     if (missing & (known == 0)).any() and not missing.all():
@@ -138,8 +140,12 @@ def _bridge(values: np.ndarray, holes: np.ndarray, unknown: np.ndarray, normals:
     return bridged
 
 
-def _linear_along(values: np.ndarray, missing: np.ndarray, axis: int) -> np.ndarray:
-    """Interpolate along one axis; a line with one bank takes its value, a line with none is NaN where it is missing."""
+def linear_along(values: np.ndarray, missing: np.ndarray, axis: int) -> np.ndarray:
+    """Interpolate along one axis; a line with one bank takes its value, a line with none is NaN where it is missing.
+
+    ``network.gapnet.log_linear_along_normal`` does the same with tensors, inside the network and on its device: running
+    maxima along an axis are the core of both and are spelled differently in numpy and torch, which this module does without.
+    """
     v, m = np.moveaxis(values, axis, -1), np.moveaxis(missing, axis, -1)
     n = v.shape[-1]
     position = np.arange(n, dtype=np.int32)

@@ -23,6 +23,7 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from braggfill.base.memory import give_back
+from braggfill.base.overlaps import overlap_mean
 from braggfill.base.smoothing import blur_in_place, gaussian_blur
 from braggfill.classical.fringe_model import SHIPPED, FringeModel
 from braggfill.scan.boxes import EVERYWHERE, Box, group_boxes, volume, with_margin
@@ -41,8 +42,8 @@ FRAMES_AT_ONCE = 8
 """Frames whose autocovariance is summed up together: more would take more memory, fewer more time."""
 BRIGHT_COUNTS = 10.0
 """Local counts from which on a voxel has full weight in the autocovariance."""
-STEPS = 40
-"""Most steps of the conjugate gradients."""
+MOST_ITERATIONS = 40
+"""Of the conjugate gradients."""
 TOLERANCE = 1e-9
 """They stop when the squared residual is this small a share of what it was."""
 TYPICAL_WEIGHT = 0.1
@@ -212,7 +213,7 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
     residual, field = kernel.new_zeros(padded), kernel.new_zeros(padded)
     residual[inside] = weight * data
     direction, image, square, goal = field.clone(), field.clone(), torch.inf, 0.0
-    for _ in range(STEPS):
+    for _ in range(MOST_ITERATIONS):
         step = torch.fft.irfftn(torch.fft.rfftn(residual).mul_(solve), padded)
         previous, square = square, float(torch.dot(residual.view(-1), step.view(-1)))
         goal = goal or TOLERANCE * square
@@ -255,13 +256,11 @@ def smoothed(scan: GappedScan, device: str | torch.device = "cpu", model: Fringe
     for surroundings in cut_out:
         give_back()
         estimates.append(surroundings.estimate(kernel).clamp(min=0).cpu().numpy())
-    mean, number = np.full(mask.shape, np.nan, np.float32), np.zeros(mask.shape, np.uint8)
-    for (box, members), estimate in zip(groups, estimates, strict=True):
-        use, before = (voxels_to_fill(members, mask.shape) | ~mask)[box], number[box]
-        averaged = np.where(before, (np.nan_to_num(mean[box]) * before + estimate) / (before + 1), estimate)
-        mean[box] = np.where(use, averaged, mean[box])
-        before += use
-    return mean
+    parts = (
+        (box, estimate, (voxels_to_fill(members, mask.shape) | ~mask)[box])
+        for (box, members), estimate in zip(groups, estimates, strict=True)
+    )
+    return overlap_mean(parts, mask.shape, np.float32, len(groups))
 
 
 def guessed(scan: GappedScan, device: str | torch.device = "cpu") -> GappedScan:

@@ -4,14 +4,16 @@ The same gap is imagined everywhere else in the scan where nothing is missing; w
 what lies inside. The solution is closed, takes seconds and knows the scan's own fringes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solve
 from scipy.ndimage import binary_dilation, uniform_filter
 
+from braggfill.base.overlaps import overlap_mean
 from braggfill.classical.interpolate import linear
-from braggfill.scan.gaps import Slab, voxels_to_fill
+from braggfill.scan.gaps import Slab, number_voxels, voxels_to_fill
 
 CONTEXTS = (14, 10, 7, 4)
 """Voxels of each bank along the normal; the first that the scan has room for beside the gap."""
@@ -66,8 +68,22 @@ def ridge(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray
         The linear fill where no regression can be fitted (too few free places) or a bank has holes that nothing fills.
     """
     start = linear(values, mask, slabs)
+    wanted = voxels_to_fill(slabs, mask.shape)
+    number = number_voxels(wanted)
+    predicted = predictions(start, mask, slabs)
+    parts = (((slab.within(number)[inside],), inner, True) for slab, inside, inner in predicted)
+    mean = overlap_mean(parts, (int(wanted.sum()),))
+    filled = start.copy()
+    filled[wanted] = np.where(np.isnan(mean), start[wanted], mean)
+    return filled
+
+
+def predictions(start: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> Iterator[tuple[Slab, np.ndarray, np.ndarray]]:
+    """For each slab and each extent of its banks: the part of its target that is predicted (bool), and the predictions there.
+
+    ``start`` is log(1 + counts) with the gaps filled linearly, ``mask`` True = not measured, both (frames, rows, columns).
+    """
     unknown = mask & ~voxels_to_fill(slabs, mask.shape)
-    total, count = np.zeros(values.shape, np.float32), np.zeros(values.shape, np.uint8)
     fitted: dict[tuple[int, int, int, int], np.ndarray | None] = {}
     for slab in slabs:
         volume, missing, holes = (np.moveaxis(v, slab.axis, 0) for v in (start, mask, unknown))
@@ -86,10 +102,8 @@ def ridge(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray
                 continue
             predicted = predict(volume, slab.first, places, hood, solution)
             inside = slab.target & places
-            np.moveaxis(total, slab.axis, 0)[slab.first : slab.last + 1] += np.where(inside, predicted, 0)
-            np.moveaxis(count, slab.axis, 0)[slab.first : slab.last + 1] += inside
+            yield slab, inside, predicted[inside]
             todo &= ~places
-    return np.where(count > 0, total / np.maximum(count, 1), start)
 
 
 def fit(volume: np.ndarray, missing: np.ndarray, hood: Neighbourhood) -> np.ndarray | None:

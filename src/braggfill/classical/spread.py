@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from braggfill.scan.copies import Trial
 from braggfill.scan.gapped import GappedScan
 
-Fill = Callable[[GappedScan], NDArray[np.float32]]
+LogFill = Callable[[GappedScan], NDArray[np.float32]]
 """A scan to log(1 + expected counts), float32 (frames, rows, columns)."""
 FEWEST_VOXELS = 200
 """With fewer voxels of copies in a brightness bin than this nothing is measured and the spread is taken as 100 %."""
@@ -20,12 +20,12 @@ FAINT_COUNTS = 0.5
 """Added to the estimate before it is multiplied by the relative spread: an estimate of zero counts is not certain."""
 
 
-def filled_counts(fill: Fill, scan: GappedScan) -> NDArray[np.float64]:
+def filled_counts(fill: LogFill, scan: GappedScan) -> NDArray[np.float64]:
     """Expected counts (voxels,) by a fill in log(1 + counts), in the order of ``array[scan.wanted]``."""
     return np.expm1(fill(scan)[scan.wanted].astype(float))
 
 
-def standard_deviation(fill: Fill, scan: GappedScan, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def standard_deviation(fill: LogFill, scan: GappedScan, mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard deviation of a fill's expected counts, by brightness.
 
     Parameters

@@ -14,7 +14,8 @@ from braggfill.filling.fill import fill_gaps
 from braggfill.filling.record import write_result
 from braggfill.filling.result import FillResult
 from braggfill.filling.terms import FillOptions
-from braggfill.reports.report import plot_fill, summary
+from braggfill.reports.plots import plot_fill
+from braggfill.reports.sentences import summary
 from braggfill.reports.webpage import write_report
 from braggfill.scan.files import FORMATS, check_outputs, format_of, read_provenance, read_scan, split_address
 from braggfill.scan.masks import MaskChoice, choose_mask

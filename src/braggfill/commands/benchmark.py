@@ -1,22 +1,20 @@
 """``braggfill benchmark``: carries out a study of accuracy and writes its tables and pictures."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from braggfill.commands.shell import console, progress_bar, say
-
-StudyName = StrEnum("StudyName", ["width", "portions", "slices", "skip", "oversampling", "conditions"])
+from braggfill.judging.studies.findings import StudyName
 
 
 def benchmark(
     study: Annotated[StudyName, typer.Argument(help="What to study.")],
-    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("docs/results"),
+    out: Annotated[Path | None, typer.Option(help="Folder of the results, else study_NAME.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer, smaller scans: seconds instead of minutes.")] = False,
-    data: Annotated[
-        Path | None, typer.Option(envvar="BRAGGFILL_DATA", help="Folder of measured scans; else simulated ones only.")
+    measured: Annotated[
+        str | None, typer.Option(help="A measured scan for 'portions' or 'slices', beside simulated ones.")
     ] = None,
 ) -> None:
     """Carry out a study: gaps whose contents are known are filled by every method, and the fills are scored.
@@ -26,7 +24,7 @@ def benchmark(
     from braggfill.judging.studies.table import benchmark as carry_out
 
     with progress_bar("filling") as advance:
-        written, remarks = carry_out(study.value, out, quick=quick, data=data, on_progress=advance)
+        written, remarks = carry_out(study, out, quick=quick, measured=measured, on_progress=advance)
     for remark in remarks:
         say(console, remark)
     for path in written:

@@ -46,7 +46,8 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     from braggfill.base.writing import check_output
     from braggfill.judging.evaluation import evaluate as judge
     from braggfill.judging.record import write_evaluation
-    from braggfill.reports.report import plot_evaluation, score_table
+    from braggfill.reports.plots import plot_evaluation
+    from braggfill.reports.tables import score_table
     from braggfill.scan.files import read_scan, split_address
     from braggfill.scan.masks import choose_mask
 

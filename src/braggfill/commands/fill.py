@@ -102,7 +102,8 @@ def fill(  # noqa: PLR0913 - one argument an option
 def fill_one(job: "FillJob") -> None:
     """Fill a scan and tell what its mask consists of and what was done."""
     from braggfill.commands.batch import fill_scan
-    from braggfill.reports.report import gap_table, lesson_in_words, summary, warnings
+    from braggfill.reports.sentences import lesson_in_words, summary, warnings
+    from braggfill.reports.tables import gap_table
 
     with adaptation_bar() as on_adapt, progress_bar("filling") as advance:
         result = fill_scan(job, advance, on_adapt)

@@ -45,7 +45,7 @@ def finetune(  # noqa: PLR0913 - one argument an option
     """
     from braggfill.base.writing import check_output
     from braggfill.network.finetune import finetune as learn
-    from braggfill.reports.report import lesson_in_words
+    from braggfill.reports.sentences import lesson_in_words
     from braggfill.scan.files import read_scan, split_address
     from braggfill.scan.masks import choose_mask
 

@@ -38,7 +38,8 @@ def mask(  # noqa: PLR0913 - one argument an option
     Example: braggfill mask --detector eiger2m -o eiger2m.npz
     """
     from braggfill.base.writing import check_output
-    from braggfill.reports.report import mask_table, plot_mask
+    from braggfill.reports.plots import plot_mask
+    from braggfill.reports.tables import mask_table
     from braggfill.scan.files import split_address, write_mask
     from braggfill.scan.masks import half_masked, mask_for
 

@@ -62,12 +62,12 @@ def retrieve(  # noqa: PLR0913 - one argument an option
     """
     from braggfill.base.writing import check_output
     from braggfill.reports.objects import start_table
-    from braggfill.retrieval.files import read_filled, read_support, write_crystal
+    from braggfill.retrieval.files import read_support, write_crystal
     from braggfill.retrieval.reconstruction import retrieve as run
-    from braggfill.scan.files import read_mask, split_address
+    from braggfill.scan.files import read_mask, read_scan, split_address
 
     steps = parsed_schedule(schedule)
-    loaded = read_filled(scan)
+    loaded = read_scan(scan)
     source = split_address(scan)[0]
     output = output or source.with_name(f"{source.stem}_object.npz")
     check_output(output, [split_address(a)[0] for a in (scan, mask, support) if a], overwrite)
@@ -118,11 +118,10 @@ def compare(  # noqa: PLR0913 - one argument an option
     from braggfill.base.writing import check_output
     from braggfill.judging.comparison import compare as run
     from braggfill.reports.objects import comparison_table, plot_comparison
-    from braggfill.retrieval.files import read_filled
-    from braggfill.scan.files import read_mask, split_address
+    from braggfill.scan.files import read_mask, read_scan, split_address
 
     steps = parsed_schedule(schedule)
-    loaded = read_filled(scan)
+    loaded = read_scan(scan)
     source = split_address(scan)[0]
     output = output or source.with_name(f"{source.stem}_compared.png")
     check_output(output, [split_address(a)[0] for a in (scan, mask) if a], overwrite, ".png")

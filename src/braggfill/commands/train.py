@@ -23,7 +23,7 @@ def train(
     """
     from braggfill.base.config import read_config
     from braggfill.network.weights import read_tensors
-    from braggfill.reports.report import plot_training
+    from braggfill.reports.plots import plot_training
     from braggfill.scan.measured import read_measured
     from braggfill.training.config import TrainConfig
     from braggfill.training.training import STATE_NAME

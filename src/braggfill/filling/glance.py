@@ -5,53 +5,64 @@ import html
 import io
 
 import numpy as np
+from numpy.typing import NDArray
 
-from braggfill.scan.gaps import Gap, summarise_gaps
+from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, NOT_MEASURED, RELATIVE_MAP
 
-LARGEST_RELATIVE = 1.5
-"""Relative uncertainty at the end of the colour scale."""
 STYLE = "border:0;padding:2px 14px 2px 0;text-align:left"
 
 
-class Glance:
-    """What a filled scan inherits to show itself."""
+def glance(
+    intensity: NDArray[np.float32],
+    filled: NDArray[np.bool_],
+    missing: NDArray[np.bool_],
+    relative: NDArray[np.float32],
+    rows: list[list[str]],
+) -> str:
+    """A filled scan as HTML.
 
-    intensity: np.ndarray
-    filled: np.ndarray
-    std: np.ndarray
-    mask: np.ndarray
-    gaps: list[Gap]
+    Parameters
+    ----------
+    intensity : float32 array (frames, rows, columns)
+    filled, missing : bool arrays (frames, rows, columns)
+        True = estimated; True = still missing.
+    relative : float32 array (frames, rows, columns)
+        Standard deviation of the estimates over these.
+    rows : list of lists of str
+        Cells of the table of gaps, the headings first.
+    """
+    frame = int(np.unravel_index(intensity.argmax(), intensity.shape)[0])
+    log = np.log1p(intensity[frame]) / max(float(np.log1p(intensity.max())), 1e-9)
+    panels = (
+        (f"before, frame {frame}", log, filled[frame] | missing[frame], COUNTS_MAP),
+        ("after", log, missing[frame], COUNTS_MAP),
+        (
+            f"relative uncertainty, 0 to {LARGEST_RELATIVE:g}",
+            np.nan_to_num(relative[frame]) / LARGEST_RELATIVE,
+            ~filled[frame],
+            RELATIVE_MAP,
+        ),
+    )
+    figures = "".join(
+        f'<figure style="display:inline-block;margin:0 10px 6px 0"><figcaption>{html.escape(title)}</figcaption>'
+        f'<img alt="{html.escape(title)}" src="data:image/png;base64,{_png(*panel)}" width="260"></figure>'
+        for title, *panel in panels
+    )
+    return f'<div>{figures}<table style="border:0">{"".join(map(_line, rows))}</table></div>'
 
-    def _repr_html_(self) -> str:
-        frame = int(np.unravel_index(self.intensity.argmax(), self.intensity.shape)[0])
-        counts, filled, std, missing = (v[frame] for v in (self.intensity, self.filled, self.std, self.mask))
-        log = np.log1p(counts) / max(float(np.log1p(self.intensity.max())), 1e-9)
-        relative = std / np.maximum(counts, 1e-12) / LARGEST_RELATIVE
-        panels = (
-            (f"before, frame {frame}", log, filled | missing, "turbo"),
-            ("after", log, missing, "turbo"),
-            (f"relative uncertainty, 0 to {LARGEST_RELATIVE:g}", relative, ~filled, "viridis"),
-        )
-        figures = "".join(
-            f'<figure style="display:inline-block;margin:0 10px 6px 0"><figcaption>{html.escape(title)}</figcaption>'
-            f'<img alt="{html.escape(title)}" src="data:image/png;base64,{picture(*panel)}" width="260"></figure>'
-            for title, *panel in panels
-        )
-        rows = "".join(
-            f'<tr><td style="{STYLE}">{row["number"]} {row["kind"]}</td><td style="{STYLE}">{row["width"]} wide across '
-            f'{row["across"]}s</td><td style="{STYLE}">{row["filled"]:,} of {row["voxels"]:,} voxels filled</td></tr>'
-            for row in summarise_gaps(self.gaps)
-        )
-        return f'<div>{figures}<table style="border:0">{rows}</table></div>'
+
+def _line(cells: list[str]) -> str:
+    return "<tr>" + "".join(f'<td style="{STYLE}">{html.escape(cell)}</td>' for cell in cells) + "</tr>"
 
 
-def picture(share: np.ndarray, blank: np.ndarray, scale: str) -> str:
+def _png(share: NDArray[np.floating], blank: NDArray[np.bool_], scale: str) -> str:
     """Shares (rows, columns) of a colour scale as PNG in base 64, grey where ``blank``."""
     from matplotlib import colormaps
+    from matplotlib.colors import to_rgba
     from matplotlib.image import imsave
 
     pixels = colormaps[scale](np.clip(share, 0, 1))
-    pixels[blank] = 0.75, 0.75, 0.75, 1.0
+    pixels[blank] = to_rgba(NOT_MEASURED)
     file = io.BytesIO()
     imsave(file, pixels)
     return base64.b64encode(file.getvalue()).decode()

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from braggfill.base.tasks import OnStep, Progress
 from braggfill.classical import interpolate
 from braggfill.classical.ridge import ridge
-from braggfill.classical.spread import Fill, filled_counts, standard_deviation
+from braggfill.classical.spread import LogFill, filled_counts, standard_deviation
 from braggfill.filling.terms import Estimate, FillOptions, Method, MethodName
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import Slab
 
 
-def classical(fill: Fill, summary: str, guessed: bool = False) -> Method:
+def classical(fill: LogFill, summary: str, guessed: bool = False) -> Method:
     """A method that fills log(1 + counts), with its spread measured on copies of the gaps."""
 
     def estimate(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt: OnStep) -> Estimate:
@@ -28,7 +28,7 @@ def classical(fill: Fill, summary: str, guessed: bool = False) -> Method:
     return Method("log(1 + counts)", summary, estimate, guessed)
 
 
-def of_logarithms(fill: Callable[[NDArray[np.float32], NDArray[np.bool_], list[Slab]], NDArray[np.float32]]) -> Fill:
+def of_logarithms(fill: Callable[[NDArray[np.float32], NDArray[np.bool_], list[Slab]], NDArray[np.float32]]) -> LogFill:
     """A fill of a scan by one of any values: it is given log(1 + counts)."""
     return lambda scan: fill(np.log1p(scan.counts), scan.mask, scan.slabs)
 

@@ -71,10 +71,10 @@ def to_pynx(result: FillResult, mode: Literal["hard", "soft"] = "hard") -> PynxI
     if mode not in ("hard", "soft"):
         raise InputError(f"mode: got '{mode}', expected hard or soft")
     inside = trimmed(result.intensity.shape)
-    intensity, filled, std, missing = (v[inside] for v in (result.intensity, result.filled, result.std, result.mask))
+    intensity, filled, missing = (v[inside] for v in (result.intensity, result.filled, result.mask))
     if mode == "hard":
         return PynxInput(np.fft.fftshift(intensity), np.fft.fftshift(missing).astype(np.int8), {})
-    estimate, relative = intensity[filled].astype(float), std[filled] / np.maximum(intensity[filled], 1e-12)
+    estimate, relative = intensity[filled].astype(float), result.relative_std[inside][filled]
     largest = bounded_spread(estimate, relative)
     coded = np.where(missing, MASKED, intensity)
     coded[filled] = np.where(relative <= largest, (estimate + 1) * ESTIMATE_UNIT, MASKED)

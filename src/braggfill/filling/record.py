@@ -2,24 +2,21 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from braggfill.base.version import __version__
 from braggfill.filling.methods import METHODS
 from braggfill.filling.result import FillResult
 from braggfill.scan.files import write_scan
-from braggfill.scan.formats.contents import Geometry, Scan
+from braggfill.scan.formats.contents import FormatName, Geometry, Scan
 from braggfill.scan.gaps import summarise_gaps
-
-if TYPE_CHECKING:
-    pass
 
 
 def write_result(
     path: Path,
     result: FillResult,
     input_name: str,
-    kind: str | None = None,
+    kind: FormatName | None = None,
     geometry: Geometry | None = None,
     record: dict[str, Any] | None = None,
 ) -> None:
@@ -30,7 +27,7 @@ def write_result(
     path : Path
     result : FillResult
     input_name : str
-    kind : str, optional
+    kind : FormatName, optional
         A key of ``FORMATS``; by default the one that the name's suffix asks for.
     geometry : Geometry, optional
         How the scan was measured, for the formats that say so.

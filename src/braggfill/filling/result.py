@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from braggfill.filling.glance import Glance
+from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.terms import FillOptions
 from braggfill.scan.gaps import Gap
 
@@ -14,17 +15,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FillResult(Glance):
+class FillResult:
     """A filled scan; all arrays are (frames, rows, columns)."""
 
-    intensity: np.ndarray
-    """float32: measured voxels as they came, estimates in the gaps, zero where still missing."""
-    filled: np.ndarray
-    """bool: True = estimated."""
-    std: np.ndarray
-    """float32: standard deviation of the expected intensity where estimated, else zero."""
-    mask: np.ndarray
-    """bool: True = still missing."""
+    intensity: NDArray[np.float32]
+    """Measured voxels as they came, estimates in the gaps, zero where still missing."""
+    filled: NDArray[np.bool_]
+    """True = estimated."""
+    std: NDArray[np.float32]
+    """Standard deviation of the expected intensity where estimated, else zero."""
+    mask: NDArray[np.bool_]
+    """True = still missing."""
     gaps: list[Gap]
     """What the mask consists of."""
     options: FillOptions
@@ -32,3 +33,16 @@ class FillResult(Glance):
     """SHA-256 of the weights file, None for a classical method."""
     lesson: "Lesson | None" = None
     """What was learned from this scan before it was filled."""
+
+    @property
+    def relative_std(self) -> NDArray[np.float32]:
+        """Standard deviation of the estimates over these, float32 (frames, rows, columns); NaN where nothing is estimated."""
+        relative = np.full(self.filled.shape, np.nan, np.float32)
+        relative[self.filled] = self.std[self.filled] / np.maximum(self.intensity[self.filled], 1e-12)
+        return relative
+
+    def _repr_html_(self) -> str:
+        from braggfill.filling.glance import glance  # draws with matplotlib, which a fill does not need
+
+        rows = filled_gap_rows(self.gaps, self.options.method)
+        return glance(self.intensity, self.filled, self.mask, self.relative_std, rows)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.options import Device
 from braggfill.base.tasks import OnStep, Progress
 from braggfill.network.config import AdaptationConfig
 from braggfill.network.lesson import Lesson, check_effort
@@ -19,7 +20,6 @@ from braggfill.scan.gapped import GappedScan
 MethodName = Literal["unet", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"]
 """The ways of filling; what each does stands in the table of methods."""
 Precision = Literal["float32", "bfloat16", "float16"]
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from braggfill.network.gapnet import GapNet
 from braggfill.network.learner import Learner
 from braggfill.network.lesson import Lesson, check_effort
 from braggfill.network.losses import negative_binomial
-from braggfill.network.practice import HeldOut, Verdict, choose_held_out, held_out_portions, practice_scans
+from braggfill.network.practice import HeldOut, HeldOutScore, choose_held_out, held_out_portions, practice_scans
 from braggfill.network.practice_scan import Portions, PracticeScan, draw_batch
 from braggfill.network.sliding import network_predictor
 from braggfill.network.weights import Learned
@@ -90,8 +90,8 @@ class Choice:
     fringes: tuple[FringeModel, ...]
     held_out: HeldOut | None = None
     """None where the scan has no room for copies of its gaps that hold counts."""
-    verdict: Verdict | None = None
-    before: Verdict | None = None
+    score: HeldOutScore | None = None
+    before: HeldOutScore | None = None
     """With the constants that it began with."""
 
 
@@ -113,9 +113,9 @@ def choose_fringes(
         if fringes not in start.fringes:
             scans = held_out_portions(scan, hidden, config.practice, device, fringes).scans
             held_out = replace(own, scans=own.scans + scans)
-            verdict = held_out.judge(predictor)
-            if verdict.loss < lowest and verdict.sureness_over(before) > config.sure_fringes:
-                best, lowest = Choice((*start.fringes, fringes), held_out, verdict, before), verdict.loss
+            score = held_out.judge(predictor)
+            if score.loss < lowest and score.sureness_over(before) > config.sure_fringes:
+                best, lowest = Choice((*start.fringes, fringes), held_out, score, before), score.loss
     return best
 
 
@@ -125,11 +125,11 @@ class Course:
     def __init__(self, model: GapNet, held_out: HeldOut, config: AdaptationConfig) -> None:
         self.learner, self.held_out, self.config, self.device = Learner(model, config), held_out, config, device_of(model)
         self.judged = copy.deepcopy(model).requires_grad_(False)
-        self.best_step, self.first = 0, self.verdict()
+        self.best_step, self.first = 0, self.score()
         self.best = self.first
         self.first_weights = self.best_weights = {name: p.clone() for name, p in self.learner.average.items()}
 
-    def verdict(self) -> Verdict:
+    def score(self) -> HeldOutScore:
         """How right the averaged weights are in the held-out copies."""
         self.judged.load_state_dict(self.learner.average)
         return self.held_out.judge(network_predictor(self.judged, self.device))
@@ -161,16 +161,16 @@ class Course:
 
     def judge(self) -> None:
         """Look at the held-out copies, and remember the averaged weights if they are the best so far."""
-        verdict = self.verdict()
-        if verdict.loss < self.best.loss:
-            self.best, self.best_step = verdict, self.learner.step
+        score = self.score()
+        if score.loss < self.best.loss:
+            self.best, self.best_step = score, self.learner.step
             self.best_weights = {name: p.clone() for name, p in self.learner.average.items()}
 
 
 def conclude(learned: Learned, choice: Choice, course: Course | None, lesson: Lesson) -> tuple[Learned, Lesson]:
     """Give the network the weights that did best, if they did surely better, and say what came of it."""
-    if choice.held_out and choice.verdict and choice.before:
-        after, kept = choice.verdict, 0
+    if choice.held_out and choice.score and choice.before:
+        after, kept = choice.score, 0
         if course:
             sureness = course.best.sureness_over(course.first)
             if sureness > course.config.sure_weights:
@@ -179,13 +179,13 @@ def conclude(learned: Learned, choice: Choice, course: Course | None, lesson: Le
             lesson = replace(lesson, steps=course.learner.step, planned_steps=course.learner.steps, weights_sureness=sureness)
         lesson = replace(
             lesson,
-            fringes=None if choice.verdict is choice.before else choice.fringes[-1],
+            fringes=None if choice.score is choice.before else choice.fringes[-1],
             kept_step=kept,
             voxels=len(choice.held_out.counts),
             skill_before=choice.before.skill,
-            skill_with_fringes=choice.verdict.skill,
+            skill_with_fringes=choice.score.skill,
             skill_after=after.skill,
-            fringes_sureness=choice.verdict.sureness_over(choice.before),
+            fringes_sureness=choice.score.sureness_over(choice.before),
         )
     learned.model.eval().requires_grad_(False)
     return replace(learned, fringes=choice.fringes), lesson

@@ -18,7 +18,7 @@ PLANE_STRIDE = 4
 """The plane's height and width are multiples of this inside the network (two poolings by 2)."""
 COUNT_FLOOR = 0.05
 """Counts added to the first guess before its logarithm is taken, so that an empty bank is no hard zero."""
-STRIP, REACH = 32, 2
+STRIP, HALO = 32, 2
 """Rows of the plane that a block convolves together when nothing is trained, and how far its two convolutions reach."""
 LOG_SCALE = 5.0
 """log(1 + counts) is divided by this at the entrance."""
@@ -53,8 +53,8 @@ class ResidualBlock(nn.Module):
             return self.convolved(joined(x, coarse, slice(0, height)))
         out = _empty_plane(x, self.second.out_channels)
         for first in range(0, height, STRIP):
-            above = max(first - REACH, 0)
-            part = self.convolved(joined(x, coarse, slice(above, first + STRIP + REACH)))
+            above = max(first - HALO, 0)
+            part = self.convolved(joined(x, coarse, slice(above, first + STRIP + HALO)))
             out[:, :, first : first + STRIP] = part[:, :, first - above :][:, :, :STRIP]
         return out
 
@@ -149,7 +149,8 @@ def log_linear_along_normal(log_counts: Tensor, measured: Tensor) -> Tensor:
     """Fill voxels not measured linearly between the nearest measured ones along the normal.
 
     A line with one bank only takes that bank's value; a line with none (inside the crossing arm of a cross) takes the mean of
-    the filled lines around it.
+    the filled lines around it. Otherwise ``classical.interpolate.linear_along`` with tensors: part of the network, and of what
+    it was trained with.
 
     Parameters
     ----------

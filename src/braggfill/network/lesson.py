@@ -23,7 +23,7 @@ class Lesson:
     steps: int = 0
     """Steps made."""
     planned_steps: int = 0
-    """What the time sufficed for; fewer than ``STEPS`` on a slow machine."""
+    """What the time sufficed for; fewer than ``AdaptationConfig.steps`` on a slow machine."""
     voxels: int = 0
     """Held-out voxels that were scored; 0: the scan has no room for copies of its gaps that hold counts."""
     skill_before: float | None = None

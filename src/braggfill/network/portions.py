@@ -12,11 +12,12 @@ and centred on the gap; in the gap's plane it slides in steps of skip + 1 voxels
 Without a skip the portions are as large as the plane itself: one pass and no inner borders.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from braggfill.base.overlaps import Part, overlap_mean
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import Slab
 
@@ -50,8 +51,8 @@ class Window:
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
-def starts(length: int, size: int, step: int) -> list[int]:
-    """Starts of windows of ``size`` that cover ``length``: multiples of ``step``, the last one flush with the end."""
+def window_offsets(length: int, size: int, step: int) -> list[int]:
+    """Offsets of windows of ``size`` that cover ``length``: multiples of ``step``, the last one flush with the end."""
     last = max(length - size, 0)
     return [*range(0, last, step), last]
 
@@ -61,8 +62,8 @@ def sliding_windows(target: np.ndarray, skip: int) -> list[Window]:
     height, width = target.shape
     grid = [
         Window(top, left, PORTION, PORTION)
-        for top in starts(height, PORTION, skip + 1)
-        for left in starts(width, PORTION, skip + 1)
+        for top in window_offsets(height, PORTION, skip + 1)
+        for left in window_offsets(width, PORTION, skip + 1)
     ]
     return [w for w in grid if target[w.slices].any()]
 
@@ -78,8 +79,8 @@ def plane_windows(target: np.ndarray) -> list[Window]:
     step = LARGEST_PORTION - 2 * MARGIN
     grid = [
         Window(top + i, left + j, size[0], size[1])
-        for i in starts(bottom - top, size[0], step)
-        for j in starts(right - left, size[1], step)
+        for i in window_offsets(bottom - top, size[0], step)
+        for j in window_offsets(right - left, size[1], step)
     ]
     return [w for w in grid if target[w.slices].any()]
 
@@ -110,26 +111,11 @@ def extract(volume: np.ndarray, windows: list[Window], beyond: float | bool) -> 
     return np.stack(portions)
 
 
-class Blend:
-    """Running mean of overlapping portions: ``add`` them, then ask for the ``mean``.
-
-    The sums are float64, so that portions which agree give back their value to the bit.
-    """
-
-    def __init__(self, quantities: int, shape: tuple[int, int, int]) -> None:
-        self.total = np.zeros((quantities, *shape))
-        self.count = np.zeros(shape[1:], np.int64)
-
-    def add(self, portions: np.ndarray, windows: list[Window]) -> None:
-        """Add portions (quantities, batch, depth, height, width) at their windows."""
-        for i, window in enumerate(windows):
-            here = self.count[window.slices]
-            here += 1
-            self.total[(..., *window.slices)] += portions[:, i, :, : here.shape[0], : here.shape[1]]
-
-    def mean(self) -> np.ndarray:
-        """Mean (quantities, depth, height, width); zero where no portion lay."""
-        return self.total / np.maximum(self.count, 1)
+def laid_back(portions: np.ndarray, windows: list[Window], plane: tuple[int, ...]) -> Iterator[Part]:
+    """Portions (quantities, batch, depth, height, width) as parts of a plane, less what reaches beyond it."""
+    for i, window in enumerate(windows):
+        inside = portions[:, i, :, : plane[0] - window.top, : plane[1] - window.left]
+        yield window.slices, inside, True
 
 
 def windows_for(slab: Slab, skip: int | None) -> list[Window]:
@@ -163,18 +149,19 @@ def predict_slab(
     Returns
     -------
     float64 array (quantities, slab width, height, width)
+        NaN where no portion lies.
     """
     around, measured = along_normal(scan.counts, slab, 0.0), ~along_normal(scan.mask, slab, True)
     guess = along_normal(scan.first_guess, slab, np.nan)
     first = slab.first - normal_start(slab)
     batch = max(1, VOXELS_A_BATCH // (NORMAL * windows[0].height * windows[0].width))
-    blend = None
-    for i in range(0, len(windows), batch):
-        some = windows[i : i + batch]
-        predicted = predictor(extract(around, some, 0.0), extract(measured, some, False), extract(guess, some, np.nan))
-        blend = blend or Blend(len(predicted), slab.target.shape)
-        blend.add(predicted[:, :, first : first + len(slab.target)], some)
-        on_portions(len(some))
-    if blend is None:
-        raise ValueError("windows: got none; expected at least one that touches the slab")
-    return blend.mean()
+    plane = slab.target.shape[1:]
+
+    def parts() -> Iterator[Part]:
+        for i in range(0, len(windows), batch):
+            some = windows[i : i + batch]
+            predicted = predictor(extract(around, some, 0.0), extract(measured, some, False), extract(guess, some, np.nan))
+            yield from laid_back(predicted[:, :, first : first + len(slab.target)], some, plane)
+            on_portions(len(some))
+
+    return overlap_mean(parts(), plane)

@@ -25,6 +25,7 @@ from braggfill.network.config import PracticeConfig
 from braggfill.network.portions import Predictor
 from braggfill.network.practice_scan import PracticeScan
 from braggfill.network.sliding import slide
+from braggfill.scan.boxes import bounding_box
 from braggfill.scan.copies import CopyRules, lay_copies
 from braggfill.scan.gapped import GappedScan
 
@@ -44,17 +45,17 @@ class HeldOut:
     block: NDArray[np.int64]
     """(scored voxels,): the block each voxel lies in."""
 
-    def judge(self, predictor: Predictor) -> "Verdict":
+    def judge(self, predictor: Predictor) -> "HeldOutScore":
         """Fill the held-out copies and compare with what was measured."""
         fills = [slide(scan, predictor)[0, self.at] for scan in self.scans]
         mean = np.maximum(np.mean(fills, axis=0), LEAST_MEAN)
         losses = 2 * (xlogy(self.counts, self.counts / mean) - (self.counts - mean))
         removed = skill(mean, self.linear, self.counts, expected_deviance(mean))
-        return Verdict(np.bincount(self.block, losses) / len(losses), removed)
+        return HeldOutScore(np.bincount(self.block, losses) / len(losses), removed)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class HeldOutScore:
     """How right a network is in the held-out copies."""
 
     losses: np.ndarray
@@ -67,8 +68,8 @@ class Verdict:
         """Mean Poisson deviance."""
         return float(self.losses.sum())
 
-    def sureness_over(self, other: "Verdict") -> float:
-        """The gain over another verdict in standard errors, which the scatter between the blocks tells."""
+    def sureness_over(self, other: "HeldOutScore") -> float:
+        """The gain over another score in standard errors, which the scatter between the blocks tells."""
         gains = other.losses - self.losses
         error = np.sqrt(len(gains)) * gains.std(ddof=1) if len(gains) > 1 else np.inf
         return float(gains.sum() / max(error, 1e-12))
@@ -145,21 +146,14 @@ def bright_copies(
     """
     copies, bright = np.zeros_like(scan.mask), gaussian_filter(scan.counts, 2) > bright_counts
     for copy in lay_copies(scan, rules, rng):
-        target = copy.slab.target
-        board = target if block is None else target & chequerboard(target.shape[1:], block)
-        copy.within(copies)[...] |= board & bounding_box(np.any(copy.within(bright), axis=0))
+        target, lit = copy.slab.target, np.any(copy.within(bright), axis=0)
+        if lit.any():
+            part = (slice(None), *bounding_box(lit))
+            board = target if block is None else target & chequerboard(target.shape[1:], block)
+            copy.within(copies)[part] |= board[part]
     return copies & ~scan.mask
 
 
 def chequerboard(shape: tuple[int, ...], block: int) -> np.ndarray:
     """Bool (height, width), True in the black squares."""
     return np.add.outer(*(np.arange(n) // block for n in shape)) % 2 == 0
-
-
-def bounding_box(lit: np.ndarray) -> np.ndarray:
-    """The smallest rectangle, bool (height, width), that holds all True places."""
-    rows, columns = (np.flatnonzero(lit.any(axis)) for axis in (1, 0))
-    box = np.zeros_like(lit)
-    if len(rows):
-        box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
-    return box

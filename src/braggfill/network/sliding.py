@@ -1,12 +1,13 @@
 """The learned fill: the network slid along every gap, expected counts and their spread blended."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 
 from braggfill.base.memory import give_back
+from braggfill.base.overlaps import Part, overlap_mean
 from braggfill.network.gapnet import GapNet
 from braggfill.network.portions import Predictor, predict_slab, windows_for
 from braggfill.scan.gapped import GappedScan
@@ -69,18 +70,17 @@ def slide(
     wanted = np.flatnonzero(scan.wanted)
     plan = [(slab, windows_for(slab, skip)) for slab in scan.slabs]
     portions, done = sum(len(windows) for _, windows in plan), 0
-    total, count = np.zeros(0), np.zeros(wanted.size)
 
     def report(some: int) -> None:
         nonlocal done
         done += some
         on_progress(done, portions)
 
-    for slab, windows in plan:
-        give_back()
-        predicted = predict_slab(scan, slab, windows, predictor, report)
-        at = np.searchsorted(wanted, flat_places(slab, scan.mask.shape))
-        total = total if total.size else np.zeros((len(predicted), count.size))
-        total[:, at] += predicted[:, slab.target]
-        count[at] += 1
-    return total / count
+    def parts() -> Iterator[Part]:
+        for slab, windows in plan:
+            give_back()
+            predicted = predict_slab(scan, slab, windows, predictor, report)
+            at = np.searchsorted(wanted, flat_places(slab, scan.mask.shape))
+            yield (at,), predicted[:, slab.target], True
+
+    return overlap_mean(parts(), wanted.shape)

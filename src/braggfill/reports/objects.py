@@ -10,6 +10,7 @@ from braggfill.base.pictures import new_figure, write_picture
 from braggfill.judging.comparison import Compared
 from braggfill.retrieval.deformation import Deformation
 from braggfill.retrieval.reconstruction import RetrievalResult
+from braggfill.scan.boxes import bounding_box
 from braggfill.scan.gaps import AXIS_NAMES
 
 MARGIN = 4
@@ -100,6 +101,5 @@ def plot_deformation(path: Path, crystal: np.ndarray, deformation: Deformation, 
 
 def _window(support: np.ndarray, axis: int) -> tuple[slice, slice]:
     """The part of the planes across an axis that holds an object, and a margin."""
-    places = np.nonzero(support.any(axis=axis))
-    rows, columns = (slice(max(int(n.min()) - MARGIN, 0), int(n.max()) + MARGIN + 1) for n in places)
+    rows, columns = bounding_box(np.asarray(support.any(axis=axis)), MARGIN)
     return rows, columns

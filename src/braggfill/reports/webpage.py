@@ -9,29 +9,32 @@ import html
 import json
 import pkgutil
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, RELATIVE_MAP
 from braggfill.base.writing import whole_or_nothing
+from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.record import provenance
 from braggfill.filling.result import FillResult
-from braggfill.reports.report import action, key_figures, warnings
-from braggfill.scan.gaps import AXIS_NAMES, summarise_gaps
+from braggfill.reports.sentences import key_figures, warnings
+from braggfill.scan.gaps import AXIS_NAMES
 
 if TYPE_CHECKING:
     from braggfill.judging.evaluation import Evaluation
 
 LARGEST_BYTES = 3_300_000
 """Deflated data of a page are at most this many: 4.4 MB in base 64. A larger scan is shown in fewer steps or frames."""
-STEPS = (255, 127, 63)
+SCALES = (255, 127, 63)
 """Steps of the logarithmic scale that are tried before frames are left out."""
-LARGEST_RELATIVE = 1.5
-"""Relative uncertainty at the end of the colour scale."""
 SELF_TEST_BASELINES = ("kriging", "linear")
+"""Methods that a page's self-test compares with."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +55,18 @@ class Pictures:
     """std / estimate of the estimated voxels only, in C order; 255 is ``LARGEST_RELATIVE``."""
 
 
-def draw_pictures(result: FillResult) -> Pictures:
-    """A filled scan in as many steps and frames as a page may hold."""
+def draw_pictures(result: FillResult, largest_bytes: int = LARGEST_BYTES) -> Pictures:
+    """A filled scan in as many steps and frames as fit into so many bytes, deflated."""
     largest = max(float(result.intensity.max()), 1.0)
     for every in range(1, len(result.intensity) + 1):
-        for steps in STEPS:
+        for steps in SCALES:
             levels = zlib.compress(_levels(result.intensity[::every], steps, largest), 6)
-            if len(levels) <= LARGEST_BYTES:
+            if len(levels) <= largest_bytes:
                 return _pictures(result, every, levels, steps, largest)
     raise InputError(f"report: got a frame of {result.intensity[0].shape} that no page can hold, expected a smaller crop")
 
 
-def _levels(intensity: np.ndarray, steps: int, largest: float) -> bytes:
+def _levels(intensity: NDArray[np.float32], steps: int, largest: float) -> bytes:
     """One byte a voxel, frame by frame."""
     scale = (steps - 1) / np.log1p(largest)
     frames = (np.where(f > 0, 1 + np.rint(np.log1p(f) * scale), 0).astype(np.uint8).tobytes() for f in intensity)
@@ -71,15 +74,15 @@ def _levels(intensity: np.ndarray, steps: int, largest: float) -> bytes:
 
 
 def _pictures(result: FillResult, every: int, levels: bytes, steps: int, largest: float) -> Pictures:
-    intensity, filled, std, mask = (v[::every] for v in (result.intensity, result.filled, result.std, result.mask))
-    relative = std[filled] / np.maximum(intensity[filled], 1e-12)
+    filled, mask = result.filled[::every], result.mask[::every]
+    relative = result.relative_std[::every][filled]
     shown = np.rint(np.minimum(relative / LARGEST_RELATIVE, 1) * 255).astype(np.uint8)
     state = zlib.compress((filled + 2 * mask.astype(np.uint8)).tobytes(), 6)
     return Pictures(filled.shape, every, levels, steps, largest, state, zlib.compress(shown.tobytes(), 6))
 
 
-def judge(result: FillResult) -> "Evaluation | str":
-    """The verdict on gaps cut elsewhere into the scan, or a sentence why there is none."""
+def judge(result: FillResult, baselines: Sequence[str] = SELF_TEST_BASELINES) -> "Evaluation | str":
+    """The verdict on gaps cut elsewhere into the scan, or a sentence why there is none; ``baselines`` are compared with."""
     from braggfill.judging.evaluation import evaluate
 
     options = result.options
@@ -88,7 +91,7 @@ def judge(result: FillResult) -> "Evaluation | str":
             result.intensity,
             result.filled | result.mask,
             method=options.method,
-            baselines=SELF_TEST_BASELINES,
+            baselines=baselines,
             device=options.device,
             counts_per_unit=options.counts_per_unit,
             weights=options.weights,
@@ -98,7 +101,12 @@ def judge(result: FillResult) -> "Evaluation | str":
 
 
 def write_report(
-    path: Path, result: FillResult, name: str, record: dict[str, Any] | None = None, self_test: bool = True
+    path: Path,
+    result: FillResult,
+    name: str,
+    record: dict[str, Any] | None = None,
+    self_test: bool = True,
+    baselines: Sequence[str] = SELF_TEST_BASELINES,
 ) -> None:
     """Write the page of a fill.
 
@@ -113,13 +121,15 @@ def write_report(
         Command and configuration, added to what is told of the fill's making.
     self_test : bool
         Whether the fill is judged on gaps cut elsewhere into the scan, which takes as long as the fill again.
+    baselines : sequence of str
+        Methods that it is compared with there.
 
     Raises
     ------
     InputError
         If the page cannot be written.
     """
-    verdict = judge(result) if self_test else "The self-test was not asked for."
+    verdict = judge(result, baselines) if self_test else "The self-test was not asked for."
     with whole_or_nothing(path) as file:
         file.write(page(result, name, verdict, record or {}).encode())
 
@@ -136,20 +146,20 @@ def page(result: FillResult, name: str, verdict: "Evaluation | str", record: dic
         "steps": drawn.steps,
         "largest": drawn.largest,
         "largestRelative": LARGEST_RELATIVE,
-        "turbo": colours("turbo"),
-        "viridis": colours("viridis"),
+        "turbo": colours(COUNTS_MAP),
+        "viridis": colours(RELATIVE_MAP),
     } | {n: base64.b64encode(getattr(drawn, n)).decode() for n in ("levels", "state", "relative")}
     parts = {
         "title": html.escape(name),
         "figures": _figures(result),
         "warnings": "".join(f'<p class="warning">{html.escape(_sentence(w))}</p>' for w in warnings(result)),
-        "gaps": _gap_rows(result),
+        "gaps": _table(filled_gap_rows(result.gaps, result.options.method)),
         "verdict": _verdict(verdict),
         "provenance": _provenance(provenance(result, name) | record),
         "note": f"Every {drawn.every}th frame is shown." if drawn.every > 1 else "",
         "data": json.dumps(data).replace("</", "<\\/"),
     }
-    text = (pkgutil.get_data("braggfill.reports", "webpage.html") or b"").decode()
+    text = (pkgutil.get_data(__package__, "webpage.html") or b"").decode()
     for key, part in parts.items():
         text = text.replace(f"{{{{{key}}}}}", part)
     return text
@@ -170,6 +180,11 @@ def _row(cells: list[str], tag: str = "td") -> str:
     return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
 
 
+def _table(rows: list[list[str]]) -> str:
+    """Rows of a table, the first of them its headings."""
+    return _row(rows[0], "th") + "".join(map(_row, rows[1:]))
+
+
 def _figures(result: FillResult) -> str:
     figures = key_figures(result)
     filled = {"voxels filled": f"{figures.pop('voxels filled')} ({figures.pop('of the scan')})"}
@@ -177,29 +192,17 @@ def _figures(result: FillResult) -> str:
     return "".join(f"<div><dt>{html.escape(n)}</dt><dd>{html.escape(v)}</dd></div>" for n, v in shown.items())
 
 
-def _gap_rows(result: FillResult) -> str:
-    rows = [_row(["number", "gap", "across", "indices", "width", "voxels", "what is done"], "th")]
-    for gap in summarise_gaps(result.gaps):
-        place = f"{gap['first']}–{gap['last']}" if "first" in gap else ""
-        done = action(gap["voxels"], gap["filled"], result.options.method)
-        cells = [gap["number"], gap["kind"], f"{gap['across']}s", place, gap["width"], f"{gap['voxels']:,}", done]
-        rows.append(_row([str(c) for c in cells]))
-    return "".join(rows)
-
-
 def _verdict(verdict: "Evaluation | str") -> str:
     """The self-test: its advice, and how right each method was where the counts are known."""
     if isinstance(verdict, str):
         return f"<p>{html.escape(verdict)}</p>"
-    rows = [
-        _row(["method", "share of the straight line's error removed", "correlation", "total", "in the 90 % interval"], "th")
-    ]
+    rows = [["method", "share of the straight line's error removed", "correlation", "total", "in the 90 % interval"]]
     for s in verdict.scores:
         cells = [s.method, f"{100 * s.skill:.0f} %", f"{s.pcc_log:.3f}", f"{100 * (s.bias - 1):+.1f} %"]
-        rows.append(_row([*cells, f"{100 * s.coverage_90:.0f} %"]))
+        rows.append([*cells, f"{100 * s.coverage_90:.0f} %"])
     kind = "good" if verdict.advisable else "warning"
     advice = f'<p class="{kind}">{html.escape(verdict.advice)}</p>'
-    table = f'<div class="wide"><table>{"".join(rows)}</table></div>'
+    table = f'<div class="wide"><table>{_table(rows)}</table></div>'
     return f'{advice}{table}<p class="small">{verdict.voxels:,} voxels of gaps cut where the counts are known.</p>'
 
 

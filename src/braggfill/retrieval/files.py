@@ -1,10 +1,12 @@
-"""Files of phase retrieval: filled scans with their estimates' spread, and objects, as ``.npz``."""
+"""Files of phase retrieval: objects, supports and fields of deformation, as ``.npz``; scans are read by ``read_scan``."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.version import __version__
@@ -12,56 +14,39 @@ from braggfill.base.writing import whole_or_nothing
 from braggfill.retrieval.deformation import Deformation
 from braggfill.retrieval.reconstruction import RetrievalResult
 from braggfill.scan.files import read_scan, split_address
+from braggfill.scan.formats.contents import readable
+from braggfill.scan.formats.npz import read_npz_arrays
 
 
-@dataclass(frozen=True)
-class FilledScan:
-    """A scan as ``fill`` writes it, or one without estimates."""
+def read_crystal(address: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Read a complex object (frames, rows, columns) and, from an ``.npz`` that ``retrieve`` wrote, its support (> 0 = inside).
 
-    intensity: np.ndarray
-    mask: np.ndarray | None
-    filled: np.ndarray | None
-    """> 0 = estimated; None if the file does not say."""
-    std: np.ndarray | None
-    name: str
-
-
-def read_filled(address: str) -> FilledScan:
-    """Read a scan as ``read_scan`` does and, from an ``.npz`` that ``fill`` wrote, what was filled and how sure it is."""
-    scan = read_scan(address)
-    beside = _arrays(split_address(address)[0], ("filled", "std"))
-    return FilledScan(scan.intensity, scan.mask, beside.get("filled"), beside.get("std"), scan.name)
-
-
-def read_crystal(address: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Read a complex object and, from an ``.npz`` that ``retrieve`` wrote, its support; other files as ``read_scan`` does."""
-    path = split_address(address)[0]
-    arrays = _arrays(path, ("crystal", "support"))
-    if "crystal" in arrays:
-        return arrays["crystal"], arrays.get("support")
-    crystal = read_scan(address).intensity
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds no complex volume.
+    """
+    stored = _stored(address, "object", ("crystal", "support"))
+    crystal = stored["crystal"] if "crystal" in stored else read_scan(address).intensity
     if crystal.dtype.kind != "c":
         raise InputError(
-            f"object {path}: got values of type {crystal.dtype}, expected a complex volume, as 'braggfill retrieve' writes it"
+            f"object {address}: got values of type {crystal.dtype}, expected a complex volume, as 'braggfill "
+            "retrieve' writes it"
         )
-    return crystal, None
+    return crystal, stored.get("support") if "crystal" in stored else None
 
 
-def read_support(address: str) -> np.ndarray:
-    """Read a support: the array ``support`` of an ``.npz``, else a file's array as ``read_scan`` finds it."""
-    arrays = _arrays(split_address(address)[0], ("support",))
-    return arrays["support"] if arrays else read_scan(address).intensity
+def read_support(address: str) -> NDArray[Any]:
+    """Read a support (frames, rows, columns), > 0 = inside: ``support`` of an ``.npz``, else the array of ``read_scan``."""
+    stored = _stored(address, "support", ("support",))
+    return stored["support"] if stored else read_scan(address).intensity
 
 
-def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Those of the named arrays that are in an ``.npz``; nothing from a file that cannot be read, which others report."""
-    if path.suffix.lower() != ".npz":
-        return {}
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in names if name in arrays.files}
-    except Exception:  # each of several libraries raises its own kinds; read_scan turns them into a sentence
-        return {}
+def _stored(address: str, role: str, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Those of the named arrays that an ``.npz`` holds; other kinds of file name none of theirs so."""
+    path, _ = split_address(address)
+    with readable(path, role):
+        return read_npz_arrays(path, names) if path.suffix.lower() == ".npz" else {}
 
 
 def write_crystal(path: Path, result: RetrievalResult, input_name: str) -> None:
@@ -84,7 +69,7 @@ def write_crystal(path: Path, result: RetrievalResult, input_name: str) -> None:
         )
 
 
-def write_deformation(path: Path, deformation: Deformation, facts: dict) -> None:
+def write_deformation(path: Path, deformation: Deformation, facts: dict[str, Any]) -> None:
     """Write phase, displacement and strain as ``.npz``, NaN outside the support, and the facts given as a JSON string."""
     facts = {"program": "braggfill", "version": __version__} | facts
     with whole_or_nothing(path) as file:

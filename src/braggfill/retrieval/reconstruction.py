@@ -1,59 +1,33 @@
 """Phase retrieval: from a scan, filled or not, to the complex object."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
+from braggfill.base.options import spelled_out
 from braggfill.base.tasks import Progress
 from braggfill.retrieval.alignment import align, average_modes
-from braggfill.retrieval.iterations import ALGORITHMS, Iterate
+from braggfill.retrieval.iterations import Iterate
+from braggfill.retrieval.options import RetrievalOptions, Schedule, SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box, high_frequencies_added, prepare_pattern
 from braggfill.retrieval.starts import hidden_deviance, hide_voxels, random_crystal, start_generator
-from braggfill.retrieval.support import FINEST_BLUR, WIDEST_BLUR, bounding_box, first_support, shrink_wrap
+from braggfill.retrieval.support import FINEST_BLUR, WIDEST_BLUR, first_support, shrink_wrap
 from braggfill.retrieval.treatments import Bounds, amplitude_bounds, check_treatment
+from braggfill.scan.boxes import bounding_box
 from braggfill.scan.gaps import AXIS_NAMES
 
-SCHEDULE = (("hio", 80), ("raar", 120), ("er", 20), ("ml", 40))
-"""Algorithms and their iterations, one after the other."""
 SHRINK_EVERY = 20
 """Iterations of HIO and RAAR between two shrink-wraps."""
 LEAST_OVERSAMPLING, ALIKE = 2.0, 0.9
 """Below these a user is warned."""
-
-
 SEARCH = ("hio", "raar")
 """Algorithms that look for the object, with shrink-wraps; ``bounded`` takes estimates as they are until they end."""
-
-
-@dataclass(frozen=True)
-class RetrievalOptions:
-    """How an object is retrieved."""
-
-    treatment: str = "bounded"
-    """A key of ``TREATMENTS``."""
-    starts: int = 5
-    """Random starts."""
-    keep: int = 3
-    """Best starts that are averaged."""
-    schedule: tuple[tuple[str, int], ...] = SCHEDULE
-    seed: int = 0
-    device: str = "auto"
-    counts_per_unit: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.keep <= self.starts:
-            raise InputError(f"starts, keep: got {self.starts} and {self.keep}, expected to keep 1 to all of them")
-        unknown = [name for name, count in self.schedule if name not in ALGORITHMS or count < 0]
-        if unknown or sum(count for _, count in self.schedule) < 1:
-            raise InputError(
-                f"schedule: got {self.schedule}, expected iterations of {', '.join(ALGORITHMS)}, such as 'hio 80, er 20'"
-            )
-        if self.seed < 0:
-            raise InputError(f"seed: got {self.seed}, expected 0 or more")
 
 
 @dataclass(frozen=True)
@@ -65,21 +39,34 @@ class Start:
     """Mean Poisson deviance of the hidden counts: the free log-likelihood, up to its sign and a constant; less is better."""
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What one random start found."""
+
+    crystal: NDArray[np.complex64]
+    """(frames, rows, columns), the object in the middle."""
+    support: torch.Tensor
+    """bool (frames, rows, columns): where it is."""
+    deviance: float
+    """Of the hidden counts, as of a ``Start``."""
+
+
 @dataclass(frozen=True)
 class RetrievalResult:
     """A retrieved object; arrays are (frames, rows, columns), the object in the middle."""
 
-    crystal: np.ndarray
-    """complex64: the best starts' common mode; the squared modulus of its Fourier transform is counts."""
-    support: np.ndarray
-    """bool."""
+    crystal: NDArray[np.complex64]
+    """ the best starts' common mode; the squared modulus of its Fourier transform is counts."""
+    support: NDArray[np.bool_]
+    """Where the object is."""
     starts: list[Start]
     """Best first."""
-    modes: np.ndarray
+    modes: NDArray[np.float64]
     """Shares of the energy in the orthogonal modes of the averaged starts; the first is 1 if all are alike."""
     oversampling: tuple[float, float, float]
     """Array size over the autocorrelation's half size; 2 where that fills the array."""
     options: RetrievalOptions
+    """With the treatment that was taken."""
 
     @property
     def warnings(self) -> list[str]:
@@ -99,20 +86,15 @@ class RetrievalResult:
         return found
 
 
-def retrieve(  # noqa: PLR0913 - one argument an option
-    intensity: np.ndarray,
-    mask: np.ndarray | None = None,
+@spelled_out
+def retrieve(
+    intensity: NDArray[Any],
+    mask: NDArray[Any] | None = None,
     *,
-    filled: np.ndarray | None = None,
-    std: np.ndarray | None = None,
-    treatment: str | None = None,
-    starts: int = 5,
-    keep: int = 3,
-    schedule: tuple[tuple[str, int], ...] = SCHEDULE,
-    seed: int = 0,
-    support: np.ndarray | None = None,
-    device: str = "auto",
-    counts_per_unit: float | None = None,
+    filled: NDArray[Any] | None = None,
+    std: NDArray[Any] | None = None,
+    support: NDArray[Any] | None = None,
+    options: RetrievalOptions,
     on_progress: Progress = lambda done, total: None,
 ) -> RetrievalResult:
     """Find the complex object whose Fourier transform has the measured intensities.
@@ -123,21 +105,9 @@ def retrieve(  # noqa: PLR0913 - one argument an option
         As for ``fill_gaps``; a scan may be complete. It is trimmed to sizes that transform quickly.
     filled, std : arrays like the intensity, optional
         Where it is an estimate (> 0), and the estimates' standard deviation, as ``fill_gaps`` gives them.
-    treatment : str, optional
-        A key of ``TREATMENTS``: what is made of voxels that were not measured; without one ``bounded`` if there are estimates,
-        else ``free``.
-    starts, keep : int
-        Random starts, and how many of the best are averaged.
-    schedule : tuple of (algorithm, iterations)
-        Algorithms are ``hio``, ``raar``, ``er``, and ``ml``, which follows the Poisson likelihood of the counts.
-    seed : int
-        Seed of every random choice; a start depends on it and its number alone.
-    support : bool array (frames, rows, columns), optional
-        Where the object may be, in an array of the intensity's shape, to begin with; else half the autocorrelation's.
-    device : str
-        ``auto``, ``cpu`` or ``cuda``.
-    counts_per_unit : float, optional
-        Photons for one unit of ``intensity``; needed unless the data are whole counts.
+    support : array (frames, rows, columns), optional
+        > 0 where the object may be, in an array of the intensity's shape, to begin with; else half the autocorrelation's.
+    options : RetrievalOptions
     on_progress : callable
         Called with the iterations done and their total.
 
@@ -150,55 +120,67 @@ def retrieve(  # noqa: PLR0913 - one argument an option
     InputError
         If an argument does not fit, nothing was measured, or the support is empty or wider than half the array.
     """
-    pattern = prepare_pattern(intensity, mask, filled, std, counts_per_unit)
-    treatment = treatment or ("bounded" if pattern.filled.any() else "free")
-    options = RetrievalOptions(treatment, starts, keep, tuple(schedule), seed, device, counts_per_unit)
+    pattern = prepare_pattern(intensity, mask, filled, std, options.counts_per_unit)
+    treatment = options.treatment or ("bounded" if pattern.filled.any() else "free")
     check_treatment(treatment, pattern)
     shape = pattern.counts.shape
     pattern = clear_box(pattern) if treatment == "crop" else pattern
-    place = find_device(device)
+    place = find_device(options.device)
     first, oversampling = first_support(torch.from_numpy(pattern.counts).to(place))
     if support is not None:
         first = given_support(support, pattern.counts.shape).to(place)
+    ends, best = best_starts(pattern, treatment, first, options, on_progress)
+    crystal, inside, modes = common_object([found.crystal for found in best], best[0].support)
+    if treatment == "crop":
+        crystal, inside = finer(crystal, shape), _resampled(inside, shape)
+    return RetrievalResult(crystal, inside, ends, modes, oversampling, replace(options, treatment=treatment))
+
+
+def best_starts(
+    pattern: Pattern, treatment: TreatmentName, support: torch.Tensor, options: SearchOptions, on_progress: Progress
+) -> tuple[list[Start], list[Found]]:
+    """How all random starts ended, best first, and what the best of them found; what is not kept is let go at once."""
     ends: list[Start] = []
-    best: list[tuple[float, np.ndarray, torch.Tensor]] = []
+    best: list[Found] = []
     each = sum(count for _, count in options.schedule)
-    for number in range(starts):
+    for number in range(options.starts):
 
         def advance(n: int, before: int = number * each) -> None:
-            on_progress(before + n, starts * each)
+            on_progress(before + n, options.starts * each)
 
-        crystal, inside, deviance = run_start(pattern, first, options, number, advance)
-        ends.append(Start(number, deviance))
-        best = sorted([*best, (deviance, crystal, inside)], key=lambda found: found[0])[:keep]  # what is not kept is let go
-    crystal, support, modes = common_object([found[1] for found in best], best[0][2])
-    if treatment == "crop":
-        crystal, support = finer(crystal, shape), _resampled(support, shape)
-    return RetrievalResult(crystal, support, sorted(ends, key=lambda s: s.deviance), modes, oversampling, options)
+        found = run_start(pattern, treatment, support, options, number, advance)
+        ends.append(Start(number, found.deviance))
+        best = sorted([*best, found], key=lambda f: f.deviance)[: options.keep]
+    return sorted(ends, key=lambda start: start.deviance), best
 
 
 def run_start(
-    pattern: Pattern, support: torch.Tensor, options: RetrievalOptions, number: int, on_iteration: Callable[[int], None]
-) -> tuple[np.ndarray, torch.Tensor, float]:
-    """The object that one random start ends with (centred), its support, and the deviance of the hidden counts."""
+    pattern: Pattern,
+    treatment: TreatmentName,
+    support: torch.Tensor,
+    options: SearchOptions,
+    number: int,
+    on_iteration: Callable[[int], None],
+) -> Found:
+    """Search for the object from one random start, within a support (frames, rows, columns)."""
     rng = start_generator(options.seed, number)
     hidden = hide_voxels(rng, pattern)
     crystal = random_crystal(rng, support, float(pattern.counts.sum(dtype=float)))
-    iterate = Iterate(crystal, support, amplitude_bounds(pattern, options.treatment, hidden, 0, support.device))
+    iterate = Iterate(crystal, support, amplitude_bounds(pattern, treatment, hidden, 0, support.device))
     run_schedule(
         iterate,
         options.schedule,
         on_iteration,
-        lambda: amplitude_bounds(pattern, options.treatment, hidden, device=support.device),
+        lambda: amplitude_bounds(pattern, treatment, hidden, device=support.device),
     )
     deviance = hidden_deviance(iterate.crystal, pattern, hidden)
     crystal, support = centred(iterate.crystal, iterate.support)
-    return crystal.cpu().numpy(), support, deviance
+    return Found(crystal.cpu().numpy(), support, deviance)
 
 
 def run_schedule(
     iterate: Iterate,
-    schedule: tuple[tuple[str, int], ...],
+    schedule: Schedule,
     on_iteration: Callable[[int], None],
     final_bounds: Callable[[], Bounds],
 ) -> None:
@@ -222,7 +204,7 @@ def centred(crystal: torch.Tensor, support: torch.Tensor) -> tuple[torch.Tensor,
     return crystal.roll(shifts, (0, 1, 2)), support.roll(shifts, (0, 1, 2))
 
 
-def common_object(crystals: list[np.ndarray], support: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def common_object(crystals: list[NDArray[Any]], support: torch.Tensor) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """What several objects have in common once aligned to the first, its support, and the shares of their modes."""
     aligned = [crystals[0], *(align(crystals[0], c)[0] for c in crystals[1:])]
     mode, shares = average_modes(aligned)
@@ -230,7 +212,7 @@ def common_object(crystals: list[np.ndarray], support: torch.Tensor) -> tuple[np
     return mode.astype(np.complex64), tight.cpu().numpy(), shares
 
 
-def given_support(support: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
+def given_support(support: NDArray[Any], shape: tuple[int, ...]) -> torch.Tensor:
     """A support of the user's on the grid of the pattern, or InputError."""
     support = np.asarray(support)
     if support.ndim != 3 or support.dtype.kind not in "iufb" or not (support > 0).any():
@@ -247,7 +229,7 @@ def given_support(support: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
     return inside
 
 
-def _resampled(support: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _resampled(support: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """A support on another grid of the same extent: the nearest voxel's."""
     for axis, (n, old) in enumerate(zip(shape, support.shape, strict=True)):
         places = np.rint((np.arange(n) - n // 2) * (old / n)).astype(int) + old // 2
@@ -255,7 +237,7 @@ def _resampled(support: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return support
 
 
-def finer(crystal: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def finer(crystal: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """An object on a finer grid of the same extent; what was not measured at high frequencies is zero there."""
     spectrum = torch.fft.fftn(torch.fft.ifftshift(torch.from_numpy(crystal))).numpy()
     return torch.fft.fftshift(torch.fft.ifftn(torch.from_numpy(high_frequencies_added(spectrum, shape)))).numpy()

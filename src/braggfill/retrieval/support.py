@@ -9,6 +9,7 @@ import torch
 
 from braggfill.base.errors import InputError
 from braggfill.base.smoothing import gaussian_blur
+from braggfill.scan.boxes import bounding_box
 
 CORRELATION_SHARE = 0.03
 """Share of its maximum above which the autocorrelation tells of the object; at its rim it falls as the distance cubed."""
@@ -22,7 +23,6 @@ WIDEST_BLUR, FINEST_BLUR = 2.5, 1.0
 """Widths in voxels of the Gaussian that blurs the modulus, at the first and the last shrink-wrap."""
 MARGIN = 4
 """Voxels round the old support in which the new one is looked for: it may grow as well."""
-Box = tuple[slice, slice, slice]
 
 
 def first_support(counts: torch.Tensor) -> tuple[torch.Tensor, tuple[float, float, float]]:
@@ -82,12 +82,3 @@ def shrink_wrap(modulus: torch.Tensor, support: torch.Tensor, blur: float) -> to
     if not tighter.any():
         raise InputError("support: got an empty one, the object vanished; check that the scan holds a Bragg peak with fringes")
     return tighter
-
-
-def bounding_box(support: torch.Tensor, margin: int = 0) -> Box:
-    """The smallest box round the True voxels, and a margin where the array has room."""
-    spans = []
-    for axis, length in enumerate(support.shape):
-        occupied = support.any(tuple({0, 1, 2} - {axis})).nonzero()
-        spans.append(slice(max(int(occupied[0]) - margin, 0), min(int(occupied[-1]) + 1 + margin, length)))
-    return spans[0], spans[1], spans[2]

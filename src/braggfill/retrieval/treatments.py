@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from braggfill.base.errors import InputError
+from braggfill.retrieval.options import TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box
 
 STREAK_COUNTS = 1.0
@@ -54,7 +55,7 @@ def _bounded(mean: np.ndarray, width: np.ndarray) -> Interval:
     return np.maximum(mean - width, 0), mean + width
 
 
-TREATMENTS = {
+TREATMENTS: dict[TreatmentName, Treatment] = {
     "free": Treatment("not constrained: whatever the iteration gives", _free, needs_fill=False),
     "free-streaks": Treatment("free where a streak is estimated to cross the gap, zero elsewhere", _free_streaks),
     "zero": Treatment("taken as measured zeros", _zero, needs_fill=False, fixed=True),
@@ -72,10 +73,8 @@ class Bounds:
     high: torch.Tensor
 
 
-def check_treatment(name: str, pattern: Pattern) -> None:
-    """Raise InputError for a treatment that is not in the table, lacks estimates, or leaves too little of the pattern."""
-    if name not in TREATMENTS:
-        raise InputError(f"treatment: got '{name}', expected one of {', '.join(TREATMENTS)}")
+def check_treatment(name: TreatmentName, pattern: Pattern) -> None:
+    """Raise InputError for a treatment that lacks estimates, or leaves too little of the pattern."""
     if name == "crop":
         clear_box(pattern)
     if TREATMENTS[name].needs_fill and pattern.missing.any() and not pattern.filled.any():
@@ -89,14 +88,18 @@ def check_treatment(name: str, pattern: Pattern) -> None:
 
 
 def amplitude_bounds(
-    pattern: Pattern, treatment: str, hidden: np.ndarray, deviations: float = BOUND_WIDTH, device: torch.device | str = "cpu"
+    pattern: Pattern,
+    treatment: TreatmentName,
+    hidden: np.ndarray,
+    deviations: float = BOUND_WIDTH,
+    device: torch.device | str = "cpu",
 ) -> Bounds:
     """The interval of every voxel's amplitude, the square root of counts.
 
     Parameters
     ----------
     pattern : Pattern
-    treatment : str
+    treatment : TreatmentName
         A key of ``TREATMENTS``.
     hidden : bool array (frames, rows, columns)
         Measured voxels that are kept from the iteration, to judge it by; they are free.

@@ -1,30 +1,59 @@
 """Boxes in a scan: parts of it that are worked on by themselves."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from braggfill.scan.gaps import Slab
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Box = tuple[slice, slice, slice]
+"""(frames, rows, columns)."""
 EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 
 
+def as_box(spans: Sequence[slice]) -> Box:
+    """Spans of frames, rows and columns as a box."""
+    frames, rows, columns = spans
+    return frames, rows, columns
+
+
+def bounding_box(inside: "NDArray[np.bool_] | Tensor", margin: int = 0) -> tuple[slice, ...]:
+    """The smallest box round the True voxels of an array or tensor, and a margin where there is room: a slice for each axis."""
+    spans = []
+    for axis, length in enumerate(inside.shape):
+        along = np.flatnonzero(inside.any(tuple(a for a in range(inside.ndim) if a != axis)).tolist())
+        spans.append(slice(max(int(along[0]) - margin, 0), min(int(along[-1]) + 1 + margin, length)))
+    return tuple(spans)
+
+
 def with_margin(box: Box, shape: Sequence[int], margin: int) -> tuple[Box, Box]:
-    """A box widened by a margin inside the scan, and the place of the box in it."""
-    spans = [s.indices(n) for s, n in zip(box, shape, strict=True)]
-    frames, rows, columns = (slice(max(a - margin, 0), min(b + margin, n)) for (a, b, _), n in zip(spans, shape, strict=True))
-    starts = (frames.start, rows.start, columns.start)
-    inside = [slice(a - first, b - first) for (a, b, _), first in zip(spans, starts, strict=True)]
-    return (frames, rows, columns), (inside[0], inside[1], inside[2])
+    """A box widened by a margin as far as a scan of some shape reaches, and the place of the box in it."""
+    spans = [s.indices(n)[:2] for s, n in zip(box, shape, strict=True)]
+    wider = as_box([slice(max(a - margin, 0), min(b + margin, n)) for (a, b), n in zip(spans, shape, strict=True)])
+    return wider, as_box([slice(a - w.start, b - w.start) for (a, b), w in zip(spans, wider, strict=True)])
 
 
-def group_boxes(slabs: list[Slab], shape: tuple[int, ...], margin: int) -> list[tuple[Box, list[Slab]]]:
+class Bounded(Protocol):
+    """What lies in a box, such as a slab."""
+
+    @property
+    def bounds(self) -> Box:
+        """The box."""
+        ...
+
+
+Member = TypeVar("Member", bound=Bounded)
+
+
+def group_boxes(things: Iterable[Member], shape: Sequence[int], margin: int) -> list[tuple[Box, list[Member]]]:
     """Boxes with a margin around the slabs in them; slabs share a box where that is no larger than theirs together."""
-    groups: list[tuple[Box, list[Slab]]] = []
-    for slab in slabs:
-        frames, rows, columns = slab.bounds
-        box, members = (frames, rows, columns), [slab]
-        box, _ = with_margin(box, shape, margin)
+    groups: list[tuple[Box, list[Member]]] = []
+    for thing in things:
+        (box, _), members = with_margin(thing.bounds, shape, margin), [thing]
         for other in list(groups):
             together = _union(box, other[0])
             if volume(together) <= volume(box) + volume(other[0]):
@@ -35,8 +64,7 @@ def group_boxes(slabs: list[Slab], shape: tuple[int, ...], margin: int) -> list[
 
 
 def _union(one: Box, other: Box) -> Box:
-    frames, rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
-    return frames, rows, columns
+    return as_box([slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True)])
 
 
 def volume(box: Box) -> int:

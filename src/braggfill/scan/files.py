@@ -1,19 +1,20 @@
 """The door to scan files: scans and masks as the pipelines of the field write them, filled scans in the format of the next one.
 
-Nothing that is read is executed or unpickled. The formats themselves are in ``braggfill.formats``, one module a family.
+Nothing that is read is executed or unpickled. The formats themselves are in ``braggfill.scan.formats``, one module a family.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.writing import check_output
-from braggfill.scan.formats.contents import HDF5_SUFFIXES, TIF_SUFFIXES, Scan, readable
+from braggfill.scan.formats.contents import HDF5_SUFFIXES, TIF_SUFFIXES, FormatName, Scan, readable
 from braggfill.scan.formats.cxi import write_cxi
 from braggfill.scan.formats.hdf5 import read_hdf5, read_hdf5_mask, read_hdf5_provenance
 from braggfill.scan.formats.npz import (
@@ -29,9 +30,6 @@ from braggfill.scan.formats.npz import (
 from braggfill.scan.formats.tif import beside_stack, read_tif, write_cohere
 from braggfill.scan.gaps import one_frame_for_all
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True)
 class Format:
@@ -44,7 +42,7 @@ class Format:
     """Stem of a scan's file to the name of its filled one."""
 
 
-FORMATS = {
+FORMATS: dict[FormatName, Format] = {
     "npz": Format(".npz", "this program's own: everything in one file, read by PyNX", write_npz, lambda s: f"{s}_filled.npz"),
     "cxi": Format(".cxi", "CXI for PyNX and silx", write_cxi, lambda s: f"{s}_filled.cxi"),
     "cdiutils": Format(
@@ -91,7 +89,7 @@ def read_scan(address: str) -> Scan:
         return read_tif(path) if path.suffix.lower() in TIF_SUFFIXES else Scan(_plain_array(path), None, path.name)
 
 
-def read_mask(address: str) -> np.ndarray:
+def read_mask(address: str) -> NDArray[Any]:
     """Read a mask (> 0 = not measured) from a file of its own; ``.npz`` keys: ``mask``, else ``data``, else its only array."""
     path, dataset = split_address(address)
     with readable(path, "mask"):
@@ -117,11 +115,11 @@ def split_address(address: str) -> tuple[Path, str | None]:
     return Path(address), None
 
 
-def _plain_array(path: Path) -> np.ndarray:
+def _plain_array(path: Path) -> NDArray[Any]:
     return np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else tifffile.imread(path)
 
 
-def format_of(path: Path) -> str:
+def format_of(path: Path) -> FormatName:
     """The format that a name asks for by its suffix, or InputError."""
     suffix = path.suffix.lower()
     if suffix not in (".npz", *HDF5_SUFFIXES, *TIF_SUFFIXES):
@@ -130,7 +128,7 @@ def format_of(path: Path) -> str:
     return "cxi" if suffix in HDF5_SUFFIXES else "cohere" if suffix in TIF_SUFFIXES else "npz"
 
 
-def check_outputs(path: Path, kind: str, inputs: list[Path], overwrite: bool) -> None:
+def check_outputs(path: Path, kind: FormatName, inputs: list[Path], overwrite: bool) -> None:
     """Raise InputError if a file of a format, or its partner, must not or cannot be written to a name."""
     suffix = path.suffix if format_of(path) == kind else FORMATS[kind].suffix
     check_output(path, inputs, overwrite, suffix.lower())
@@ -139,12 +137,12 @@ def check_outputs(path: Path, kind: str, inputs: list[Path], overwrite: bool) ->
         check_output(partner, inputs, overwrite)
 
 
-def write_scan(path: Path, scan: Scan, kind: str | None = None) -> None:
+def write_scan(path: Path, scan: Scan, kind: FormatName | None = None) -> None:
     """Write a scan in a format, a key of ``FORMATS``; by default the one that the name's suffix asks for."""
     FORMATS[kind or format_of(path)].write(path, scan)
 
 
-def write_mask(path: Path, mask: np.ndarray) -> None:
+def write_mask(path: Path, mask: NDArray[Any]) -> None:
     """Write a mask of its own as ``.npz``, uint8, 1 = not measured; one frame if all are alike."""
     flat = one_frame_for_all(mask) if mask.ndim == 3 else mask
     write_npz_mask(path, flat[0] if flat.ndim == 3 and len(flat) == 1 else flat)

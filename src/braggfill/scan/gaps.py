@@ -14,7 +14,9 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
+import scipy
+
+from braggfill.scan.boxes import Box, as_box, bounding_box
 
 AXIS_NAMES = ("frame", "row", "column")
 MAX_WIDTH = 14
@@ -40,13 +42,15 @@ class Slab:
     """Bool (last - first + 1, height, width), the normal moved to the front; read-only."""
 
     @property
-    def bounds(self) -> tuple[slice, slice, slice]:
+    def bounds(self) -> Box:
         """Bounding box of the target in the array."""
-        in_plane = np.any(self.target, axis=0)
-        spans = [np.flatnonzero(in_plane.any(1 - a)) for a in range(2)]
-        box = [slice(int(s[0]), int(s[-1]) + 1) for s in spans]
-        box.insert(self.axis, slice(self.first, self.last + 1))
-        return box[0], box[1], box[2]
+        spans = [*bounding_box(np.any(self.target, axis=0))]
+        spans.insert(self.axis, slice(self.first, self.last + 1))
+        return as_box(spans)
+
+    def within(self, volume: np.ndarray) -> np.ndarray:
+        """The part of a volume (frames, rows, columns) that the target lies in, the normal in front: a view."""
+        return np.moveaxis(volume, self.axis, 0)[self.first : self.last + 1]
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Gap:
     """``stripe``, ``cross arm``, ``box`` (any other connected region) or ``voxel``."""
     axis: int
     """The axis across which it lies: that of its smallest extent."""
-    bounds: tuple[slice, slice, slice]
+    bounds: Box
     """Bounding box in the array."""
     voxels: int
     """Voxels that were not measured; a crossing belongs to both arms."""
@@ -112,7 +116,7 @@ def voxels_to_fill(slabs: list[Slab], shape: tuple[int, ...]) -> np.ndarray:
     """Bool array (frames, rows, columns) of everything in the slabs."""
     wanted = np.zeros(shape, bool)
     for slab in slabs:
-        np.moveaxis(wanted, slab.axis, 0)[slab.first : slab.last + 1] |= slab.target
+        slab.within(wanted)[...] |= slab.target
     return wanted
 
 
@@ -147,10 +151,10 @@ def find_gaps(mask: np.ndarray, wanted: np.ndarray) -> list[Gap]:
     kind = "cross arm" if len({axis for axis, _ in stripes}) > 1 else "stripe"
     rest, gaps = mask.copy(), []
     for axis, along in stripes:
-        bounds = tuple(along if a == axis else slice(0, n) for a, n in enumerate(mask.shape))
+        bounds = as_box([along if a == axis else slice(0, n) for a, n in enumerate(mask.shape)])
         rest[bounds] = False
         inside = wanted[bounds]
-        gaps.append(Gap(kind, axis, (bounds[0], bounds[1], bounds[2]), inside.size, int(inside.sum())))
+        gaps.append(Gap(kind, axis, bounds, inside.size, int(inside.sum())))
     return gaps + (list(_regions(rest, wanted)) if rest.any() else [])
 
 
@@ -187,8 +191,8 @@ def _full_planes(mask: np.ndarray, axis: int) -> list[tuple[int, int]]:
 def _regions(rest: np.ndarray, wanted: np.ndarray) -> Iterator[Gap]:
     """Connected regions, each across its smallest extent."""
     flat = one_frame_for_all(rest)
-    labels, _ = ndimage.label(flat)
-    for number, (frames, rows, columns) in enumerate(ndimage.find_objects(labels), 1):
+    labels, _ = scipy.ndimage.label(flat)
+    for number, (frames, rows, columns) in enumerate(scipy.ndimage.find_objects(labels), 1):
         voxels = labels[frames, rows, columns] == number
         if len(flat) != len(rest):
             frames = slice(0, len(rest))
@@ -212,7 +216,7 @@ def _visible_runs(mask: np.ndarray) -> Iterator[np.ndarray]:
             cost = np.where(visible, length + mask.size * (banks < 2), np.iinfo(np.int64).max)[list(AXIS_PREFERENCE)]
             best = np.array(AXIS_PREFERENCE)[cost.argmin(0)]
             visible &= best == np.arange(3)[:, None]
-            depth = ndimage.distance_transform_edt(mask)
+            depth = scipy.ndimage.distance_transform_edt(mask)
         else:
             visible &= depth[tuple(voxels.T)] <= MAX_DEPTH
         seen = visible.any(0)

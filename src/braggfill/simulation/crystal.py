@@ -42,7 +42,7 @@ class Crystal:
 
 
 @dataclass(frozen=True)
-class Box:
+class CrystalBox:
     """A box of size³ voxels round a crystal, its axes dual to the three directions that a scan measures along."""
 
     size: int
@@ -52,12 +52,12 @@ class Box:
     """Position (3,) of the middle of the box."""
 
 
-def box_round(crystal: Crystal, directions: np.ndarray, size: int) -> Box:
+def box_round(crystal: Crystal, directions: np.ndarray, size: int) -> CrystalBox:
     """The box in which a crystal spans ``FILLED_SHARE_OF_BOX`` of each axis; directions (3, 3) are unit vectors, one a row."""
     corners = body_corners(crystal.particle.normals, crystal.particle.distances_angstrom) @ directions.T
     low, high = corners.min(0), corners.max(0)
     voxels_per_angstrom = FILLED_SHARE_OF_BOX * size / (high - low)
-    return Box(size, directions * voxels_per_angstrom[:, None], np.linalg.solve(directions, (low + high) / 2))
+    return CrystalBox(size, directions * voxels_per_angstrom[:, None], np.linalg.solve(directions, (low + high) / 2))
 
 
 def finest_size(crystal: Crystal, directions: np.ndarray) -> int:
@@ -66,13 +66,13 @@ def finest_size(crystal: Crystal, directions: np.ndarray) -> int:
     return int(1 / voxels_per_angstrom.max() / crystal.lattice_angstrom)
 
 
-def continuum_object(crystal: Crystal, box: Box, edge_width: float, device: torch.device | str = "cpu") -> torch.Tensor:
+def continuum_object(crystal: Crystal, box: CrystalBox, edge_width: float, device: torch.device | str = "cpu") -> torch.Tensor:
     """Draw a crystal into a box.
 
     Parameters
     ----------
     crystal : Crystal
-    box : Box
+    box : CrystalBox
     edge_width : float
         Width of the soft edge in voxels.
     device : torch device
@@ -90,7 +90,9 @@ def continuum_object(crystal: Crystal, box: Box, edge_width: float, device: torc
     return modulus * _sampled(phasors.to(device), first, crystal.lattice_angstrom, box)
 
 
-def facetted_modulus(particle: Particle, box: Box, edge_width: float, device: torch.device | str = "cpu") -> torch.Tensor:
+def facetted_modulus(
+    particle: Particle, box: CrystalBox, edge_width: float, device: torch.device | str = "cpu"
+) -> torch.Tensor:
     """Modulus 0…1, float32 (size, size, size), of the body inside all facets, its edges ``edge_width`` voxels wide."""
     normals = np.linalg.solve(box.voxel_inverse.T, particle.normals.T).T  # facets in voxels: normals·voxel <= distances
     distances = particle.distances_angstrom - particle.normals @ box.centre_angstrom
@@ -130,7 +132,7 @@ def phasor_field(crystal: Crystal) -> tuple[torch.Tensor, np.ndarray]:
     return phasors / phasors.abs().clamp(min=1e-12), first
 
 
-def _sampled(phasors: torch.Tensor, first: np.ndarray, lattice_angstrom: float, box: Box) -> torch.Tensor:
+def _sampled(phasors: torch.Tensor, first: np.ndarray, lattice_angstrom: float, box: CrystalBox) -> torch.Tensor:
     """A field on unit cells, interpolated at the voxels of a box: complex64 (size, size, size)."""
     to_cells = np.linalg.inv(box.voxel_inverse) / lattice_angstrom  # cells = to_cells @ voxels + offset
     offset = box.centre_angstrom / lattice_angstrom - first - 0.25

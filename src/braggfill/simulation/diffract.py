@@ -9,7 +9,7 @@ import torch
 
 from braggfill.base.errors import InputError
 from braggfill.base.fourier import box_to_reciprocal, reciprocal_to_box
-from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, CrystalBox
 from braggfill.simulation.geometry import Grid, reciprocal_vector
 
 PRECISION = 1e-8
@@ -91,7 +91,7 @@ def refuse_neighbouring_peak(crystal: Crystal, grid: Grid) -> None:
         )
 
 
-def atomic_object(crystal: Crystal, box: Box) -> torch.Tensor:
+def atomic_object(crystal: Crystal, box: CrystalBox) -> torch.Tensor:
     """The complex object of a crystal's atoms in a box, by transforming their amplitude back.
 
     Returns

@@ -63,7 +63,7 @@ class MeasurementRanges:
 
 
 @dataclass(frozen=True)
-class Pattern:
+class ExpectedPattern:
     """A noise-free pattern of any dose: intensity with maximum 1, and the pixels that do not follow it."""
 
     intensity: torch.Tensor
@@ -99,7 +99,7 @@ def measured_pattern(
     intensity: torch.Tensor,
     peak: tuple[float, float, float],
     ranges: MeasurementRanges | None = None,
-) -> Pattern:
+) -> ExpectedPattern:
     """Draw all changes of S2.3 but the dose, and what real scans show beyond them, and make them.
 
     Parameters
@@ -113,7 +113,7 @@ def measured_pattern(
 
     Returns
     -------
-    Pattern
+    ExpectedPattern
     """
     ranges = ranges or MeasurementRanges()
     light = partial_coherence(rng, intensity, ranges)
@@ -124,7 +124,7 @@ def measured_pattern(
     hot = _some_pixels(rng, pixels, ranges.hot_pixel_share, ranges.faulty_pixels)
     low, high = np.log(ranges.hot_counts)
     hot_counts = np.where(hot, np.exp(rng.uniform(low, high, hot.shape)), 0).astype(np.float32)
-    return Pattern(light, torch.from_numpy(dead).to(light.device), torch.from_numpy(hot_counts).to(light.device))
+    return ExpectedPattern(light, torch.from_numpy(dead).to(light.device), torch.from_numpy(hot_counts).to(light.device))
 
 
 def partial_coherence(rng: np.random.Generator, intensity: torch.Tensor, ranges: MeasurementRanges) -> torch.Tensor:

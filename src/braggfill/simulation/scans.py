@@ -10,11 +10,11 @@ import torch
 
 from braggfill.base.errors import InputError
 from braggfill.base.ranges import check_ranges, log_uniform
-from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object, finest_size
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, CrystalBox, box_round, continuum_object, finest_size
 from braggfill.simulation.degrade import ObjectRanges, degraded_object
 from braggfill.simulation.diffract import atomic_object, diffraction_pattern
 from braggfill.simulation.geometry import bragg_angle, measured_directions, reciprocal_vector
-from braggfill.simulation.measurement import MeasurementRanges, Pattern, counting_noise, measured_pattern
+from braggfill.simulation.measurement import ExpectedPattern, MeasurementRanges, counting_noise, measured_pattern
 from braggfill.simulation.particle import METALS, ParticleRanges, random_body
 from braggfill.simulation.relaxation import Relaxed
 
@@ -93,7 +93,7 @@ def random_pattern(
     crystals: Sequence[Relaxed] = (),
     config: SimulationConfig | None = None,
     device: torch.device | str = "cpu",
-) -> tuple[Pattern, dict]:
+) -> tuple[ExpectedPattern, dict]:
     """Draw a noise-free pattern of a crystal and its parameters.
 
     Parameters
@@ -157,7 +157,7 @@ def random_object(
     directions = _random_directions(rng, crystal, ranges)
     atomic = rng.random() < ranges.atomic_share and relaxed is not None and finest_size(crystal, directions) > size
     edge_width = rng.uniform(*ranges.edge_width)
-    box: Box = box_round(crystal, directions, size if atomic else max(COARSEST_BOX, 8 * math.ceil(size / 8)))
+    box: CrystalBox = box_round(crystal, directions, size if atomic else max(COARSEST_BOX, 8 * math.ceil(size / 8)))
     parameters = {
         "crystal": relaxed.name if relaxed else None,
         "metal": crystal.particle.metal,

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from braggfill.base.pictures import new_figure
+from braggfill.judging.studies.contenders import CONTENDERS, draw_curves
 from braggfill.judging.studies.crystals import Shape, held_out, with_dose
-from braggfill.judging.studies.fills import FILLS
-from braggfill.judging.studies.findings import Findings, Setting
-from braggfill.judging.studies.protocol import beside, fill_stripe, mean_of
+from braggfill.judging.studies.findings import Findings, Row, Setting
+from braggfill.judging.studies.gaps import box_about, columns_beside
+from braggfill.judging.studies.protocol import fill_stripe, means_of
 from braggfill.simulation.scans import SimulatedScan
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ SCORES = ("skill", "skill_over_truth", "bias", "coverage_90")
 
 
 @dataclass(frozen=True)
-class Ranges:
+class Conditions:
     """What is varied, one condition at a time."""
 
     crystals: int = 5
@@ -36,71 +35,62 @@ class Ranges:
     """Where another condition is varied."""
 
 
-FULL = Ranges()
-QUICK = Ranges(1, (32, 40, 64), (2, 16), (36,), (1e6,))
+FULL = Conditions()
+QUICK = Conditions(1, (32, 40, 64), (2, 16), (36,), (1e6,))
 
 
 def carry_out(setting: Setting) -> Findings:
     """Fill a gap 6 wide under each condition, on some held-out crystals."""
-    ranges = QUICK if setting.quick else FULL
+    varied = QUICK if setting.quick else FULL
     cases = []
-    for done, row in enumerate(conditions(ranges)):
+    for done, row in enumerate(conditions(varied)):
         setting.on_progress(
-            done, ranges.crystals * len(FILLS) * (len(ranges.distances) + len(ranges.sizes) + len(ranges.doses))
+            done, varied.crystals * len(CONTENDERS) * (len(varied.distances) + len(varied.sizes) + len(varied.doses))
         )
         cases.append(row)
     rows = averaged(cases)
     return Findings({"study_conditions": rows, "study_conditions_gaps": cases}, {"study_conditions": draw(rows)})
 
 
-def conditions(ranges: Ranges) -> Iterator[dict]:
+def conditions(varied: Conditions) -> Iterator[Row]:
     """Scores of every method under each condition on each crystal."""
-    for name, scan in held_out(ranges.crystals, ranges.shape):
-        for distance in ranges.distances:
+    for name, scan in held_out(varied.crystals, varied.shape):
+        for distance in varied.distances:
             yield from scores(name, scan, "distance", distance, distance)
-        for size in ranges.sizes:
-            yield from scores(name, cut_out(scan, size, ranges.usual_distance), "size", size, ranges.usual_distance)
-        yield from scores(name, scan, "size", max(ranges.shape), ranges.usual_distance)
-    for dose in ranges.doses:
-        for name, scan in held_out(ranges.crystals, ranges.shape, with_dose(dose)):
-            yield from scores(name, scan, "dose", dose, ranges.usual_distance)
+        for size in varied.sizes:
+            yield from scores(name, cut_out(scan, size, varied.usual_distance), "size", size, varied.usual_distance)
+        yield from scores(name, scan, "size", max(varied.shape), varied.usual_distance)
+    for dose in varied.doses:
+        for name, scan in held_out(varied.crystals, varied.shape, with_dose(dose)):
+            yield from scores(name, scan, "dose", dose, varied.usual_distance)
 
 
-def first_column(scan: SimulatedScan, distance: int) -> int:
-    """First column of the gap, on the roomier side of the peak."""
-    peak = round(scan.description["peak"][2])
-    return beside(peak, 1 if peak < scan.counts.shape[2] / 2 else -1, distance, WIDTH)
-
-
-def scores(name: str, scan: SimulatedScan, condition: str, value: float, distance: int) -> list[dict]:
+def scores(name: str, scan: SimulatedScan, condition: str, value: float, distance: int) -> list[Row]:
     """Rows of every method, none where the gap is too dark to tell."""
-    rows, _ = fill_stripe(FILLS, scan, first_column(scan, distance), WIDTH)
+    rows, _ = fill_stripe(CONTENDERS, scan, columns_beside(scan, distance, WIDTH), WIDTH)
     return [{"condition": condition, "value": value, "scan": name} | row for row in rows]
 
 
 def cut_out(scan: SimulatedScan, size: int, distance: int) -> SimulatedScan:
     """A cube of a scan, its middle between peak and gap."""
     peak = [round(p) for p in scan.description["peak"]]
-    middle = [*peak[:2], (peak[2] + first_column(scan, distance) + WIDTH // 2) // 2]
-    starts = [int(np.clip(m - size // 2, 0, max(n - size, 0))) for m, n in zip(middle, scan.counts.shape, strict=True)]
-    frames, rows, columns = (slice(s, s + size) for s in starts)
-    counts, expected = (v[frames, rows, columns] for v in (scan.counts, scan.expected))
-    moved = [p - s for p, s in zip(scan.description["peak"], starts, strict=True)]
-    return SimulatedScan(counts, expected, scan.faulty[rows, columns], scan.description | {"peak": moved})
+    middle = [*peak[:2], (peak[2] + columns_beside(scan, distance, WIDTH) + WIDTH // 2) // 2]
+    box = box_about(middle, (size,) * 3, scan.counts.shape)
+    moved = [p - s.start for p, s in zip(scan.description["peak"], box, strict=True)]
+    return SimulatedScan(scan.counts[box], scan.expected[box], scan.faulty[box[1:]], scan.description | {"peak": moved})
 
 
-def averaged(cases: list[dict]) -> list[dict]:
+def averaged(cases: list[Row]) -> list[Row]:
     """Means over the crystals, and the worst skill."""
     rows = []
     for key in dict.fromkeys((c["condition"], c["value"], c["method"]) for c in cases):
         mine = [c for c in cases if (c["condition"], c["value"], c["method"]) == key]
         row = dict(zip(("condition", "value", "method"), key, strict=True)) | {"gaps": len(mine)}
-        means = {name: mean_of(np.array([c[name] for c in mine])) for name in SCORES}
-        rows.append(row | means | {"worst_skill": min(c["skill"] for c in mine)})
+        rows.append(row | means_of(mine, SCORES) | {"worst_skill": min(c["skill"] for c in mine)})
     return rows
 
 
-def draw(rows: list[dict]) -> "Figure":
+def draw(rows: list[Row]) -> "Figure":
     """Skill against each condition."""
     figure = new_figure(13, 4.6)
     labels = {
@@ -109,10 +99,7 @@ def draw(rows: list[dict]) -> "Figure":
         "dose": "counts at the peak",
     }
     for panel, (condition, label) in zip(figure.subplots(1, 3, sharey=True), labels.items(), strict=True):
-        for method in FILLS:
-            mine = sorted((r for r in rows if (r["condition"], r["method"]) == (condition, method)), key=lambda r: r["value"])
-            style = {"lw": 2.5} if method == "unet" else {"lw": 1}
-            panel.plot([r["value"] for r in mine], [r["skill"] for r in mine], ".-", label=method, **style)
+        draw_curves(panel, [row for row in rows if row["condition"] == condition], "value", "skill")
         panel.set(xlabel=label, ylabel="share of linear's excess deviance removed", ylim=(-1, 1))
         if condition == "dose":
             panel.set_xscale("log")

@@ -2,13 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from braggfill.base.tasks import Progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from braggfill.scan.measured import MeasuredScan
+
+StudyName = Literal["width", "portions", "slices", "skip", "oversampling", "conditions"]
+"""The studies; what each asks stands in their table."""
+Row = dict[str, Any]
+"""Numbers and words by the names of a table's columns."""
+UNMEASURED = "simulated scans only; name a measured one with --measured"
+"""What is said where a study that measured scans belong to was given none."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +25,8 @@ class Setting:
 
     quick: bool = False
     """On fewer and smaller scans, in seconds: whether it runs, not what it finds."""
-    data: Path | None = None
-    """Folder of measured scans; without one, studies of measured scans leave these out."""
+    measured: "MeasuredScan | None" = None
+    """A scan of the user's own; without one, studies of measured scans leave that part out."""
     on_progress: Progress = lambda done, total: None
 
 
@@ -26,7 +34,7 @@ class Setting:
 class Findings:
     """What a study found."""
 
-    tables: dict[str, list[dict]]
+    tables: dict[str, list[Row]]
     """Rows by the name of their file, without its ending."""
     pictures: dict[str, "Figure"]
     """By the name of their file, without its ending."""
@@ -40,3 +48,5 @@ class Study:
 
     question: str
     carry_out: Callable[[Setting], Findings]
+    takes_measured: bool = False
+    """Whether it looks at a measured scan too; the others need a truth that is only known where a scan is simulated."""

@@ -5,16 +5,19 @@ predictions are joined and compared with the noise-free truth. Kriging and every
 that are far enough apart not to see each other are filled together.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.metrics import log_correlation
 from braggfill.base.pictures import new_figure, show_counts
+from braggfill.judging.studies.contenders import CONTENDERS, Contender, draw_curves, expected_in
 from braggfill.judging.studies.crystals import sampled_pattern
-from braggfill.judging.studies.fills import FILLS, Fill, filled
-from braggfill.judging.studies.findings import Findings, Setting
+from braggfill.judging.studies.findings import Findings, Row, Setting
+from braggfill.judging.studies.gaps import columns
 from braggfill.network.portions import NORMAL
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ DRAWN_WIDTHS = (3, 6, 12)
 
 
 @dataclass(frozen=True)
-class Ranges:
+class Samplings:
     """What is sampled and filled."""
 
     oversamplings: tuple[float, ...] = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
@@ -39,22 +42,30 @@ class Ranges:
     """Extent of the region along each axis, the peak in its middle."""
 
 
-FULL = Ranges()
-QUICK = Ranges((2.0, 3.0), (6,), ((0, 1e6),), fringes=4.0)
+Shown = tuple[NDArray[np.float64], NDArray[np.float64], float]
+"""Truth and prediction of a region (frames, rows, columns), and their correlation."""
+FULL = Samplings()
+QUICK = Samplings((2.0, 3.0), (6,), ((0, 1e6),), fringes=4.0)
 
 
 def carry_out(setting: Setting) -> Findings:
     """Predict the whole region at every oversampling, width and dose, by every method."""
-    ranges = QUICK if setting.quick else FULL
-    cases = [(*case, s) for case in ranges.cases for s in ranges.oversamplings]
-    rows, shown = [], {}
+    samplings = QUICK if setting.quick else FULL
+    cases = [(*case, s) for case in samplings.cases for s in samplings.oversamplings]
+    rows: list[Row] = []
+    shown = {}
     for done, (crystal, peak_counts, oversampling) in enumerate(cases):
         setting.on_progress(done, len(cases))
-        counts, truth = sampled(ranges, crystal, peak_counts, oversampling)
-        place = {"crystal": f"test {crystal}", "peak_counts": peak_counts, "oversampling": oversampling, "voxels": truth.size}
-        first = (crystal, peak_counts) == ranges.cases[0]
-        for width in ranges.widths:
-            predicted = predict_everywhere(FILLS, counts, width)
+        counts, truth = sampled(samplings, crystal, peak_counts, oversampling)
+        place: Row = {
+            "crystal": f"test {crystal}",
+            "peak_counts": peak_counts,
+            "oversampling": oversampling,
+            "voxels": truth.size,
+        }
+        first = (crystal, peak_counts) == samplings.cases[0]
+        for width in samplings.widths:
+            predicted = predict_everywhere(CONTENDERS, counts, width)
             place |= {"width": width, "ceiling_counts": log_correlation(truth, within(counts))}
             scores = {name: log_correlation(within(mean), truth) for name, mean in predicted.items()}
             rows += [place | {"method": name, "pcc_truth": value} for name, value in scores.items()]
@@ -64,17 +75,19 @@ def carry_out(setting: Setting) -> Findings:
     return Findings({"study_oversampling": rows}, pictures)
 
 
-def sampled(ranges: Ranges, crystal: int, peak_counts: float, oversampling: float) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of the region with its margin, and the expected counts of the region."""
-    length = round(ranges.fringes * oversampling) + 2 * MARGIN
-    farthest = max(ranges.fringes / 2 + (MARGIN + 1) / s for s in ranges.oversamplings)
+def sampled(
+    samplings: Samplings, crystal: int, peak_counts: float, oversampling: float
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Counts of the region with its margin, and the expected counts of the region; both (frames, rows, columns)."""
+    length = round(samplings.fringes * oversampling) + 2 * MARGIN
+    farthest = max(samplings.fringes / 2 + (MARGIN + 1) / s for s in samplings.oversamplings)
     pattern = sampled_pattern(crystal, (length,) * 3, oversampling, farthest)
     expected = pattern.astype(float) * peak_counts + BACKGROUND_COUNTS
     return np.random.default_rng(crystal).poisson(expected).astype(np.float32), within(expected)
 
 
-def within(volume: np.ndarray) -> np.ndarray:
-    """The region without its margin."""
+def within(volume: NDArray[Any]) -> NDArray[Any]:
+    """The region (frames, rows, columns) without its margin."""
     return volume[(slice(MARGIN, -MARGIN),) * 3]
 
 
@@ -89,19 +102,19 @@ def gap_groups(length: int, width: int) -> list[list[int]]:
     return [firsts[start::apart] for start in range(min(apart, len(firsts)))]
 
 
-def predict_everywhere(fills: dict[str, Fill], counts: np.ndarray, width: int) -> dict[str, np.ndarray]:
-    """Expected counts by every method, each column predicted while a gap of this width lay over it."""
-    joined = {name: np.full(counts.shape, np.nan) for name in fills}
+def predict_everywhere(
+    contenders: Mapping[str, Contender], counts: NDArray[np.float32], width: int
+) -> dict[str, NDArray[np.float64]]:
+    """Expected counts (frames, rows, columns) by every contender, each column predicted while a gap lay over it."""
+    joined = {name: np.full(counts.shape, np.nan) for name in contenders}
     for group in gap_groups(counts.shape[2] - 2 * MARGIN, width):
-        where = np.zeros(counts.shape, bool)
-        for first in group:
-            where[:, :, first : first + width] = True
-        for name, mean in filled(fills, counts, where).items():
+        where = np.logical_or.reduce([columns(counts.shape, first, width) for first in group])
+        for name, mean in expected_in(where, counts, contenders).items():
             joined[name][where] = mean
     return joined
 
 
-def draw(rows: list[dict]) -> "Figure":
+def draw(rows: list[Row]) -> "Figure":
     """Correlation with the truth against oversampling, one panel a width, one line of panels a crystal and dose."""
     widths = sorted({row["width"] for row in rows})
     cases = list(dict.fromkeys((row["crystal"], row["peak_counts"]) for row in rows))
@@ -110,17 +123,14 @@ def draw(rows: list[dict]) -> "Figure":
     for line, (crystal, dose) in zip(panels, cases, strict=True):
         here = [row for row in rows if (row["crystal"], row["peak_counts"]) == (crystal, dose)]
         for panel, width in zip(line, widths, strict=True):
-            for method in FILLS:
-                mine = [r for r in here if (r["width"], r["method"]) == (width, method)]
-                style = {"lw": 2.5} if method == "unet" else {"lw": 1}
-                panel.plot([r["oversampling"] for r in mine], [r["pcc_truth"] for r in mine], ".-", label=method, **style)
+            draw_curves(panel, [row for row in here if row["width"] == width], "oversampling", "pcc_truth")
             panel.set(title=f"{width} wide, {crystal}, peak {dose:.0e}", xlabel="oversampling", ylabel="PCC with the truth")
             panel.set_ylim(bottom=max(panel.get_ylim()[0], 0.5))
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
     return figure
 
 
-def draw_arrays(shown: dict[tuple[float, int], tuple[np.ndarray, np.ndarray, float]]) -> "Figure":
+def draw_arrays(shown: dict[tuple[float, int], Shown]) -> "Figure":
     """The middle frame: truth above, below it what the network predicts at each width."""
     oversamplings = sorted({key[0] for key in shown})
     widths = [w for w in sorted({key[1] for key in shown}) if w in DRAWN_WIDTHS]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from braggfill.base.devices import find_device
 from braggfill.base.metrics import log_correlation, poisson_deviance
@@ -13,7 +14,8 @@ from braggfill.base.pictures import new_figure, show_counts
 from braggfill.classical.kriging import guessed
 from braggfill.judging.studies.borders import borders
 from braggfill.judging.studies.crystals import HELD_OUT, held_out
-from braggfill.judging.studies.findings import Findings, Setting
+from braggfill.judging.studies.findings import Findings, Row, Setting
+from braggfill.judging.studies.gaps import columns
 from braggfill.network.portions import LARGEST_PORTION, Predictor, windows_for
 from braggfill.network.sliding import network_predictor, slide
 from braggfill.network.weights import SHIPPED_WEIGHTS, read_weights
@@ -35,14 +37,14 @@ LARGE_SHAPE, QUICK_LARGE_SHAPE = (2 * LARGEST_PORTION - 40, 64, 48), (2 * LARGES
 
 
 @dataclass(frozen=True)
-class Filled:
+class TimedFill:
     """A cross filled in one way."""
 
     skip: int | None
     windows: int
     seconds: float
     """Without kriging, which is the same for all."""
-    mean: np.ndarray
+    mean: NDArray[np.float64]
     """Expected counts (voxels,)."""
 
 
@@ -71,15 +73,15 @@ def shipped_predictor() -> Predictor:
     return network_predictor(model, find_device("cpu"))
 
 
-def timed(scan: GappedScan, predictor: Predictor, skip: int | None) -> Filled:
+def timed(scan: GappedScan, predictor: Predictor, skip: int | None) -> TimedFill:
     """Fill by portions with a skip, or by default in one pass."""
     windows = sum(len(windows_for(slab, skip)) for slab in scan.slabs)
     start = perf_counter()
     mean, _ = slide(scan, predictor, skip)
-    return Filled(skip, windows, perf_counter() - start, mean)
+    return TimedFill(skip, windows, perf_counter() - start, mean)
 
 
-def table(fills: list[Filled], scan: SimulatedScan, gapped: GappedScan) -> list[dict]:
+def table(fills: list[TimedFill], scan: SimulatedScan, gapped: GappedScan) -> list[Row]:
     """Time and error of every skip, the default fill (one pass) first."""
     truth, counts = scan.expected[gapped.wanted], scan.counts[gapped.wanted]
     logs = np.log1p(truth)
@@ -100,7 +102,7 @@ def table(fills: list[Filled], scan: SimulatedScan, gapped: GappedScan) -> list[
     ]
 
 
-def power_law(rows: list[dict]) -> tuple[float, float]:
+def power_law(rows: list[Row]) -> tuple[float, float]:
     """Factor and exponent of time against k + 1, by least squares of the logarithms."""
     pairs = [(row["skip"] + 1, row["seconds"]) for row in rows if row["skip"] != "one pass" and row["skip"] <= FITTED_SKIP]
     steps, seconds = np.log(np.array(pairs)).T
@@ -108,7 +110,7 @@ def power_law(rows: list[dict]) -> tuple[float, float]:
     return float(np.exp(intercept)), float(exponent)
 
 
-def across_borders(scan: GappedScan, expected: np.ndarray, predictor: Predictor, skip: int | None) -> dict:
+def across_borders(scan: GappedScan, expected: NDArray[np.float64], predictor: Predictor, skip: int | None) -> Row:
     """Jumps across the portions' borders in the first arm of a cross."""
     slab = scan.slabs[0]
     truth = np.moveaxis(expected, slab.axis, 0)[slab.first : slab.last + 1]
@@ -116,17 +118,15 @@ def across_borders(scan: GappedScan, expected: np.ndarray, predictor: Predictor,
     return {"skip": name} | borders(scan, slab, truth, predictor, windows_for(slab, skip))
 
 
-def in_a_large_plane(predictor: Predictor, quick: bool) -> dict:
+def in_a_large_plane(predictor: Predictor, quick: bool) -> Row:
     """Jumps where the default fill cuts a plane into portions because it is larger than ``LARGEST_PORTION``."""
     centred = replace(HELD_OUT, patterns=replace(HELD_OUT.patterns, peak_offset=(0.0, 0.0)))
     _, scan = next(held_out(1, QUICK_LARGE_SHAPE if quick else LARGE_SHAPE, centred))
-    where = np.zeros(scan.counts.shape, bool)
-    first = scan.counts.shape[2] // 2 + 1 + FROM_PEAK
-    where[:, :, first : first + WIDTH] = True
+    where = columns(scan.counts.shape, scan.counts.shape[2] // 2 + 1 + FROM_PEAK, WIDTH)
     return across_borders(guessed(GappedScan.blanked(scan.counts, where)), scan.expected, predictor, None)
 
 
-def draw(rows: list[dict], factor: float, exponent: float) -> "Figure":
+def draw(rows: list[Row], factor: float, exponent: float) -> "Figure":
     """Time and error against the skip."""
     figure = new_figure(10, 4.2)
     time, error = figure.subplots(1, 2)
@@ -146,7 +146,7 @@ def draw(rows: list[dict], factor: float, exponent: float) -> "Figure":
     return figure
 
 
-def draw_slices(fills: list[Filled], scan: SimulatedScan, gapped: GappedScan) -> "Figure":
+def draw_slices(fills: list[TimedFill], scan: SimulatedScan, gapped: GappedScan) -> "Figure":
     """The slice in the middle of the cross's first arm: truth, some skips, one pass."""
     slab = gapped.slabs[0]
     middle = (slab.first + slab.last) // 2

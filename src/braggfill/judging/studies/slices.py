@@ -3,75 +3,100 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from numpy.typing import NDArray
 
+from braggfill.base.errors import InputError
 from braggfill.base.metrics import log_ceiling, log_correlation, poisson_deviance, skill, total_bias
 from braggfill.base.pictures import new_figure, show_counts
-from braggfill.judging.studies.crystals import ABSENT, brightest_voxel, held_out, measured_scan
-from braggfill.judging.studies.fills import FILLS, filled
-from braggfill.judging.studies.findings import Findings, Setting
+from braggfill.judging.evaluation import FEWEST_VOXELS
+from braggfill.judging.studies.contenders import CONTENDERS, expected_in
+from braggfill.judging.studies.crystals import held_out
+from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting
+from braggfill.judging.studies.gaps import box_about, bright, brightest_voxel, cut, known
+from braggfill.scan.measured import MeasuredScan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH, FROM_PEAK, SCORED_COUNTS = 6, 9, 0.5
-CROP = (slice(20, 190), slice(30, 230), slice(30, 230))
-"""Of the measured scan, without its dead corner and column."""
+WIDTH, FROM_PEAK = 6, 9
+"""Of the cross; measured lines between peak and arm."""
+QUICK_BOX = (40, 60, 60)
+"""What of a measured scan is looked at in a hurry, about its peak."""
 
 
 def carry_out(setting: Setting) -> Findings:
     """Lay a cross on a simulated and on a measured scan and fill it by every method."""
     shape = (32, 48, 56) if setting.quick else (128, 128, 128)
     _, simulated = next(held_out(1, shape))
-    sources, remarks = {"simulated": simulated.counts}, []
-    measured = measured_scan(setting.data)
-    if measured is None:
-        remarks.append(ABSENT)
-    else:
-        sources["measured"] = measured.counts[80:120, 100:160, 100:160] if setting.quick else measured.counts[CROP]
+    sources = {"simulated": MeasuredScan("test 0", simulated.counts, np.zeros(shape, bool))}
+    if setting.measured:
+        sources["measured"] = about_peak(setting.measured) if setting.quick else setting.measured
     tables, pictures = {}, {}
-    for done, (kind, counts) in enumerate(sources.items()):
+    for done, (kind, scan) in enumerate(sources.items()):
         setting.on_progress(done, len(sources))
-        rows, slices = in_cross(counts)
+        rows, slices = in_cross(scan)
         tables[f"study_slices_{kind}"], pictures[f"study_slices_{kind}"] = rows, draw(rows, slices, kind)
-    return Findings(tables, pictures, remarks)
+    return Findings(tables, pictures, [] if setting.measured else [UNMEASURED])
 
 
-def in_cross(counts: np.ndarray) -> tuple[list[dict], dict[str, np.ndarray]]:
-    """Scores of every method in a cross beside the peak, and the slice in the middle of its arm across rows."""
-    _, row, column = brightest_voxel(counts)
-    rows = slice(row + 1 + FROM_PEAK, row + 1 + FROM_PEAK + WIDTH)
-    columns = slice(column + 1 + FROM_PEAK, column + 1 + FROM_PEAK + WIDTH)
-    where = np.zeros(counts.shape, bool)
-    where[:, rows] = where[:, :, columns] = True
-    scored = (gaussian_filter(counts.astype(np.float32), 3) > SCORED_COUNTS)[where]
-    means, hidden = filled(FILLS, counts, where), counts[where][scored]
-    middle = rows.start + WIDTH // 2
-    slices = {"measured": counts[:, middle].astype(float)}
-    table = []
+def about_peak(scan: MeasuredScan) -> MeasuredScan:
+    """A small part of a scan about its peak."""
+    box = box_about(brightest_voxel(scan.counts), QUICK_BOX, scan.counts.shape)
+    return MeasuredScan(scan.name, scan.counts[box], scan.mask[box])
+
+
+def in_cross(scan: MeasuredScan) -> tuple[list[Row], dict[str, NDArray[np.float64]]]:
+    """Scores of every method in a cross beside the peak, and the slice (frames, columns) in the middle of its arm across rows.
+
+    Raises
+    ------
+    InputError
+        If the cross does not fit into the scan, or is dark.
+    """
+    peak = brightest_voxel(scan.counts)
+    arms = [(axis, beside(peak[axis], scan.counts.shape[axis]), WIDTH) for axis in (1, 2)]
+    gap = cut(scan.counts.shape, peak, arms) & ~scan.mask
+    means = expected_in(gap, scan.counts, CONTENDERS, scan.mask)
+    scored = bright(scan.counts)[gap] & np.isfinite(means["linear"])
+    if np.count_nonzero(scored) < FEWEST_VOXELS:
+        raise InputError(
+            f"measured {scan.name}: got {np.count_nonzero(scored)} voxels with counts in a cross beside the peak, expected at "
+            f"least {FEWEST_VOXELS}; give a scan of more counts"
+        )
+    hidden, middle = scan.counts[gap][scored], peak[1] + arms[0][1] + WIDTH // 2
+    slices, rows = {"measured": known(scan.counts, scan.mask)[:, middle]}, []
     for name, mean in means.items():
-        volume = counts.astype(float)
-        volume[where] = mean
+        volume = known(scan.counts, scan.mask)
+        volume[gap] = mean
         slices[name] = volume[:, middle]
-        found, straight = mean[scored], means["linear"][scored]
-        scores = {
-            "pcc": log_correlation(found, hidden),
-            "ceiling": log_ceiling(np.random.default_rng(0), hidden),
-            "deviance": poisson_deviance(found, hidden),
-            "skill": skill(found, straight, hidden),
-            "bias": total_bias(found, hidden),
-        }
-        table.append({"method": name, "voxels": int(scored.sum())} | scores)
-    return table, slices
+        rows.append({"method": name, "voxels": len(hidden)} | cross_scores(mean[scored], means["linear"][scored], hidden))
+    return rows, slices
 
 
-def draw(rows: list[dict], slices: dict[str, np.ndarray], kind: str) -> "Figure":
+def beside(peak: int, length: int) -> int:
+    """Voxels from the peak to the first line of an arm: after the peak, else before it."""
+    return 1 + FROM_PEAK if peak + 1 + FROM_PEAK < length - WIDTH else -FROM_PEAK - WIDTH
+
+
+def cross_scores(mean: NDArray[np.float64], linear: NDArray[np.float64], hidden: NDArray[np.float32]) -> Row:
+    """Scores of expected counts (voxels,), beside those of the linear fill."""
+    return {
+        "pcc": log_correlation(mean, hidden),
+        "ceiling": log_ceiling(np.random.default_rng(0), hidden),
+        "deviance": poisson_deviance(mean, hidden),
+        "skill": skill(mean, linear, hidden),
+        "bias": total_bias(mean, hidden),
+    }
+
+
+def draw(rows: list[Row], slices: dict[str, NDArray[np.float64]], kind: str) -> "Figure":
     """The in-gap slice of every method."""
     figure = new_figure(13, 6.2)
     panels = figure.subplots(2, 4).ravel()
     scores = {row["method"]: row for row in rows}
+    brightest = float(np.nanmax(slices["measured"]))
     for panel, (name, picture) in zip(panels, slices.items(), strict=True):
         title = f"{name}: PCC {scores[name]['pcc']:.3f}" if name in scores else f"hidden: ceiling {rows[0]['ceiling']:.3f}"
-        show_counts(panel, picture, float(slices["measured"].max()), title)
+        show_counts(panel, picture, brightest, title)
     figure.suptitle(f"frames × columns in the middle of the gap across rows, {kind} scan, log(1 + counts)")
     return figure

@@ -7,12 +7,15 @@ from braggfill.base.pictures import write_picture
 from braggfill.base.tasks import Progress
 from braggfill.base.writing import write_table
 from braggfill.judging.studies import conditions, oversampling, portions, skip, slices, width
-from braggfill.judging.studies.findings import Setting, Study
+from braggfill.judging.studies.findings import Setting, Study, StudyName
+from braggfill.scan.measured import read_measured
 
-STUDIES = {
+STUDIES: dict[StudyName, Study] = {
     "width": Study("accuracy against gap width and brightness, the paper's protocol with its noise ceiling", width.carry_out),
-    "portions": Study("portions: masked, true, predicted, simulated and measured", portions.carry_out),
-    "slices": Study("what every method puts into a cross 6 wide, simulated and measured", slices.carry_out),
+    "portions": Study("portions: masked, true, predicted, simulated and measured", portions.carry_out, takes_measured=True),
+    "slices": Study(
+        "what every method puts into a cross 6 wide, simulated and measured", slices.carry_out, takes_measured=True
+    ),
     "skip": Study("sliding portions: time, error and visible borders against the voxels skipped", skip.carry_out),
     "oversampling": Study("accuracy against oversampling and gap width, whole arrays predicted", oversampling.carry_out),
     "conditions": Study("accuracy against distance from the peak, size of the scan, dose", conditions.carry_out),
@@ -21,11 +24,11 @@ STUDIES = {
 
 
 def benchmark(
-    study: str,
-    out: str | Path = "docs/results",
+    study: StudyName,
+    out: str | Path | None = None,
     *,
     quick: bool = False,
-    data: str | Path | None = None,
+    measured: str | Path | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> tuple[list[Path], list[str]]:
     """Carry out a study and write its tables and pictures.
@@ -34,12 +37,12 @@ def benchmark(
     ----------
     study : str
         A key of ``STUDIES``.
-    out : path
-        Folder of the results, made if it is not there; earlier results of the same study are replaced.
+    out : path, optional
+        Folder of the results, else ``study_NAME``; made if it is not there; earlier results of the same study are replaced.
     quick : bool
         On fewer and smaller scans; the files' names then end in ``_quick``.
-    data : path, optional
-        Folder of measured scans.
+    measured : path, optional
+        A measured scan of whole counts, as ``read_scan`` reads it, to cut gaps into beside simulated ones.
     on_progress : callable
         Called with the work done and its total.
 
@@ -53,16 +56,22 @@ def benchmark(
     Raises
     ------
     InputError
-        If there is no such study, or the results cannot be written.
+        If there is no such study, it takes no measured scan, the scan cannot be used, or the results cannot be written.
     """
     if study not in STUDIES:
         raise InputError(f"study: got '{study}', expected one of {', '.join(STUDIES)}")
-    folder = Path(out)
+    if measured and not STUDIES[study].takes_measured:
+        those = " or ".join(name for name in STUDIES if STUDIES[name].takes_measured)
+        raise InputError(
+            f"measured: got a scan for '{study}', which needs the truth of simulated ones; expected it for {those}"
+        )
+    scan = read_measured(str(measured)) if measured else None
+    folder = Path(out or f"study_{study}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"out {folder}: cannot be made ({error.strerror}), expected a folder; choose another name") from error
-    findings = STUDIES[study].carry_out(Setting(quick, Path(data) if data else None, on_progress))
+    findings = STUDIES[study].carry_out(Setting(quick, scan, on_progress))
     ending, written = "_quick" if quick else "", []
     for name, rows in findings.tables.items():
         written.append(folder / f"{name}{ending}.csv")

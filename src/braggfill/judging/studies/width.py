@@ -2,12 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from braggfill.base.pictures import new_figure
-from braggfill.judging.studies.fills import FILLS
-from braggfill.judging.studies.findings import Findings, Setting
-from braggfill.judging.studies.protocol import Protocol, brightness_table, crop_table, evaluate, mean_of
+from braggfill.judging.studies.contenders import CONTENDERS, draw_curves
+from braggfill.judging.studies.findings import Findings, Row, Setting
+from braggfill.judging.studies.protocol import Protocol, brightness_table, carry_out_protocol, crop_table, means_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,18 +18,17 @@ DRAWN_WIDTH = 9
 
 def carry_out(setting: Setting) -> Findings:
     """Fill gaps of every width beside the peaks of held-out crystals."""
-    cases, crops = evaluate(FILLS, QUICK if setting.quick else FULL, setting.on_progress)
-    by_width = crop_table(crops, list(FILLS))
+    cases, crops = carry_out_protocol(CONTENDERS, QUICK if setting.quick else FULL, setting.on_progress)
+    by_width = crop_table(crops, list(CONTENDERS))
     for row in by_width:
         mine = [c for c in cases if (c["width"], c["method"]) == (row["width"], row["method"])]
-        row["gaps"] = len(mine)
-        row |= {name: mean_of(np.array([c[name] for c in mine])) for name in ("skill", "bias", "coverage_50", "coverage_90")}
-    by_brightness = brightness_table(crops, list(FILLS))
+        row |= {"gaps": len(mine)} | means_of(mine, ("skill", "bias", "coverage_50", "coverage_90"))
+    by_brightness = brightness_table(crops, list(CONTENDERS))
     tables = {"study_width": by_width, "study_width_brightness": by_brightness, "study_width_gaps": cases}
     return Findings(tables, {"study_width": draw(by_width, by_brightness)})
 
 
-def draw(by_width: list[dict], by_brightness: list[dict]) -> "Figure":
+def draw(by_width: list[Row], by_brightness: list[Row]) -> "Figure":
     """Correlations against width, against brightness, and skill against width."""
     figure = new_figure(16, 5)
     counts, truth, brightness, skills = figure.subplots(1, 4)
@@ -43,10 +40,7 @@ def draw(by_width: list[dict], by_brightness: list[dict]) -> "Figure":
         (skills, by_width, "width", "skill", ""),
     )
     for panel, rows, across, score, title in panels:
-        for method in FILLS:
-            mine = [r for r in rows if r["method"] == method]
-            style = {"lw": 2.5} if method == "unet" else {"lw": 1}
-            panel.plot([r[across] for r in mine], [r[score] for r in mine], ".-", label=method, **style)
+        draw_curves(panel, rows, across, score)
         mine = [r for r in rows if r["method"] == "unet"]
         if score == "pcc_counts":
             panel.plot([r[across] for r in mine], [r["ceiling"] for r in mine], "k--", label="ceiling: the truth's own")

@@ -1,1 +1,1 @@
-"""Scan files, one module for each family of formats; ``braggfill.io`` is the door to them."""
+"""Scan files, one module for each family of formats; ``braggfill.scan.files`` is the door to them."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 
@@ -14,6 +14,8 @@ HDF5_SUFFIXES = (".h5", ".hdf5", ".cxi", ".nxs")
 TIF_SUFFIXES = (".tif", ".tiff")
 SUFFIXES = (".npz", ".npy", *HDF5_SUFFIXES, *TIF_SUFFIXES)
 
+FormatName = Literal["npz", "cxi", "cdiutils", "bcdi", "cohere"]
+"""The ways of writing a scan; what each is stands in the table of formats."""
 JOULES_PER_EV = 1.602176634e-19
 
 
@@ -33,15 +35,15 @@ class Geometry:
 class Scan:
     """What a file holds: a scan, and if it was filled, what is estimated in it."""
 
-    intensity: np.ndarray
+    intensity: NDArray[Any]
     """Array as stored, of any type."""
-    mask: np.ndarray | None
+    mask: NDArray[Any] | None
     """> 0 = not measured; None if the file has no mask."""
     name: str
     """File name, with the dataset's path for HDF5 where one was given."""
-    filled: np.ndarray | None = None
+    filled: NDArray[Any] | None = None
     """> 0 = estimated; None if nothing was filled."""
-    std: np.ndarray | None = None
+    std: NDArray[Any] | None = None
     """Standard deviation of the expected intensity where estimated."""
     provenance: dict[str, Any] | None = None
     """How it was filled, JSON-ready."""

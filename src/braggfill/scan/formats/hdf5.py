@@ -6,6 +6,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.scan.formats.contents import JOULES_PER_EV, Geometry, Scan
@@ -44,14 +45,21 @@ def read_hdf5(path: Path, place: str | None) -> Scan:
         where = place or find_place(file, DATA_PLACES, "scan", path)
         intensity = read_dataset(file, where, "scan", path)
         beside = where.rpartition("/")[0]
-        mask, filled, std = (
-            next((_array(file[m]) for m in places if m in file and isinstance(file[m], h5py.Dataset)), None)
-            for places in ((f"{beside}/mask", *MASK_PLACES), (f"{beside}/filled_mask",), (f"{beside}/estimate_std",))
+        mask = _first_array(file, (f"{beside}/mask", *MASK_PLACES))
+        filled, std = (
+            _first_array(file, (f"{beside}/{name}", f"{DETECTOR_PLACES[0]}/{name}"), intensity.shape)
+            for name in ("filled_mask", "estimate_std")
         )
         return Scan(intensity, mask, f"{path.name}:{where}", filled, std, _provenance(file), read_geometry(file))
 
 
-def read_hdf5_mask(path: Path, place: str | None) -> np.ndarray:
+def _first_array(file: h5py.File, places: tuple[str, ...], shape: tuple[int, ...] | None = None) -> NDArray[Any] | None:
+    """The first dataset that is there, of a shape if that is given."""
+    there = (file[place] for place in places if place in file and isinstance(file[place], h5py.Dataset))
+    return next((_array(dataset) for dataset in there if shape in (None, dataset.shape)), None)
+
+
+def read_hdf5_mask(path: Path, place: str | None) -> NDArray[Any]:
     """Read a mask from a place, else from the usual ones."""
     with h5py.File(path) as file:
         return read_dataset(file, place or find_place(file, MASK_PLACES, "mask", path), "mask", path)
@@ -85,7 +93,7 @@ def find_place(file: h5py.File, wanted: tuple[str, ...], role: str, path: Path) 
     raise InputError(f"{role} {path}: got no dataset in the usual places{found}; give it as '{path.name}:/path/to/data'")
 
 
-def read_dataset(file: h5py.File, where: str, role: str, path: Path) -> np.ndarray:
+def read_dataset(file: h5py.File, where: str, role: str, path: Path) -> NDArray[Any]:
     """Read a dataset that must be there, with the filters that compressed it."""
     if where not in file or not isinstance(file[where], h5py.Dataset):
         raise InputError(
@@ -94,7 +102,7 @@ def read_dataset(file: h5py.File, where: str, role: str, path: Path) -> np.ndarr
     return _array(file[where])
 
 
-def _array(dataset: h5py.Dataset) -> np.ndarray:
+def _array(dataset: h5py.Dataset) -> NDArray[Any]:
     """All of a dataset; filters that h5py lacks (bitshuffle, LZ4, …) come from hdf5plugin."""
     if any(not h5py.h5z.filter_avail(code) for code in _filters(dataset)):
         try:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.writing import whole_or_nothing
 from braggfill.scan.formats.contents import Scan, choose, readable
 
-OWN_KEYS = ("mask", "filled", "std", "provenance")
+FILL_KEYS = ("mask", "filled", "std")
+OWN_KEYS = (*FILL_KEYS, "provenance")
 CDIUTILS_DATA, CDIUTILS_MASK = "_pynx_input_data", "_pynx_input_mask"
 """Ends of the names of the files of a cdiutils pair; both hold the key ``data``."""
 BCDI_DATA, BCDI_MASK = "_pynx", "_maskpynx"
@@ -25,13 +27,19 @@ def read_npz(path: Path) -> Scan:
     """Read ``data``, else ``iobs``, else the only array, with the mask in the file or in its partner beside it."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         key = choose([name for name in arrays.files if name not in OWN_KEYS], ("data", "iobs"), "scan", path)
-        mask, filled, std = (arrays[name] if name in arrays.files else None for name in OWN_KEYS[:3])
+        mask, filled, std = (arrays[name] if name in arrays.files else None for name in FILL_KEYS)
         if mask is None and (beside := mask_beside(path)) and beside.exists():
             mask = read_npz_mask(beside)
         return Scan(arrays[key], mask, path.name, filled, std, _provenance(arrays))
 
 
-def read_npz_mask(path: Path) -> np.ndarray:
+def read_npz_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Those of the named arrays that are there."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in names if name in arrays.files}
+
+
+def read_npz_mask(path: Path) -> NDArray[Any]:
     """Read ``mask``, else ``data``, else the only array."""
     with readable(path, "mask"), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return arrays[choose(arrays.files, ("mask", "data"), "mask", path)]
@@ -78,7 +86,7 @@ def write_pair(path: Path, scan: Scan) -> None:
 
 
 def _write(path: Path, scan: Scan, with_mask: bool) -> None:
-    arrays: dict[str, np.ndarray] = {"data": scan.intensity}
+    arrays: dict[str, NDArray[Any]] = {"data": scan.intensity}
     if with_mask and scan.mask is not None:
         arrays["mask"] = (scan.mask > 0).astype(np.uint8)
     if scan.filled is not None:
@@ -91,7 +99,7 @@ def _write(path: Path, scan: Scan, with_mask: bool) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def write_npz_mask(path: Path, mask: np.ndarray) -> None:
+def write_npz_mask(path: Path, mask: NDArray[Any]) -> None:
     """Write a mask, 1 = not measured, under the keys that PyNX, bcdi (``mask``) and cdiutils (``data``) look for."""
     marked = (mask > 0).astype(np.uint8)
     with whole_or_nothing(path) as file:

@@ -14,7 +14,7 @@ import tifffile
 from braggfill.base.errors import InputError
 from braggfill.base.writing import whole_or_nothing
 from braggfill.scan.formats.contents import Scan
-from braggfill.scan.formats.npz import read_npz_provenance
+from braggfill.scan.formats.npz import FILL_KEYS, read_npz_arrays, read_npz_provenance
 
 COHERE_STEM = "prep_data"
 """Stacks whose name begins so are cohere's, and transposed."""
@@ -34,8 +34,7 @@ def read_tif(path: Path) -> Scan:
     beside = beside_stack(path)
     if not beside.exists():
         return Scan(stack, None, path.name)
-    with beside.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        mask, filled, std = (arrays[name] if name in arrays.files else None for name in ("mask", "filled", "std"))
+    mask, filled, std = map(read_npz_arrays(beside, FILL_KEYS).get, FILL_KEYS)
     return Scan(stack, mask, path.name, filled, std, read_npz_provenance(beside))
 
 
@@ -60,7 +59,7 @@ def write_cohere(path: Path, scan: Scan) -> None:
             f"output {path}: got counts up to {scan.intensity.max()}, expected at most {LARGEST_EXACT}, which cohere's float32 "
             "holds exactly; write another format"
         )
-    kept: dict[str, Any] = {name: getattr(scan, name) for name in ("mask", "filled", "std")}
+    kept: dict[str, Any] = {name: getattr(scan, name) for name in FILL_KEYS}
     kept = {n: v if n == "std" else (v > 0).astype(np.uint8) for n, v in kept.items() if v is not None}
     if scan.provenance is not None:
         kept["provenance"] = np.array(json.dumps(scan.provenance))

@@ -4,19 +4,17 @@ The paper's procedure is one call of a 3-D U-Net for each 32³ window that slide
 weights are not needed for timing: a network of that size with random weights is timed on 100 windows and multiplied.
 With --error, also whether one pass is as right as portions at every place (minutes).
 
-Usage: python benchmarks/fill.py [--windows 100] [--repeat 3] [--error] [--out docs/results/fill_speed.json]
+Usage: python benchmarks/fill_speed.py [--windows 100] [--repeat 3] [--error] [--out docs/results/fill_speed.json]
 """
 
 import argparse
-import json
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from paper_unet import PaperUNet
+from shared.paper_unet import PaperUNet
+from shared.timing import median_seconds, report, seconds
 from torch.utils.flop_counter import FlopCounterMode
 
 from braggfill import fill_gaps
@@ -37,26 +35,13 @@ def seconds_a_window(windows: int) -> float:
         portion = torch.rand(1, 1, 32, 32, 32).to(memory_format=layout)
         with torch.inference_mode():
             model(portion)
-            start = time.perf_counter()
-            for _ in range(windows):
-                model(portion)
-        times.append((time.perf_counter() - start) / windows)
+            times.append(sum(seconds(lambda m=model, p=portion: m(p)) for _ in range(windows)) / windows)
     return min(times)
 
 
 def windows_of_a_cross(size: int, skip: int) -> int:
     """Windows that slide over both arms of a cross in a cube."""
     return 2 * len(windows_for(Slab(1, 60, 65, np.ones((6, size, size), bool)), skip))
-
-
-def median_seconds(work: Callable[[], object], repeat: int) -> float:
-    """Median wall time of several calls."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
 
 
 def matmul_share(repeat: int) -> dict[str, float]:
@@ -119,9 +104,7 @@ def main() -> None:
         kinds = {"k0": {"skip": 0}, "one pass": {}, "one pass bfloat16": {"precision": "bfloat16"}}
         fills = {name: fill_gaps(scan.counts, mask, device="cpu", **kind).intensity[hidden] for name, kind in kinds.items()}
         result["deviance_from_truth"] = {n: poisson_deviance(filled, scan.expected[hidden]) for n, filled in fills.items()}
-    print(json.dumps(result, indent=2))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+    report(result, arguments.out)
 
 
 if __name__ == "__main__":

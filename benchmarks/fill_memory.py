@@ -2,7 +2,7 @@
 
 Each method runs in a process of its own; what the imports and a small fill before it hold is taken off. The scan itself counts.
 
-Usage: python benchmarks/memory.py [--methods unet,kriging] [--shape 256,300,300] [--out docs/results/fill_memory.json]
+Usage: python benchmarks/fill_memory.py [--methods unet,kriging] [--shape 256,300,300] [--out docs/results/fill_memory.json]
 """
 
 import argparse
@@ -10,10 +10,10 @@ import json
 import math
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
+from shared.timing import report, seconds
 
 from braggfill import fill_gaps
 from braggfill.base.memory import give_back
@@ -48,16 +48,15 @@ def peak_arrays(method: str, shape: tuple[int, ...]) -> dict[str, float]:
     mask[:, shape[2] // 3 :][:, :6] = True
     give_back()
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
-    start = time.perf_counter()
-    result = fill_gaps(counts, mask, method=method)
-    seconds = time.perf_counter() - start
+    results = []
+    duration = seconds(lambda: results.append(fill_gaps(counts, mask, method=method)))
     array = 4 * math.prod(shape)
     held = (resident_kib("VmHWM") - before) * KIB / array
     return {
         "arrays": round(held, 2),
         "megabytes": round(held * array / 1e6),
-        "seconds": round(seconds, 1),
-        "filled": int(result.filled.sum()),
+        "seconds": round(duration, 1),
+        "filled": int(results[0].filled.sum()),
     }
 
 
@@ -77,8 +76,7 @@ def main() -> None:
         command = [sys.executable, __file__, "--child", method, "--shape", options.shape]
         figures[method] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         print(f"{method:10} {figures[method]['arrays']:5.2f} arrays  {figures[method]['megabytes']} MB", flush=True)
-    if options.out:
-        options.out.write_text(json.dumps({"shape": shape, "methods": figures}, indent=2) + "\n")
+    report({"shape": shape, "methods": figures}, options.out)
 
 
 if __name__ == "__main__":

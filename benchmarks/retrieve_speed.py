@@ -1,16 +1,15 @@
 """How long does an iteration of phase retrieval take, beside its two Fourier transforms alone? In one run, taken in turn.
 
-Usage: python benchmarks/retrieve.py [--repeat 9] [--threads 1] [--out docs/results/retrieve_speed.json]
+Usage: python benchmarks/retrieve_speed.py [--repeat 9] [--threads 1] [--out docs/results/retrieve_speed.json]
 """
 
 import argparse
-import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from shared.timing import in_turn, report
 
 from braggfill.retrieval.iterations import ALGORITHMS, Iterate
 from braggfill.retrieval.treatments import Bounds
@@ -18,12 +17,6 @@ from braggfill.retrieval.treatments import Bounds
 SHAPES = ((128, 128, 128), (256, 300, 300))
 MASKED = 0.04
 """Share of the voxels that are free."""
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def ratios(shape: tuple[int, int, int], repeat: int) -> dict[str, dict[str, float]]:
@@ -44,11 +37,7 @@ def ratios(shape: tuple[int, int, int], repeat: int) -> dict[str, dict[str, floa
     work |= {name: lambda name=name: iterate.step(name) for name in ALGORITHMS}
     for task in work.values():
         task()
-    times = {name: [] for name in work}
-    for _ in range(repeat):
-        for name, task in work.items():
-            times[name].append(seconds(task))
-    median = {name: float(np.median(t)) for name, t in times.items()}
+    median = {name: float(np.median(times)) for name, times in in_turn(work, repeat).items()}
     return {name: {"seconds": s, "ratio": s / median["two transforms"]} for name, s in median.items()}
 
 
@@ -61,9 +50,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     result = {"threads": arguments.threads}
     result |= {"x".join(map(str, shape)): ratios(shape, arguments.repeat) for shape in SHAPES}
-    print(json.dumps(result, indent=2))
-    if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+    report(result, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 """How long the simulation takes: atoms against a direct sum, stored objects against bare transforms; ratios of one run.
 
-Run: python benchmarks/simulate.py            (writes docs/results/simulation_speed.json)
+Run: python benchmarks/simulation_speed.py            (writes docs/results/simulation_speed.json)
 """
 
 import argparse
-import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from shared.timing import report, seconds
 
 from braggfill.network.practice_scan import PracticeScan
+from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import find_slabs
 from braggfill.simulation.crystal import Crystal
 from braggfill.simulation.degrade import degraded_object
@@ -29,15 +29,10 @@ SHAPE = (128, 128, 128)
 PORTIONS, TRANSFORMS = 64, 20
 
 
-def seconds(work: Callable[[], object], repeats: int) -> float:
+def least_seconds(work: Callable[[], object], repeats: int) -> float:
     """Least wall time of several calls, the first (warm-up) left out."""
     work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return min(seconds(work) for _ in range(repeats))
 
 
 def large_crystal() -> Crystal:
@@ -60,7 +55,7 @@ def amplitude_against_direct_sum() -> dict:
     def direct() -> np.ndarray:
         return np.array([np.exp(-1j * (phase + moved @ (v @ grid.steps_inv_angstrom))).sum() for v in voxels])
 
-    ours, sample = seconds(lambda: amplitude(crystal, grid), 3), seconds(direct, 3)
+    ours, sample = least_seconds(lambda: amplitude(crystal, grid), 3), least_seconds(direct, 3)
     extrapolated = sample / len(voxels) * np.prod(SHAPE)
     return {
         "atoms": len(moved),
@@ -87,7 +82,8 @@ def portions_against_transforms(number: int = 8) -> dict:
             pattern = measured_pattern(rng, diffraction_pattern(changed, SHAPE, oversampling, peak), peak, config.measurement)
             expected = pattern.expected(1e6, 0.01)
             drawn = counting_noise(rng, expected).numpy()
-            scan = PracticeScan.of(expected.numpy(), drawn, mask, ~pattern.faulty.numpy(), slabs, guess)
+            gapped = GappedScan(np.where(mask, 0, drawn), mask, slabs, guess)
+            scan = PracticeScan.of(gapped, expected.numpy(), drawn, ~pattern.faulty.numpy())
             for _ in range(PORTIONS):
                 scan.portion(rng, StreamConfig().plane)
 
@@ -97,7 +93,7 @@ def portions_against_transforms(number: int = 8) -> dict:
         for _ in range(TRANSFORMS):
             torch.fft.fftn(volume)
 
-    bare, ours = seconds(transforms, 5), seconds(portions, 5) / number
+    bare, ours = least_seconds(transforms, 5), least_seconds(portions, 5) / number
     return {
         "portions": PORTIONS,
         "portions_s": ours,
@@ -112,8 +108,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     out = parser.parse_args().out
     figures = {"threads": torch.get_num_threads(), **amplitude_against_direct_sum(), **portions_against_transforms()}
-    out.write_text(json.dumps(figures, indent=2) + "\n")
-    print(json.dumps(figures, indent=2))
+    report(figures, out)
 
 
 if __name__ == "__main__":

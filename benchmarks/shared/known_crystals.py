@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from braggfill.base.fourier import box_to_reciprocal
-from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Box, Crystal, box_round, continuum_object
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, CrystalBox, box_round, continuum_object
 from braggfill.simulation.degrade import replaced_phase
 from braggfill.simulation.dislocation import BURGERS, SLIP_NORMAL, Dislocation
 from braggfill.simulation.measurement import counting_noise
@@ -73,7 +73,7 @@ def measure(
     return Known(amplitude.numpy(), counts.numpy())
 
 
-def dislocated(particle: Particle, box: Box, g_inv_angstrom: np.ndarray) -> np.ndarray:
+def dislocated(particle: Particle, box: CrystalBox, g_inv_angstrom: np.ndarray) -> np.ndarray:
     """Phase factors exp(-iG.u), complex64, of a straight screw dislocation near the middle of a box."""
     lattice = METALS[particle.metal].lattice_angstrom
     axis = np.arange(box.size) - (box.size - 1) / 2

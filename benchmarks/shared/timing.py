@@ -1,0 +1,40 @@
+"""How long work takes, and figures as JSON."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from braggfill.base.writing import whole_or_nothing
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def in_turn(works: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, list[float]]:
+    """Wall times of several works, called in turn, so that whatever else the machine does slows all of them alike."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(repeat):
+        for name, work in works.items():
+            times[name].append(seconds(work))
+    return times
+
+
+def median_seconds(work: Callable[[], object], repeat: int) -> float:
+    """Median wall time of several calls."""
+    return float(np.median([seconds(work) for _ in range(repeat)]))
+
+
+def report(figures: dict, out: Path | None) -> None:
+    """Print figures, and keep them where that is asked for."""
+    text = json.dumps(figures, indent=2)
+    print(text)
+    if out:
+        with whole_or_nothing(out) as file:
+            file.write(f"{text}\n".encode())

@@ -1,0 +1,50 @@
+"""What a person sees of a scan on the screen: the tables of gaps and of scores."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from braggfill.filling.gap_rows import HEADINGS, filled_gap_rows, gap_rows
+from braggfill.scan.gaps import Gap, find_gaps, find_slabs, voxels_to_fill
+
+if TYPE_CHECKING:
+    from braggfill.judging.evaluation import Evaluation
+
+
+def gap_table(gaps: list[Gap], method: str) -> Table:
+    """What a scan's mask consists of and what a method does with each part."""
+    return _table(*filled_gap_rows(gaps, method))
+
+
+def mask_table(mask: NDArray[np.bool_]) -> Table:
+    """What a mask (frames, rows, columns) or (rows, columns), True = not measured, consists of and what of it can be filled."""
+
+    def share(voxels: int, filled: int) -> str:
+        return "all" if filled == voxels else f"{filled:,}" if filled else "none: too wide to see across"
+
+    solid = mask[None] if mask.ndim == 2 else mask
+    rows = gap_rows(find_gaps(solid, voxels_to_fill(find_slabs(solid), solid.shape)), share)
+    table = _table([*HEADINGS, "can be filled"], *rows)
+    table.caption = f"{100 * solid.mean():.2f} % not measured"
+    return table
+
+
+def _table(headings: list[str], *rows: list[str]) -> Table:
+    table = Table(*headings)
+    for cells in rows:
+        table.add_row(*cells)
+    return table
+
+
+def score_table(verdict: "Evaluation") -> Table:
+    """How right each method was where the counts are known."""
+    title = f"{verdict.voxels:,} hidden voxels; a perfect fill would have a PCC log of about {verdict.ceiling:.3f}"
+    table = Table(title=title, box=None, padding=(0, 1, 0, 0))
+    for name in ("method", "PCC log", "PCC", "MAE", "deviance", "perfect", "skill", "total", "in 90 %", "seconds"):
+        table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+    for s in verdict.scores:
+        correct = (f"{s.pcc_log:.3f}", f"{s.pcc:.3f}", f"{s.mae:.3g}", f"{s.deviance:.3g}", f"{s.floor:.3g}", f"{s.skill:.2f}")
+        table.add_row(s.method, *correct, f"{100 * (s.bias - 1):+.1f} %", f"{100 * s.coverage_90:.0f} %", f"{s.seconds:.1f}")
+    return table
