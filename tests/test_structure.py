@@ -37,7 +37,7 @@ HOUSE = [
     Room("scan", "a scan as it comes: counts, mask, gaps, detectors, the door to its files", ("files",)),
     Room("classical", "fills that need no training: interpolation, ridge, kriging, and their spread"),
     Room("simulation", "scans made from scratch: particle, relaxation, diffraction, measurement", ("library", "dataset")),
-    Room("retrieval", "from a pattern to the crystal and its strain, with every treatment of the gaps", ("files",)),
+    Room("retrieval", "from a pattern to the crystal and its strain, with every treatment of the gaps"),
     Room("network", "the network: its portions, its weights, and how it learns from the scan at hand", ("weights",)),
     Room("filling", "from a scan and its mask to estimates: the table of methods, the result, its record"),
     Room("training", "where the network learns from simulated scans: random gaps, a stream, the loop"),
