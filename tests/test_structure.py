@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -36,7 +37,7 @@ HOUSE = [
     Room("scan", "a scan as it comes: counts, mask, gaps, detectors, the door to its files", ("files",)),
     Room("classical", "fills that need no training: interpolation, ridge, kriging, and their spread"),
     Room("simulation", "scans made from scratch: particle, relaxation, diffraction, measurement", ("library", "dataset")),
-    Room("retrieval", "from a pattern to the crystal and its strain, with every treatment of the gaps", ("files",)),
+    Room("retrieval", "from a pattern to the crystal and its strain, with every treatment of the gaps"),
     Room("network", "the network: its portions, its weights, and how it learns from the scan at hand", ("weights",)),
     Room("filling", "from a scan and its mask to estimates: the table of methods, the result, its record"),
     Room("training", "where the network learns from simulated scans: random gaps, a stream, the loop"),
@@ -73,6 +74,7 @@ def room_of(module: str) -> str:
     return module.rpartition(".")[0]
 
 
+@cache
 def modules(package: Path) -> dict[str, ast.Module]:
     """Every module by its name inside the package; a room's own ``__init__`` is ``room.__init__``."""
     paths = {".".join(p.relative_to(package).with_suffix("").parts): p for p in sorted(package.rglob("*.py"))}
