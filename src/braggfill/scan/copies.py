@@ -51,7 +51,7 @@ class CopyRules:
     least_share: float = 0.8
     """Share of every plane of a copy that must have been measured."""
     alike_in: Literal["logarithms", "counts"] = "logarithms"
-    """What is compared of a place and the gap's banks: the mean logarithm of the counts, as most voxels of a fill are judged, or
+    """What is compared of a place and the gap's banks: the mean logarithm of the counts, as a fill is judged, or
     their total, which rules what is learned."""
 
 
@@ -139,7 +139,7 @@ def possible_places(
 
     Brightness is a logarithm of counts in the gap's part of the planes.
     """
-    width, in_plane = len(slab.target), slab.target.any(0)
+    width, in_plane = len(slab.target), np.any(slab.target, axis=0)
     free = 1 - np.moveaxis(taken, slab.axis, 0)[:, in_plane].mean(1)
     n = len(free)
     sides = (
