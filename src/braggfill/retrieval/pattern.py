@@ -11,7 +11,7 @@ import numpy as np
 from scipy.fft import prev_fast_len
 
 from braggfill.base.errors import InputError
-from braggfill.scan.counts import as_mask, as_volume, unit_of_counts, unmeasured
+from braggfill.scan.counts import as_mask, measured_values, unit_of_counts
 
 LEAST_AXIS = 16
 """Shortest axis, in voxels, on which an object can be told from its surroundings."""
@@ -67,17 +67,15 @@ def prepare_pattern(
     InputError
         If nothing was measured, or the arrays do not fit together.
     """
-    values = as_volume(intensity)
-    if min(values.shape) < LEAST_AXIS:
-        raise InputError(f"intensity: got shape {values.shape}, expected at least {LEAST_AXIS} voxels along each axis")
-    unknown = unmeasured(values) | as_mask(mask, values.shape)
-    estimated = as_mask(filled, values.shape) & ~unknown
-    known = np.where(unknown, 0, values).astype(np.float32)
+    known, unknown = measured_values(intensity, mask)
+    if min(known.shape) < LEAST_AXIS:
+        raise InputError(f"intensity: got shape {known.shape}, expected at least {LEAST_AXIS} voxels along each axis")
+    estimated = as_mask(filled, known.shape) & ~unknown
     measured = np.where(estimated, 0, known)
     if not measured.any():
         raise InputError("intensity: got no measured voxel with a count in it, expected a Bragg peak; check data and mask")
     scale = counts_per_unit or unit_of_counts(measured)
-    spread = np.zeros_like(known) if std is None else _as_spread(std, values.shape)
+    spread = np.zeros_like(known) if std is None else _as_spread(std, known.shape)
     return _centred(Pattern(known * np.float32(scale), unknown | estimated, estimated, spread * np.float32(scale), (0, 0, 0)))
 
 

@@ -108,10 +108,10 @@ def find_silent_lines(intensity: np.ndarray, mask: np.ndarray | None = None) -> 
     values = as_volume(intensity)
     missing = unmeasured(values) | as_mask(mask, values.shape)
     counts = np.where(missing, 0, values).sum(0, dtype=float)
-    covered = missing.all(0)
+    covered = np.asarray(missing.all(0))
     found = np.zeros(counts.shape, bool)
     for axis in range(2):
-        for first, last in _silent_runs(counts.sum(1 - axis), covered.all(1 - axis)):
+        for first, last in _silent_runs(counts.sum(1 - axis), np.asarray(covered.all(1 - axis))):
             np.moveaxis(found, axis, 0)[first:last] = True
     return found & ~covered
 
