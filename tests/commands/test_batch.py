@@ -12,26 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from braggfill import InputError
-from braggfill.base.config import build
+from braggfill.base.config import build_each
 from braggfill.base.tasks import Workers
-from braggfill.commands.batch import (
-    FillConfig,
-    FillJob,
-    Outputs,
-    attempt,
-    fill_scans,
-    make_jobs,
-    numbered,
-    output_beside,
-    scan_numbers,
-    select_scans,
-)
+from braggfill.commands.batch import attempt, fill_scans
+from braggfill.commands.jobs import FillJob, make_jobs, numbered, output_beside, scan_numbers, select_scans
+from braggfill.commands.outputs import Outputs
 from braggfill.filling.terms import FillOptions
-from braggfill.scan.files import read_provenance, read_scan
+from braggfill.scan.choice import MaskChoice
+from braggfill.scan.files import read_provenance, read_scan, write_scan
+from braggfill.scan.formats.contents import Scan
 
 MASK = np.zeros((24, 24), np.uint8)
 MASK[10:13] = 1
-CONFIG = FillConfig(method="linear")
+KINDS = {"options": FillOptions, "mask": MaskChoice, "outputs": Outputs}
+
+
+def jobs_of(scans, command="", **values):
+    """Jobs by options given as the command line or a TOML file give them."""
+    return make_jobs(scans, **build_each(KINDS, {"method": "linear"} | values, "test"), command=command)
 
 
 def write_scans(folder, numbers, broken=()):
@@ -74,9 +72,9 @@ def test_templates():
             select_scans(*wrong)
 
 
-def test_names_of_results(tmp_path):
+def test_names_of_results():
     assert output_beside("a/S1.npz", None).as_posix() == "a/S1_filled.npz"
-    assert output_beside("a/S1.cxi", "cxi", tmp_path) == tmp_path / "S1_filled.cxi"
+    assert output_beside("a/S1.h5", "cxi").as_posix() == "a/S1_filled.cxi"
     assert output_beside("a/S1_pynx_input_data.npz", "cdiutils").name == "S1_filled_pynx_input_data.npz"
     assert output_beside("a/S1_pynx_norm.npz", "bcdi").name == "S1_pynx_norm_filled.npz"
     assert output_beside("a/prep_data.tif", "cohere").name == "prep_data_filled.tif"
@@ -87,16 +85,19 @@ def test_names_of_results(tmp_path):
 def test_jobs_know_their_place_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reports").mkdir()
-    (job,) = make_jobs([("S3.npz", 3)], FillConfig(mask="m_%d.npz"), Outputs(report=tmp_path / "reports"))
-    assert (job.scan, job.config.mask) == (str(tmp_path / "S3.npz"), str(tmp_path / "m_3.npz"))
-    assert (job.output, job.report) == (tmp_path / "S3_filled.npz", tmp_path / "reports" / "S3_filled.html")
-    with pytest.raises(InputError, match="two scans"):
-        make_jobs([("S3.npz", 3), ("S4.npz", 4)], CONFIG, Outputs(result=tmp_path / "one.npz"))
+    (job,) = jobs_of([("S3.npz", 3)], mask="m_%d.npz", report="reports", plot="one.png")
+    assert (job.scan, job.mask.mask) == (str(tmp_path / "S3.npz"), str(tmp_path / "m_3.npz"))
+    assert job.output == tmp_path / "S3_filled.npz"
+    assert (job.outputs.plot, job.outputs.report) == (tmp_path / "one.png", tmp_path / "reports" / "S3_filled.html")
+    (job,) = jobs_of([("S3.npz", None)], output="reports", format="cxi")
+    assert (job.output, job.kind) == (tmp_path / "reports" / "S3_filled.cxi", "cxi")
+    with pytest.raises(InputError, match="got 2 scans that would be written there"):
+        jobs_of([("S3.npz", 3), ("S4.npz", 4)], output="one.npz")
 
 
 def test_ten_succeed_two_fail_and_a_second_run_does_what_is_missing(tmp_path):
     scans = write_scans(tmp_path, range(1, 13), broken=(4, 9))
-    jobs = make_jobs(scans, CONFIG, Outputs())
+    jobs = jobs_of(scans)
     outcomes = fill_scans(jobs, Workers(1))
     assert [o.state for o in outcomes] == ["failed" if n in (4, 9) else "filled" for n in range(1, 13)]
     assert "cannot be read" in outcomes[3].sentence
@@ -114,30 +115,31 @@ def test_ten_succeed_two_fail_and_a_second_run_does_what_is_missing(tmp_path):
 
 def test_a_result_made_otherwise_is_neither_taken_nor_replaced(tmp_path):
     scans = write_scans(tmp_path, [1])
-    (job,) = make_jobs(scans, CONFIG, Outputs())
+    (job,) = jobs_of(scans)
     assert attempt(job).state == "filled"
     before = job.output.read_bytes()
-    (other,) = make_jobs(scans, FillConfig(method="nearest"), Outputs())
+    (other,) = jobs_of(scans, method="nearest")
     outcome = attempt(other)
     assert outcome.state == "failed"
     assert "--overwrite" in outcome.sentence
     assert job.output.read_bytes() == before
-    (replaced,) = make_jobs(scans, FillConfig(method="nearest"), Outputs(overwrite=True))
+    (replaced,) = jobs_of(scans, method="nearest", overwrite=True)
     assert attempt(replaced).state == "filled"
     assert read_provenance(job.output)["method"] == "nearest"
 
 
 def test_an_error_that_nobody_foresaw_fails_one_scan(tmp_path, monkeypatch):
-    (job,) = make_jobs(write_scans(tmp_path, [1]), CONFIG, Outputs())
-    monkeypatch.setattr("braggfill.batch.fill_scan", lambda job: 1 / 0)
+    (job,) = jobs_of(write_scans(tmp_path, [1]))
+    monkeypatch.setattr("braggfill.commands.batch.fill_scan", lambda job: 1 / 0)
     assert attempt(job).sentence == "ZeroDivisionError: division by zero"
 
 
 def test_the_resolved_configuration_is_in_the_result(tmp_path):
-    config = build(FillConfig, {"method": "linear", "detector": "merlin", "roi": [240, 0], "format": "cxi"}, "test")
+    chosen = {"detector": "merlin", "roi": [240, 0], "format": "cxi"}
     counts = np.random.default_rng(0).poisson(20.0, (8, 24, 24))
     np.save(tmp_path / "S1.npy", counts)
-    (job,) = make_jobs([(str(tmp_path / "S1.npy"), None)], config, Outputs(), "braggfill fill S1.npy")
+    scans = [(str(tmp_path / "S1.npy"), None)]
+    (job,) = jobs_of(scans, "braggfill fill S1.npy", **chosen)
     assert attempt(job).state == "filled"
     facts = read_scan(str(tmp_path / "S1_filled.cxi")).provenance
     assert facts["configuration"] == json.loads(json.dumps(facts["configuration"]))
@@ -149,7 +151,8 @@ def test_the_resolved_configuration_is_in_the_result(tmp_path):
         "skip": None,
     }
     assert facts["command"] == "braggfill fill S1.npy"
-    assert build(FillConfig, {k: v for k, v in facts["configuration"].items() if v is not None}, "stored") == config
+    stored = {k: v for k, v in facts["configuration"].items() if v is not None}
+    assert jobs_of(scans, "braggfill fill S1.npy", **stored) == [job]
 
 
 @pytest.mark.parametrize(
@@ -165,11 +168,25 @@ def test_the_resolved_configuration_is_in_the_result(tmp_path):
 )
 def test_mistakes_in_the_configuration_are_named(values, says):
     with pytest.raises(InputError, match=says):
-        build(FillConfig, values, "config")
+        build_each(KINDS, values, "config")
 
 
-def test_every_option_of_a_fill_is_a_key_of_the_configuration():
-    assert set(FillOptions.__dataclass_fields__) <= set(FillConfig.__dataclass_fields__)
+OF_VERSION_0_1 = {
+    **{"mask": None, "mask_convention": "bad1", "detector": "merlin", "roi": [240, 0], "format": None, "self_test": True},
+    **{"method": "linear", "skip": None, "device": "auto", "precision": "float32", "tta": False, "counts_per_unit": None},
+    **{"weights": None, "adapt": False, "adapt_minutes": 2.0, "seed": 0},
+}
+"""A configuration as version 0.1.0 wrote it into its results."""
+
+
+def test_results_of_earlier_versions_are_known_again(tmp_path):
+    scans = write_scans(tmp_path, [1])
+    (job,) = jobs_of(scans, detector="merlin", roi=[240, 0])
+    write_scan(job.output, Scan(np.ones((8, 24, 24)), None, "S1", provenance={"configuration": OF_VERSION_0_1}))
+    assert attempt(job).state == "there already"
+    (other,) = jobs_of(scans, detector="merlin", roi=[240, 0], adaptation={"steps": 7})
+    assert attempt(other).state == "failed"
+    assert other.record["configuration"]["adaptation"]["steps"] == 7
 
 
 def slowly(job: FillJob):
@@ -184,8 +201,8 @@ def slowly(job: FillJob):
 def test_a_cluster_that_loses_a_worker(tmp_path, monkeypatch):
     """Ten results, two failures, nothing half-written, although a worker is killed in the middle."""
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("braggfill.batch.attempt", slowly)
-    jobs = make_jobs(write_scans(tmp_path, range(1, 13), broken=(4, 9)), CONFIG, Outputs())
+    monkeypatch.setattr("braggfill.commands.batch.attempt", slowly)
+    jobs = jobs_of(write_scans(tmp_path, range(1, 13), broken=(4, 9)))
     killed = []
 
     def kill():

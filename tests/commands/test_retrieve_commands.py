@@ -7,11 +7,11 @@ import pytest
 from known_objects import facetted, pattern_of, ramp_free
 from program import run
 
-from braggfill import TREATMENTS, retrieve, strain
-from braggfill.commands.retrieve import USUAL, TreatmentName, parsed_schedule
+from braggfill import retrieve, strain
+from braggfill.commands.options import USUAL_SCHEDULE, read_schedule
 from braggfill.judging.comparison import compare
 from braggfill.retrieval.alignment import correlation
-from braggfill.retrieval.reconstruction import SCHEDULE
+from braggfill.retrieval.options import SCHEDULE
 from braggfill.simulation.scans import one_thread
 
 QUICK = "hio 10, er 10, ml 5"
@@ -41,15 +41,16 @@ def scan_file(tmp_path, filled):
     return path
 
 
-def test_names_of_treatments_are_the_table():
-    assert [t.value for t in TreatmentName] == list(TREATMENTS)
-    assert parsed_schedule(USUAL) == SCHEDULE
+def test_a_schedule_is_read_as_it_is_written():
+    assert tuple(map(tuple, read_schedule(USUAL_SCHEDULE))) == SCHEDULE
 
 
 def test_retrieve_writes_what_the_function_returns(tmp_path, scan_file, filled, capsys):
     data, stripe, std = filled
     assert run("retrieve", scan_file, "--starts", 2, "--keep", 1, "--schedule", QUICK, "--device", "cpu") == 0
-    expected = retrieve(data, filled=stripe, std=std, starts=2, keep=1, schedule=parsed_schedule(QUICK), device="cpu")
+    expected = retrieve(
+        data, filled=stripe, std=std, starts=2, keep=1, schedule=(("hio", 10), ("er", 10), ("ml", 5)), device="cpu"
+    )
     assert expected.options.treatment == "bounded"
     with np.load(tmp_path / "S1_filled_object.npz") as written:
         assert correlation(written["crystal"], expected.crystal) > 0.9999

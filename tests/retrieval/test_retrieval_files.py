@@ -7,9 +7,9 @@ import pytest
 from known_objects import facetted, pattern_of
 from program import run
 
-from braggfill import InputError, fill_gaps, read_scan, retrieve, write_result
+from braggfill import InputError, fill_gaps, read_scan, retrieve, strain, write_result
 from braggfill.retrieval.alignment import correlation
-from braggfill.retrieval.files import read_crystal, read_support, write_crystal
+from braggfill.retrieval.files import read_crystal, read_support, write_crystal, write_deformation
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.scan.files import FORMATS
 from braggfill.simulation.scans import one_thread
@@ -121,6 +121,16 @@ def test_objects_and_supports_of_other_programs(tmp_path, crystal):
     np.savez(tmp_path / "s.npz", mine=inside)
     for name in ("s.npy", "s.npz"):
         np.testing.assert_array_equal(read_support(str(tmp_path / name)), inside)
+
+
+def test_a_deformation_is_written_with_its_facts(tmp_path):
+    field = strain(facetted((16, 16, 16), 7.0, 0.4))
+    write_deformation(tmp_path / "strain.npz", field, {"input": "object.npz"})
+    with np.load(tmp_path / "strain.npz") as written:
+        for name in ("phase", "displacement_nm", "strain", "support"):
+            np.testing.assert_array_equal(written[name], getattr(field, name))
+        facts = json.loads(str(written["provenance"]))
+    assert (facts["program"], facts["input"]) == ("braggfill", "object.npz")
 
 
 @pytest.mark.parametrize(("read", "role"), [(read_crystal, "object"), (read_support, "support")])

@@ -214,6 +214,12 @@ def test_cohere_s_square_roots_are_refused(tmp_path):
 def test_names_that_a_format_cannot_have(tmp_path, kind, name, says):
     with pytest.raises(InputError, match=says):
         check_outputs(tmp_path / name, kind, [], overwrite=False)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("kind", "name"), [("cdiutils", "S12.npz"), ("bcdi", "S12.npz"), ("cohere", "scan.tif")])
+def test_such_names_are_refused_by_the_writers_too(tmp_path, kind, name):
+    with pytest.raises(InputError, match=r"^output "):
         write_scan(tmp_path / name, Scan(COUNTS, MASK, "S12"), kind)
     assert not list(tmp_path.iterdir())
 

@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from braggfill import InputError, detector_mask
+from braggfill.scan.choice import MaskChoice
 from braggfill.scan.formats.contents import Scan
-from braggfill.scan.masks import MaskChoice, choose_mask, find_silent_lines, half_masked
+from braggfill.scan.masks import choose_mask, find_silent_lines, full_mask, half_masked, mask_without_scan, summed_counts
 
 COUNTS = np.random.default_rng(0).poisson(3.0, (6, 30, 40))
 
@@ -62,3 +63,35 @@ def test_lines_where_few_counts_fall_and_the_dark_around_a_peak_are_no_gaps():
 def test_most_of_a_scan_masked_is_warned_of():
     assert half_masked(np.eye(4)) is None
     assert "good1" in half_masked(np.ones((4, 4)) - np.eye(4))
+
+
+@pytest.mark.parametrize("frames", [(), (6,)])
+def test_a_mask_file_alone_has_the_frames_that_it_names(tmp_path, frames):
+    own = np.zeros((*frames, 30, 40), np.uint8)
+    own[..., 3, :] = 1
+    np.save(tmp_path / "m.npy", own)
+    made = mask_without_scan(MaskChoice(str(tmp_path / "m.npy")))
+    assert made.shape == own.shape
+    np.testing.assert_array_equal(made, own > 0)
+    both = mask_without_scan(MaskChoice(str(tmp_path / "m.npy"), "good1", "maxipix", (240, 240)))
+    expected = (own == 0) | detector_mask("maxipix", (30, 40), (240, 240))
+    np.testing.assert_array_equal(both, expected)
+
+
+def test_a_detector_s_gaps_alone_are_its_whole_frame():
+    np.testing.assert_array_equal(mask_without_scan(MaskChoice(detector="merlin")), detector_mask("merlin"))
+    with pytest.raises(InputError, match="no scan, no mask and no detector"):
+        mask_without_scan(MaskChoice())
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_what_was_not_measured_is_masked_and_not_counted(seed):
+    """Voxel by voxel: the mask's, NaN, infinite and negative ones are missing, and the rest of each column is summed."""
+    rng = np.random.default_rng(seed)
+    values = rng.choice([np.nan, np.inf, -1.0, 0.0, 3.0, 7.0], (3, 4, 5))
+    mask = rng.random((4, 5)) < 0.3
+    missing = full_mask(values, mask)
+    for place in np.ndindex(values.shape):
+        assert missing[place] == (mask[place[1:]] or not (np.isfinite(values[place]) and values[place] >= 0))
+    kept = [sum(v for v in values[:, r, c] if np.isfinite(v) and v > 0 and not mask[r, c]) for r in range(4) for c in range(5)]
+    np.testing.assert_array_equal(summed_counts(values, missing).ravel(), kept)

@@ -19,7 +19,7 @@ def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = 
         raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected '{suffix}'")
     try:
         exists = path.exists()
-        if any(exists and path.samefile(source) for source in inputs):
+        if any(exists and source.exists() and path.samefile(source) for source in inputs):
             raise InputError(f"output {path}: is the input itself, which is never overwritten; choose another name")
         if exists and not overwrite:
             raise InputError(f"output {path}: exists already; choose another name or allow it with --overwrite")

@@ -5,33 +5,21 @@ from typing import Annotated
 
 import typer
 
-from braggfill.commands.shell import (
-    Convention,
-    DetectorName,
-    MaskConvention,
-    MaskFile,
-    OutputFormat,
-    Overwrite,
-    Roi,
-    ScanFile,
-    console,
-    mask_choice,
-    say,
-)
+from braggfill.commands.options import Part, with_flags
+from braggfill.commands.outputs import Outputs
+from braggfill.commands.shell import ScanFile, console, say
+from braggfill.scan.choice import MaskChoice
 
 
-def convert(  # noqa: PLR0913 - one argument an option
+@with_flags
+def convert(
     scan: ScanFile,
     output: Annotated[Path, typer.Argument(help="File to write.")],
-    format: OutputFormat = None,
-    mask: MaskFile = None,
-    mask_convention: MaskConvention = Convention.bad1,
-    detector: DetectorName = None,
-    roi: Roi = None,
+    outputs: Annotated[Outputs, Part("format", "overwrite")],
+    choice: MaskChoice,
     energy_kev: Annotated[float | None, typer.Option(help="Photon energy, for CXI.")] = None,
     distance_m: Annotated[float | None, typer.Option(help="Distance of the detector, for CXI.")] = None,
     pixel_um: Annotated[float | None, typer.Option(help="Size of a pixel, for CXI.")] = None,
-    overwrite: Overwrite = False,
 ) -> None:
     """Write a scan, filled or not, in another format: npz, cxi, cdiutils, bcdi or cohere.
 
@@ -39,14 +27,12 @@ def convert(  # noqa: PLR0913 - one argument an option
     """
     from dataclasses import replace
 
-    from braggfill.scan.files import check_outputs, format_of, read_scan, split_address, write_scan
+    from braggfill.commands.opening import open_scan
+    from braggfill.scan.files import format_of, write_scan
     from braggfill.scan.formats.contents import given_geometry
-    from braggfill.scan.masks import choose_mask
 
-    kind = format.value if format else format_of(output)
-    check_outputs(output, kind, [split_address(a)[0] for a in (scan, mask) if a], overwrite)
-    loaded = read_scan(scan)
-    choice = mask_choice(mask, mask_convention, detector, roi)
-    geometry = given_geometry(loaded.geometry, energy_kev, distance_m, pixel_um)
-    write_scan(output, replace(loaded, mask=choose_mask(loaded, choice), geometry=geometry), kind)
+    kind = outputs.format or format_of(output)
+    opened = open_scan(scan, choice, {kind: output}, outputs.overwrite)
+    geometry = given_geometry(opened.scan.geometry, energy_kev, distance_m, pixel_um)
+    write_scan(output, replace(opened.scan, mask=opened.mask, geometry=geometry), kind)
     say(console, f"written to {output} ({kind})")

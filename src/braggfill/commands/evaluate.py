@@ -5,36 +5,17 @@ from typing import Annotated
 
 import typer
 
-from braggfill.commands.shell import (
-    Convention,
-    CountsPerUnit,
-    DetectorName,
-    Device,
-    DeviceChoice,
-    MaskConvention,
-    MaskFile,
-    MethodName,
-    Overwrite,
-    Roi,
-    ScanFile,
-    Weights,
-    console,
-    mask_choice,
-    progress_bar,
-    say,
-)
+from braggfill.commands.options import Part, with_flags
+from braggfill.commands.shell import Overwrite, ScanFile, console, progress_bar, say
+from braggfill.filling.terms import FillOptions
+from braggfill.scan.choice import MaskChoice
 
 
-def evaluate(  # noqa: PLR0913 - one argument an option
+@with_flags
+def evaluate(
     scan: ScanFile,
-    mask: MaskFile = None,
-    mask_convention: MaskConvention = Convention.bad1,
-    detector: DetectorName = None,
-    roi: Roi = None,
-    method: Annotated[MethodName, typer.Option(help="The fill to judge.")] = MethodName.unet,
-    device: DeviceChoice = Device.auto,
-    counts_per_unit: CountsPerUnit = None,
-    weights: Weights = None,
+    choice: MaskChoice,
+    options: Annotated[FillOptions, Part("method", "device", "counts_per_unit", "weights")],
     json: Annotated[Path | None, typer.Option(help="Also write the figures (.json).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also draw a slice and the scores (.png).")] = None,
     overwrite: Overwrite = False,
@@ -43,33 +24,26 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill evaluate S12.npz --mask mask.npz --plot S12_judged.png
     """
-    from braggfill.base.writing import check_output
+    from braggfill.commands.opening import open_scan
     from braggfill.judging.evaluation import evaluate as judge
     from braggfill.judging.record import write_evaluation
     from braggfill.reports.plots import plot_evaluation
     from braggfill.reports.tables import score_table
-    from braggfill.scan.files import read_scan, split_address
-    from braggfill.scan.masks import choose_mask
 
-    choice = mask_choice(mask, mask_convention, detector, roi)
-    loaded = read_scan(scan)
-    inputs = [split_address(a)[0] for a in (scan, mask) if a]
-    for path, suffix in ((json, ".json"), (plot, ".png")):
-        if path:
-            check_output(path, inputs, overwrite, suffix)
+    opened = open_scan(scan, choice, {".json": json, ".png": plot}, overwrite)
     with progress_bar("evaluating") as advance:
         verdict = judge(
-            loaded.intensity,
-            choose_mask(loaded, choice),
-            method=method.value,
-            device=device.value,
-            counts_per_unit=counts_per_unit,
-            weights=weights,
+            opened.scan.intensity,
+            opened.mask,
+            method=options.method,
+            device=options.device,
+            counts_per_unit=options.counts_per_unit,
+            weights=options.weights,
             on_progress=advance,
         )
     console.print(score_table(verdict))
     if json:
-        write_evaluation(json, verdict, loaded.name)
+        write_evaluation(json, verdict, opened.scan.name)
     if plot:
-        plot_evaluation(plot, verdict, loaded.name)
+        plot_evaluation(plot, verdict, opened.scan.name)
     say(console, verdict.advice)

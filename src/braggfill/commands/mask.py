@@ -1,30 +1,24 @@
 """``braggfill mask``: what a mask consists of, where it comes from, and a file of it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from braggfill.commands.shell import (
-    Convention,
-    DetectorName,
-    MaskConvention,
-    MaskFile,
-    Overwrite,
-    Roi,
-    console,
-    errors,
-    mask_choice,
-    say,
-)
+from braggfill.commands.options import with_flags
+from braggfill.commands.shell import Overwrite, console, say, warn
+from braggfill.scan.choice import MaskChoice
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
-def mask(  # noqa: PLR0913 - one argument an option
+@with_flags
+def mask(
     scan: Annotated[str | None, typer.Argument(help="Scan whose mask it is; without it, of the detector alone.")] = None,
-    mask: MaskFile = None,
-    mask_convention: MaskConvention = Convention.bad1,
-    detector: DetectorName = None,
-    roi: Roi = None,
+    *,
+    choice: MaskChoice,
     find: Annotated[bool, typer.Option("--find", help="Look for rows and columns that never count.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Take what was found without asking.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the mask, 1 = not measured (.npz).")] = None,
@@ -37,29 +31,39 @@ def mask(  # noqa: PLR0913 - one argument an option
 
     Example: braggfill mask --detector eiger2m -o eiger2m.npz
     """
-    from braggfill.base.writing import check_output
+    from braggfill.commands.opening import check_writable, open_scan
     from braggfill.reports.plots import plot_mask
     from braggfill.reports.tables import mask_table
-    from braggfill.scan.files import split_address, write_mask
-    from braggfill.scan.masks import half_masked, mask_for
+    from braggfill.scan.files import write_mask
+    from braggfill.scan.masks import full_mask, half_masked, mask_without_scan, summed_counts
 
-    for path, suffix in ((output, ".npz"), (plot, ".png")):
-        if path:
-            check_output(path, [split_address(a)[0] for a in (scan, mask) if a], overwrite, suffix)
-    choice = mask_choice(mask, mask_convention, detector, roi)
-    made, background, found = mask_for(scan, choice, find)
-    if found.any():
-        console.print(mask_table(found))
-        if not yes and not typer.confirm("These lines never count although their neighbours do. Take them as not measured?"):
-            found[:] = False
-    elif find:
-        say(console, "no line that never counts was found")
-    made = made | found
+    outputs, background = {".npz": output, ".png": plot}, None
+    if scan is None:
+        check_writable(outputs, [choice.mask], overwrite)
+        made = mask_without_scan(choice)
+    else:
+        opened = open_scan(scan, choice, outputs, overwrite)
+        made = full_mask(opened.scan.intensity, opened.mask)
+        background = summed_counts(opened.scan.intensity, made).astype("float32")
+        made = made | silent_lines(opened.scan.intensity, made, yes) if find else made
     console.print(mask_table(made))
-    if warning := half_masked(made):
-        say(errors, f"warning: {warning}", "yellow")
+    warn([warning] if (warning := half_masked(made)) else [])
     if output:
         write_mask(output, made)
         say(console, f"written to {output}: 1 = not measured")
     if plot:
         plot_mask(plot, made, background)
+
+
+def silent_lines(intensity: "NDArray[Any]", made: "NDArray[np.bool_]", yes: bool) -> "NDArray[np.bool_]":
+    """Rows and columns (rows, columns) that never count, if a person takes them as not measured."""
+    from braggfill.reports.tables import mask_table
+    from braggfill.scan.masks import find_silent_lines
+
+    found = find_silent_lines(intensity, made)
+    if not found.any():
+        say(console, "no line that never counts was found")
+        return found
+    console.print(mask_table(found))
+    question = "These lines never count although their neighbours do. Take them as not measured?"
+    return found if yes or typer.confirm(question) else found & False

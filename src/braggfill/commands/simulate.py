@@ -1,14 +1,13 @@
 """``braggfill relax`` and ``braggfill simulate``: crystals, and scans of them."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from braggfill.commands.shell import Jobs, Scheduler, Slurm, console, progress_bar, say
 
-SplitName = StrEnum("SplitName", ["train", "validation", "test"])
+SplitName = Literal["train", "validation", "test"]
 
 
 def relax(
@@ -61,7 +60,7 @@ def simulate(  # noqa: PLR0913 - one argument an option
     from braggfill.simulation.scans import SimulationConfig
 
     ranges = read_config(config, SimulationConfig) if config else SimulationConfig()
-    request = SetRequest(shape, seed, cross, truth, split.value if split else None, library, ranges)  # type: ignore[arg-type]
+    request = SetRequest(shape, seed, cross, truth, split, library, ranges)
     with progress_bar("simulating") as advance:
         simulate_set(out, n, request, Workers(jobs, scheduler, slurm), advance)
     say(console, f"{n} scan(s) in {out}")

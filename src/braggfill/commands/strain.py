@@ -1,12 +1,16 @@
 """``braggfill strain``: from a complex object to displacement and strain."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from braggfill.commands.retrieve import QVector, VoxelSize
-from braggfill.commands.shell import Overwrite, console, say
+from braggfill.commands.shell import Overwrite, QVector, VoxelSize, console, say
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from braggfill.retrieval.deformation import Deformation
 
 
 def strain(
@@ -23,40 +27,50 @@ def strain(
 
     Example: braggfill strain S12_object.npz --voxel-nm 5 6 6 --q-inv-nm 26.7 0 0 --plot S12_strain.png
     """
-    import numpy as np
-
-    from braggfill.base.writing import check_output
+    from braggfill.commands.opening import beside, check_writable
     from braggfill.reports.objects import plot_deformation
-    from braggfill.retrieval.alignment import align
-    from braggfill.retrieval.deformation import interior, oscillation, strain_rmse
     from braggfill.retrieval.deformation import strain as run
     from braggfill.retrieval.files import read_crystal, write_deformation
-    from braggfill.scan.files import split_address
 
+    output = output or beside(crystal, "_strain.npz")
+    check_writable({".npz": output, ".png": plot}, [crystal, truth], overwrite)
     volume, support = read_crystal(crystal)
-    source = split_address(crystal)[0]
-    output = output or source.with_name(f"{source.stem}_strain.npz")
-    inputs = [split_address(a)[0] for a in (crystal, truth) if a]
-    check_output(output, inputs, overwrite)
-    if plot:
-        check_output(plot, inputs, overwrite, ".png")
     geometry: dict[str, Any] = {"voxel_nm": voxel_nm, "q_inv_nm": q_inv_nm, "keep_ramp": keep_ramp}
     result = run(volume, support, **geometry)
-    core = interior(result.support)
-    spread = float(np.nanstd(result.strain[core]))
-    ripple = oscillation(result.strain, core)
-    facts = geometry | {"input": source.name, "average_strain": result.average_strain, "spread": spread, "oscillation": ripple}
-    sentence = f"average strain {result.average_strain:.2e}, spread {spread:.2e}, oscillation {ripple:.2e} in the interior"
-    if truth:
-        known, inside = read_crystal(truth)
-        expected = run(known, inside, **geometry)
-        moved, alike = align(known, volume)
-        facts["rmse"] = strain_rmse(
-            run(moved, expected.support, **geometry).strain, expected.strain, interior(expected.support)
-        )
-        facts["correlation"] = alike
-        sentence += f"; RMSE {facts['rmse']:.2e} against the known object (correlation {alike:.4f})"
-    write_deformation(output, result, facts)
+    name = beside(crystal, Path(crystal).suffix).name
+    figures = figures_of(result) | (compared(volume, truth, geometry) if truth else {})
+    write_deformation(output, result, geometry | {"input": name} | figures)
     if plot:
-        plot_deformation(plot, volume, result, source.name)
-    say(console, f"{sentence}; written to {output}")
+        plot_deformation(plot, volume, result, name)
+    say(console, f"{in_words(figures)}; written to {output}")
+
+
+def figures_of(result: "Deformation") -> dict[str, float]:
+    """What a deformation is in figures: average strain, and its spread and oscillation in the interior."""
+    import numpy as np
+
+    from braggfill.retrieval.deformation import interior, oscillation
+
+    core = interior(result.support)
+    spread, ripple = float(np.nanstd(result.strain[core])), oscillation(result.strain, core)
+    return {"average_strain": result.average_strain, "spread": spread, "oscillation": ripple}
+
+
+def compared(volume: "NDArray[Any]", truth: str, geometry: dict[str, Any]) -> dict[str, float]:
+    """RMSE of the strain against a known object's, and the correlation of the objects."""
+    from braggfill.retrieval.alignment import align
+    from braggfill.retrieval.deformation import interior, strain, strain_rmse
+    from braggfill.retrieval.files import read_crystal
+
+    known, inside = read_crystal(truth)
+    expected = strain(known, inside, **geometry)
+    moved, alike = align(known, volume)
+    found = strain(moved, expected.support, **geometry)
+    return {"rmse": strain_rmse(found.strain, expected.strain, interior(expected.support)), "correlation": alike}
+
+
+def in_words(figures: dict[str, float]) -> str:
+    """The figures as a sentence."""
+    sentence = "average strain {average_strain:.2e}, spread {spread:.2e}, oscillation {oscillation:.2e} in the interior"
+    against = "; RMSE {rmse:.2e} against the known object (correlation {correlation:.4f})" if "rmse" in figures else ""
+    return (sentence + against).format(**figures)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from braggfill.commands.shell import Device, console, progress_bar, say
+from braggfill.base.options import Device
+from braggfill.commands.shell import console, progress_bar, say
 
 
 def train(
@@ -14,7 +15,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in the folder.")] = False,
     start: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     measured: Annotated[list[str] | None, typer.Option(help="Scan of many counts to learn from as well; repeat it.")] = None,
-    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.auto,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="GPUs that share every batch.")] = 1,
 ) -> None:
     """Train a network on simulated portions.
@@ -37,7 +38,7 @@ def train(
             resume=resume,
             start=start,
             measured=[read_measured(address) for address in measured or []],
-            device=device.value,
+            device=device,
             devices=devices,
             on_step=lambda step, loss: advance(step, chosen.steps),
         )

@@ -240,4 +240,6 @@ def _resampled(support: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 def finer(crystal: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """An object on a finer grid of the same extent; what was not measured at high frequencies is zero there."""
     spectrum = torch.fft.fftn(torch.fft.ifftshift(torch.from_numpy(crystal))).numpy()
-    return torch.fft.fftshift(torch.fft.ifftn(torch.from_numpy(high_frequencies_added(spectrum, shape)))).numpy()
+    fine = torch.fft.ifftn(torch.from_numpy(high_frequencies_added(spectrum, shape)))
+    moved: NDArray[Any] = torch.fft.fftshift(fine).numpy()
+    return moved

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 
@@ -29,7 +30,7 @@ class Detector:
     """Other names at beamlines, as in cdiutils."""
 
     @property
-    def mask(self) -> np.ndarray:
+    def mask(self) -> NDArray[np.bool_]:
         """Bool (rows, columns): True = not measured."""
         missing = np.zeros(self.shape, bool)
         for first, last in self.rows:
@@ -62,7 +63,7 @@ DETECTORS = {
 }
 
 
-def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[int, ...] | None = None) -> np.ndarray:
+def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[int, ...] | None = None) -> NDArray[np.bool_]:
     """Mask of a detector's gaps.
 
     Parameters
@@ -85,11 +86,11 @@ def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[in
         If no such detector is known, or the crop does not lie in its frame.
     """
     full = _full_mask(name)
-    rows, columns = _crop(name, full.shape, shape, roi)
+    rows, columns = _crop(name, full.shape, None if shape is None else tuple(shape), roi)
     return full[rows, columns]
 
 
-def _full_mask(name: str) -> np.ndarray:
+def _full_mask(name: str) -> NDArray[np.bool_]:
     wanted = _plain(name)
     for key, detector in DETECTORS.items():
         if wanted in {_plain(n) for n in (key, *detector.aliases)}:
@@ -101,7 +102,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _pyfai_mask(name: str) -> np.ndarray:
+def _pyfai_mask(name: str) -> NDArray[np.bool_]:
     """What pyFAI says, or InputError."""
     try:
         from pyFAI.detectors import ALL_DETECTORS
@@ -120,23 +121,35 @@ def _pyfai_mask(name: str) -> np.ndarray:
     return np.zeros(detector.max_shape, bool) if mask is None else mask > 0
 
 
-def _crop(name: str, frame: tuple[int, ...], shape: tuple[int, int] | None, roi: tuple[int, ...] | None) -> tuple[slice, slice]:
+def _crop(name: str, frame: tuple[int, ...], shape: tuple[int, ...] | None, roi: tuple[int, ...] | None) -> tuple[slice, slice]:
     """The crop's rows and columns in the frame, or InputError."""
-    if roi is None and shape is not None and tuple(shape) != frame:
-        raise InputError(
-            f"roi: got none with {shape[0]} × {shape[1]} pixels of '{name}', whose frame has {frame[0]} × {frame[1]}; expected "
-            "the crop's place in the full frame; give --roi ROW,COLUMN of its first pixel"
-        )
-    if roi is not None and len(roi) not in (2, 4):
-        raise InputError(f"roi: got {len(roi)} numbers, expected ROW,COLUMN or the first and last + 1 of both")
-    first = (0, 0) if roi is None else roi if len(roi) == 2 else roi[::2]
-    size = shape if shape is not None else tuple(n - f for n, f in zip(frame, first, strict=True))
-    last = roi[1::2] if roi is not None and len(roi) == 4 else tuple(f + n for f, n in zip(first, size, strict=True))
-    if shape is not None and tuple(b - a for a, b in zip(first, last, strict=True)) != tuple(shape):
+    (top, bottom), (left, right) = spans = _spans(name, frame, shape, roi)
+    if shape is not None and (bottom - top, right - left) != shape:
         raise InputError(f"roi: got {roi}, which is not {shape[0]} × {shape[1]} pixels like the scan, expected one that is")
-    if not all(0 <= a < b <= n for a, b, n in zip(first, last, frame, strict=True)):
+    if not all(0 <= first < last <= size for (first, last), size in zip(spans, frame, strict=True)):
         raise InputError(
-            f"roi: got rows {first[0]} to {last[0]} and columns {first[1]} to {last[1]}, expected a crop inside the "
+            f"roi: got rows {top} to {bottom} and columns {left} to {right}, expected a crop inside the "
             f"{frame[0]} × {frame[1]} pixels of '{name}'"
         )
-    return slice(first[0], last[0]), slice(first[1], last[1])
+    return slice(top, bottom), slice(left, right)
+
+
+def _spans(
+    name: str, frame: tuple[int, ...], shape: tuple[int, ...] | None, roi: tuple[int, ...] | None
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """First and last + 1 of the crop's rows and of its columns, as far as they are told, or InputError."""
+    match roi:
+        case None if shape in (None, frame):
+            return (0, frame[0]), (0, frame[1])
+        case (row, column):
+            height, width = shape or (frame[0] - row, frame[1] - column)
+            return (row, row + height), (column, column + width)
+        case (top, bottom, left, right):
+            return (top, bottom), (left, right)
+        case None:
+            raise InputError(
+                f"roi: got none with {' × '.join(map(str, shape or ()))} pixels of '{name}', whose frame has {frame[0]} × "
+                f"{frame[1]}; expected the crop's place in the full frame; give --roi ROW,COLUMN of its first pixel"
+            )
+        case _:
+            raise InputError(f"roi: got {len(roi)} numbers, expected ROW,COLUMN or the first and last + 1 of both")

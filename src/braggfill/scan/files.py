@@ -19,7 +19,7 @@ from braggfill.scan.formats.cxi import write_cxi
 from braggfill.scan.formats.hdf5 import read_hdf5, read_hdf5_mask, read_hdf5_provenance
 from braggfill.scan.formats.npz import (
     CDIUTILS_DATA,
-    mask_beside,
+    partner_of,
     read_npz,
     read_npz_mask,
     read_npz_provenance,
@@ -27,7 +27,7 @@ from braggfill.scan.formats.npz import (
     write_npz_mask,
     write_pair,
 )
-from braggfill.scan.formats.tif import beside_stack, read_tif, write_cohere
+from braggfill.scan.formats.tif import beside_stack, check_cohere_name, read_tif, write_cohere
 from braggfill.scan.gaps import one_frame_for_all
 
 
@@ -40,6 +40,8 @@ class Format:
     write: Callable[[Path, Scan], None]
     name: Callable[[str], str]
     """Stem of a scan's file to the name of its filled one."""
+    partner: Callable[[Path], Path | None] = lambda path: None
+    """Name of a file to the one that is written beside it, or None; InputError for a name that the format cannot have."""
 
 
 FORMATS: dict[FormatName, Format] = {
@@ -50,14 +52,22 @@ FORMATS: dict[FormatName, Format] = {
         "cdiutils' pair …_pynx_input_data.npz, …_pynx_input_mask.npz",
         write_pair,
         lambda s: f"{s.removesuffix(CDIUTILS_DATA)}_filled{CDIUTILS_DATA}.npz",
+        partner_of,
     ),
     "bcdi": Format(
         ".npz",
         "bcdi's pair S1_pynx….npz, S1_maskpynx….npz",
         write_pair,
         lambda s: f"{s}_filled.npz" if "_pynx" in s else f"{s}_pynx_filled.npz",
+        partner_of,
     ),
-    "cohere": Format(".tif", "cohere's prep_data.tif: float32, transposed", write_cohere, lambda s: "prep_data_filled.tif"),
+    "cohere": Format(
+        ".tif",
+        "cohere's prep_data.tif: float32, transposed",
+        write_cohere,
+        lambda s: "prep_data_filled.tif",
+        check_cohere_name,
+    ),
 }
 
 
@@ -132,8 +142,7 @@ def check_outputs(path: Path, kind: FormatName, inputs: list[Path], overwrite: b
     """Raise InputError if a file of a format, or its partner, must not or cannot be written to a name."""
     suffix = path.suffix if format_of(path) == kind else FORMATS[kind].suffix
     check_output(path, inputs, overwrite, suffix.lower())
-    partner = mask_beside(path) if FORMATS[kind].write is write_pair else None
-    if partner:
+    if partner := FORMATS[kind].partner(path):
         check_output(partner, inputs, overwrite)
 
 

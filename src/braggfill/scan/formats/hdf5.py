@@ -112,7 +112,8 @@ def _array(dataset: h5py.Dataset) -> NDArray[Any]:
                 f"scan {dataset.file.filename}: got data compressed by a filter that is not here, expected the packages of "
                 "the extra 'hdf5plugin'; install them with: pip install 'braggfill[hdf5plugin]'"
             ) from error
-    return dataset[()]
+    values: NDArray[Any] = dataset[()]
+    return values
 
 
 def _filters(dataset: h5py.Dataset) -> list[int]:

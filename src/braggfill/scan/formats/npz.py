@@ -42,7 +42,8 @@ def read_npz_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any
 def read_npz_mask(path: Path) -> NDArray[Any]:
     """Read ``mask``, else ``data``, else the only array."""
     with readable(path, "mask"), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return arrays[choose(arrays.files, ("mask", "data"), "mask", path)]
+        stored: NDArray[Any] = arrays[choose(arrays.files, ("mask", "data"), "mask", path)]
+        return stored
 
 
 def read_npz_provenance(path: Path) -> dict[str, Any] | None:
@@ -65,6 +66,16 @@ def mask_beside(path: Path) -> Path | None:
     return None
 
 
+def partner_of(path: Path) -> Path:
+    """Name of the mask file that is written beside a data file, or InputError."""
+    if partner := mask_beside(path):
+        return partner
+    raise InputError(
+        f"output {path}: got no name of a pair, expected one ending in '{CDIUTILS_DATA}.npz' (cdiutils), or with "
+        f"'{BCDI_DATA}' in it (bcdi)"
+    )
+
+
 def write_npz(path: Path, scan: Scan) -> None:
     """Write everything into one file."""
     _write(path, scan, with_mask=True)
@@ -72,12 +83,7 @@ def write_npz(path: Path, scan: Scan) -> None:
 
 def write_pair(path: Path, scan: Scan) -> None:
     """Write the mask into the partner of ``path``, then the data; the data file is there last, so that it stands for both."""
-    partner = mask_beside(path)
-    if partner is None:
-        raise InputError(
-            f"output {path}: got no name of a pair, expected one ending in '{CDIUTILS_DATA}.npz' (cdiutils), or with "
-            f"'{BCDI_DATA}' in it (bcdi)"
-        )
+    partner = partner_of(path)
     mask = np.zeros(scan.intensity.shape, np.uint8) if scan.mask is None else (scan.mask > 0).astype(np.uint8)
     with whole_or_nothing(partner) as file:
         key = "data" if partner.stem.endswith(CDIUTILS_MASK) else "mask"

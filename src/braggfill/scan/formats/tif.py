@@ -43,6 +43,14 @@ def is_cohere(path: Path) -> bool:
     return path.stem.startswith(COHERE_STEM)
 
 
+def check_cohere_name(path: Path) -> None:
+    """Raise InputError for a name under which a stack would not be read as cohere's."""
+    if not is_cohere(path):
+        raise InputError(
+            f"output {path}: got a name that would not be read as cohere's, expected one beginning with {COHERE_STEM}"
+        )
+
+
 def beside_stack(path: Path) -> Path:
     """Where the mask and the estimates of a stack are kept."""
     return path.with_name(f"{path.stem}_braggfill.npz")
@@ -50,10 +58,7 @@ def beside_stack(path: Path) -> Path:
 
 def write_cohere(path: Path, scan: Scan) -> None:
     """Write a stack for cohere and what a TIFF has no place for beside it, the stack last."""
-    if not is_cohere(path):
-        raise InputError(
-            f"output {path}: got a name that would not be read as cohere's, expected one beginning with {COHERE_STEM}"
-        )
+    check_cohere_name(path)
     if scan.intensity.dtype.kind in "iu" and scan.intensity.max() > LARGEST_EXACT:
         raise InputError(
             f"output {path}: got counts up to {scan.intensity.max()}, expected at most {LARGEST_EXACT}, which cohere's float32 "

@@ -1,0 +1,159 @@
+"""What is to be filled: which scans, how, and where each result goes."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from braggfill.base.errors import InputError
+from braggfill.commands.outputs import Outputs
+from braggfill.filling.terms import FillOptions
+from braggfill.scan.choice import MaskChoice
+from braggfill.scan.files import FORMATS, format_of, split_address
+from braggfill.scan.formats.contents import FormatName
+
+NUMBER = re.compile(r"%(0?\d*)d")
+"""Where a template has the scan's number: %d, or %04d with leading zeros."""
+
+
+@dataclass(frozen=True)
+class FillJob:
+    """One scan to fill; every path is absolute, so that it can be done anywhere."""
+
+    scan: str
+    """Address of the scan, as for ``read_scan``."""
+    options: FillOptions
+    mask: MaskChoice
+    outputs: Outputs
+    """Files, the result's among them."""
+    command: str = ""
+    """The command line, for the record."""
+
+    @property
+    def output(self) -> Path:
+        """File of the result."""
+        if self.outputs.output is None:
+            raise ValueError("job: got no name for its result; expected one, as make_jobs gives it")
+        return self.outputs.output
+
+    @property
+    def kind(self) -> FormatName:
+        """Format of the result."""
+        return self.outputs.format or format_of(self.output)
+
+    @property
+    def files(self) -> dict[str, Path | None]:
+        """What is written, by its ending or format."""
+        return {self.kind: self.output, ".png": self.outputs.plot, ".html": self.outputs.report}
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What goes into the result's provenance beside what the fill knows: JSON-ready, the options as flat as in TOML."""
+        chosen = asdict(self.options) | asdict(self.mask)
+        chosen |= {"format": self.outputs.format, "self_test": self.outputs.self_test}
+        if chosen["adaptation"] is None:  # as results have it that were made before there was this table
+            del chosen["adaptation"]
+        return {"command": self.command, "configuration": json.loads(json.dumps(chosen, default=str))}
+
+
+def scan_numbers(text: str) -> list[int]:
+    """The numbers in a list such as ``12,23-30``, each once, in that order.
+
+    >>> scan_numbers("12,23-25,24")
+    [12, 23, 24, 25]
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if not found or int(found[2] or found[1]) < int(found[1]):
+            raise InputError(f"scan: got '{part}' in '{text}', expected numbers and ranges such as 12,23-30")
+        numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
+    return list(dict.fromkeys(numbers))
+
+
+def numbered(template: str, number: int | None) -> str:
+    """A template with a scan's number in its place; text without a place stays as it is.
+
+    >>> numbered("S%04d.cxi", 12)
+    'S0012.cxi'
+    """
+    return template if number is None else NUMBER.sub(lambda found: f"{number:{found[1]}d}", template)
+
+
+def select_scans(files: list[str], scan: str | None, template: str | None) -> list[tuple[str, int | None]]:
+    """Addresses of the scans to fill, with their numbers where they were asked for by these."""
+    if (scan is None) != (template is None) or (scan is not None and files):
+        raise InputError("scan: got numbers without a template, or files as well; expected --scan with --template, or files")
+    if scan is None or template is None:
+        if not files:
+            raise InputError("scans: got none, expected files, or --scan 12,23-30 with --template S%d.cxi")
+        return [(address, None) for address in files]
+    if not NUMBER.search(template):
+        raise InputError(f"template: got '{template}', expected %d or %04d where the scan's number is, such as S%d.cxi")
+    return [(numbered(template, number), number) for number in scan_numbers(scan)]
+
+
+def make_jobs(
+    scans: list[tuple[str, int | None]], options: FillOptions, mask: MaskChoice, outputs: Outputs, command: str = ""
+) -> list[FillJob]:
+    """A job for each scan.
+
+    Raises
+    ------
+    InputError
+        If two scans would be written to the same file.
+    """
+    jobs = [
+        FillJob(_absolute(address), options, _mask_of(mask, number), files_of(address, outputs), command)
+        for address, number in scans
+    ]
+    for path, number in Counter(path for job in jobs for path in job.files.values() if path).items():
+        if number > 1:
+            raise InputError(
+                f"output {path}: got {number} scans that would be written there, expected a file for each; name a folder"
+            )
+    return jobs
+
+
+def files_of(address: str, outputs: Outputs) -> Outputs:
+    """Where the results of one scan go."""
+    beside = output_beside(address, outputs.format)
+    result = _in_folder(outputs.output, beside.name) or beside.absolute()
+    plot, report = _in_folder(outputs.plot, f"{result.stem}.png"), _in_folder(outputs.report, f"{result.stem}.html")
+    return replace(outputs, output=result, plot=plot, report=report)
+
+
+def output_beside(address: str, kind: FormatName | None) -> Path:
+    """The result of a scan, beside it; of a scan inside a beamline's file by its name there."""
+    source, place = split_address(address)
+    inside = (place or "").strip("/").split("/")[0]
+    stem = f"{source.stem}_{inside}" if inside and not inside.startswith("entry") else source.stem
+    return source.parent / FORMATS[kind or "npz"].name(stem)
+
+
+def _in_folder(path: Path | None, name: str) -> Path | None:
+    """A file of a name in a folder, or the path itself where that is none."""
+    if path is None:
+        return None
+    return (path / name if _is_folder(path) else path).absolute()
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a path is a folder; an impossible name is none, and is told when it is written to."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _mask_of(choice: MaskChoice, number: int | None) -> MaskChoice:
+    """The mask of the scan of a number."""
+    return replace(choice, mask=_absolute(numbered(choice.mask, number))) if choice.mask else choice
+
+
+def _absolute(address: str) -> str:
+    """An address whose file is found from any folder; an empty one stays empty."""
+    path, place = split_address(address)
+    return address if not address else f"{path.absolute()}:{place}" if place else str(path.absolute())

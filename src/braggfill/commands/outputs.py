@@ -1,0 +1,24 @@
+"""Where a person wants the results of a fill."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from braggfill.scan.formats.contents import FormatName
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a fill writes, and where: files for a single scan, else folders; None for names beside the scan, or for none."""
+
+    output: Path | None = None
+    """Result, or a folder for it; else SCAN_filled beside the scan."""
+    format: FormatName | None = None
+    """Format of the result; else by its name."""
+    plot: Path | None = None
+    """Also draw slices before and after (.png, or a folder)."""
+    report: Path | None = None
+    """Also write a page with slider and self-test (.html, or a folder)."""
+    self_test: bool = True
+    """Judge the fill in the report on gaps cut elsewhere into the scan, which takes as long as the fill again."""
+    overwrite: bool = False
+    """Allow an existing result to be replaced."""
