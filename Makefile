@@ -1,8 +1,11 @@
-# make demo: fill the bundled scan.  make test: all tests.  make lint: style and types.  make docs: the site.  Needs Python >= 3.11.
+# make demo: fill the bundled scan.  make test: all tests.  make coverage: what they reach.
+# make lint: style and types.  make docs: the site.  Needs Python >= 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
 CODE := src tests benchmarks docs/*.py
-.PHONY: demo test lint docs bench clean
+# A process a core, each on one thread: threads of several tests that wait for each other cost more than they bring.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+.PHONY: demo test coverage lint docs bench clean
 
 $(BIN)/.program: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -19,7 +22,10 @@ demo: $(BIN)/.program
 	@echo "Look at demo/filled.png; the filled scan is demo/filled.npz."
 
 test: $(BIN)/.installed
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+coverage: $(BIN)/.installed
+	$(PYTEST) --cov tests
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff format --check $(CODE)

@@ -11,7 +11,7 @@ from hypothesis import settings
 from braggfill.simulation.measurement import MeasurementRanges
 from braggfill.simulation.scans import SimulatedScan, SimulationConfig, simulate
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 settings.register_profile("every run alike", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("every run alike")

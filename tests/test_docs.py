@@ -1,14 +1,19 @@
 """The page of the public names holds every one of them, and every page is built from what is there."""
 
 import importlib
+import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import braggfill
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS, SOURCE = ROOT / "docs", ROOT / "src" / "braggfill"
 API = runpy.run_path(str(DOCS / "api.py"))
 
 
@@ -40,3 +45,25 @@ def test_the_tables_are_on_the_page_row_by_row(page):
 def test_a_room_that_the_page_does_not_know_is_an_error():
     with pytest.raises(KeyError, match="cellar"):
         API["api_page"]("from .cellar.wine import bottle as bottle")
+
+
+@pytest.mark.parametrize("text", sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")]), ids=lambda p: p.name)
+def test_every_module_that_a_text_names_is_there(text):
+    for path in re.findall(r"`(?:python )?([\w/]+\.py)\b", text.read_text()):
+        room = [m for m in SOURCE.rglob(Path(path).name) if str(m).endswith(f"/{path}")]
+        assert room or (ROOT / path).exists(), f"{text.name} names {path}"
+
+
+def test_the_way_of_a_fill_is_at_most_twelve_modules_long_and_true(tmp_path):
+    way = re.findall(r"^\d+\. `(.+?)\.py`", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert 1 < len(way) <= 12
+    counts = np.random.default_rng(0).poisson(20.0, (16, 40, 40))
+    mask = np.zeros((40, 40), bool)
+    mask[:, 18:24] = True
+    np.savez(tmp_path / "scan.npz", data=counts, mask=mask)
+    fill = "import sys, braggfill.commands.cli as cli\ncli.app(standalone_mode=False)\nprint('entered', *sys.modules)"
+    command = [sys.executable, "-c", fill, "fill", str(tmp_path / "scan.npz"), "-o", str(tmp_path / "filled.npz")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert (tmp_path / "filled.npz").exists()
+    entered = set(told.rpartition("entered")[2].split())
+    assert {f"braggfill.{module.replace('/', '.')}" for module in way} <= entered

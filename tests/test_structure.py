@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def room_of(module: str) -> str:
     return module.rpartition(".")[0]
 
 
+@cache
 def modules(package: Path) -> dict[str, ast.Module]:
     """Every module by its name inside the package; a room's own ``__init__`` is ``room.__init__``."""
     paths = {".".join(p.relative_to(package).with_suffix("").parts): p for p in sorted(package.rglob("*.py"))}

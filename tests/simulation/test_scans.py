@@ -59,10 +59,11 @@ def test_a_pattern_is_the_sum_over_the_atoms_on_the_described_grid():
         objects=ObjectRanges(smoothing=(0.0, 0.0), modulus_noise=(0.0, 0.0), phase_share=0.0),
         measurement=MeasurementRanges(**shares),
     )
+    library = Library()
     for seed in range(3):
-        scan = next(simulate(1, shape=(32, 36, 40), seed=seed, crystals=Library(), config=config))
+        scan = next(simulate(1, shape=(32, 36, 40), seed=seed, crystals=library, config=config))
         told = scan.description
-        relaxed = next(c for c in Library() if c.name == told["crystal"])
+        relaxed = library[library.names.index(told["crystal"])]
         crystal = Crystal(relaxed.particle, relaxed.displacement_angstrom, told["reflection"])
         corners = body_corners(relaxed.particle.normals, relaxed.particle.distances_angstrom)
         grid = grid_over(corners, np.array(told["directions"]), told["oversampling"], (32, 36, 40), told["peak"])

@@ -17,7 +17,7 @@ def find_device(name: str) -> torch.device:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 here: a GPU, or a processor with the instructions for it."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 

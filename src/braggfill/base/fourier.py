@@ -72,4 +72,5 @@ def _phase_factors(q: torch.Tensor, count: int, sign: int) -> torch.Tensor:
 def along_each_axis(field: torch.Tensor, first: torch.Tensor, second: torch.Tensor, third: torch.Tensor) -> torch.Tensor:
     """Apply one matrix to each of the last three axes of a field (…, x, y, z), the last axis first."""
     field = second @ (field @ third.T)
-    return (first @ field.flatten(-2)).unflatten(-1, field.shape[-2:])
+    turned: torch.Tensor = (first @ field.flatten(-2)).unflatten(-1, field.shape[-2:])
+    return turned

@@ -1,9 +1,16 @@
-"""How right a fill is: arrays in, numbers out; the same for simulated and measured counts."""
+"""How right a fill is: arrays in, numbers out; the same for simulated and measured counts.
+
+Arrays of one call have one shape, whichever, a value a voxel in counts.
+"""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import xlogy
 from scipy.stats import nbinom, poisson
 
+Values = NDArray[np.floating[Any] | np.integer[Any]]
 LEAST_MEAN = 1e-3
 """Estimates below this many counts are taken as this many: an estimate of zero rules a photon out."""
 BRIGHT_MEAN = 60.0
@@ -12,30 +19,30 @@ THINNINGS = 3
 """How often photons are divided at random to estimate a ceiling."""
 
 
-def linear_correlation(estimate: np.ndarray, counts: np.ndarray) -> float:
-    """Pearson correlation; NaN where either does not vary."""
+def linear_correlation(estimate: Values, counts: Values) -> float:
+    """Pearson correlation of two arrays of one shape; NaN where either does not vary."""
     one, other = (v.astype(float) - v.mean(dtype=float) for v in (estimate, counts))
     spread = np.sqrt((one**2).sum() * (other**2).sum())
     return float((one * other).sum() / spread) if spread > 0 else np.nan
 
 
-def log_correlation(estimate: np.ndarray, counts: np.ndarray) -> float:
-    """Pearson correlation of log(1 + counts); NaN where either does not vary."""
+def log_correlation(estimate: Values, counts: Values) -> float:
+    """Pearson correlation of log(1 + counts) of two arrays of one shape; NaN where either does not vary."""
     return linear_correlation(np.log1p(estimate.astype(float)), np.log1p(counts.astype(float)))
 
 
-def mean_absolute_error(estimate: np.ndarray, counts: np.ndarray) -> float:
-    """Mean of |estimate - counts|, in counts."""
+def mean_absolute_error(estimate: Values, counts: Values) -> float:
+    """Mean of |estimate - counts|, in counts, of two arrays of one shape."""
     return float(np.mean(np.abs(estimate.astype(float) - counts)))
 
 
-def poisson_deviance(estimate: np.ndarray, counts: np.ndarray) -> float:
+def poisson_deviance(estimate: Values, counts: Values) -> float:
     """Mean Poisson deviance of counts from estimated expectations: about 1 where a bright fill is perfect, less where faint."""
     mean, counts = np.maximum(estimate.astype(float), LEAST_MEAN), counts.astype(float)
     return float(2 * np.mean(xlogy(counts, counts / mean) - (counts - mean)))
 
 
-def expected_deviance(mean: np.ndarray) -> float:
+def expected_deviance(mean: Values) -> float:
     """The mean Poisson deviance of counts whose expectations are exactly ``mean``: 0 where dark, 1 where bright.
 
     Sums of the Poisson distribution at 400 means, interpolated; above ``BRIGHT_MEAN`` counts 1 + 1 / (6 mean).
@@ -48,17 +55,17 @@ def expected_deviance(mean: np.ndarray) -> float:
     return float(np.mean(np.where(mean < BRIGHT_MEAN, np.interp(np.log(mean), np.log(grid), each), bright)))
 
 
-def skill(estimate: np.ndarray, baseline: np.ndarray, counts: np.ndarray, floor: float = 1.0) -> float:
+def skill(estimate: Values, baseline: Values, counts: Values, floor: float = 1.0) -> float:
     """Share of a baseline's excess deviance over ``floor`` that is removed: 1 is perfect, 0 the baseline, negative worse."""
     return 1 - (poisson_deviance(estimate, counts) - floor) / (poisson_deviance(baseline, counts) - floor)
 
 
-def total_bias(estimate: np.ndarray, counts: np.ndarray) -> float:
-    """Estimated over hidden counts, all voxels together."""
+def total_bias(estimate: Values, counts: Values) -> float:
+    """Estimated over hidden counts, all voxels of arrays of one shape together."""
     return float(estimate.sum(dtype=float) / counts.sum(dtype=float))
 
 
-def predictive_rank(rng: np.random.Generator, mean: np.ndarray, std: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def predictive_rank(rng: np.random.Generator, mean: Values, std: Values, counts: Values) -> NDArray[np.float64]:
     """Where counts lie in their predicted distributions, 0 to 1; uniform if these are right.
 
     Predicted counts are negative binomial: an expectation ``mean`` ± ``std`` and counting noise. Counts are whole, so that each
@@ -71,15 +78,16 @@ def predictive_rank(rng: np.random.Generator, mean: np.ndarray, std: np.ndarray,
     mean, counts = np.maximum(mean.astype(float), LEAST_MEAN), counts.astype(float)
     shape = (mean / np.maximum(std.astype(float), 1e-3 * mean)) ** 2
     below, upto = (nbinom.cdf(counts - step, shape, shape / (shape + mean)) for step in (1, 0))
-    return below + rng.random(counts.shape) * (upto - below)
+    rank: NDArray[np.float64] = below + rng.random(counts.shape) * (upto - below)
+    return rank
 
 
-def coverage(ranks: np.ndarray, level: float) -> float:
+def coverage(ranks: Values, level: float) -> float:
     """Share of counts inside their central interval of probability ``level``, from their predictive ranks."""
     return float(np.mean(np.abs(ranks - 0.5) <= level / 2)) if ranks.size else np.nan
 
 
-def log_ceiling(rng: np.random.Generator, counts: np.ndarray) -> float:
+def log_ceiling(rng: np.random.Generator, counts: Values) -> float:
     """Estimate, from the counts alone, the correlation of log(1 + counts) with their unknown true expectations.
 
     No fill can be expected to correlate better. Photons thinned into two parts at random are two independent measurements
@@ -103,7 +111,7 @@ def log_ceiling(rng: np.random.Generator, counts: np.ndarray) -> float:
     return float(1 / np.sqrt(1 + half * np.minimum(half / quarter, 1))) if half > 0 and quarter > 0 else np.nan
 
 
-def _noise_over_signal(rng: np.random.Generator, photons: np.ndarray, share: float) -> float:
+def _noise_over_signal(rng: np.random.Generator, photons: NDArray[np.int64], share: float) -> float:
     """Of log(1 + counts) when a share of the photons is measured, at most a half."""
     one = rng.binomial(photons, share)
     other = rng.binomial(photons - one, share / (1 - share))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-Place = tuple[slice | NDArray[np.int64], ...]
+Place = tuple[slice | NDArray[np.integer[Any]], ...]
 """Where a part lies: a slice for each axis, or indices none of which comes twice."""
 Part = tuple[Place, NDArray[Any], bool | NDArray[np.bool_]]
 """(place, values, which of them count). The values may have further axes in front, which share their place."""

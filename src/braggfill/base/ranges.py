@@ -15,7 +15,7 @@ LARGEST = 1e9
 def log_uniform(rng: np.random.Generator, low_high: tuple[float, float]) -> float:
     """Draw a number whose logarithm is uniform in the given range."""
     low, high = low_high
-    return low * (high / low) ** rng.random()
+    return float(low * (high / low) ** rng.random())
 
 
 def require_positive(config: object, *names: str) -> None:

@@ -45,7 +45,7 @@ def blur_in_place(field: torch.Tensor, sigma: float) -> None:
 def correlated_field(
     rng: np.random.Generator, shape: Sequence[int], correlation: float, device: torch.device | str = "cpu"
 ) -> torch.Tensor:
-    """Gaussian random field, float32, of zero mean and unit variance, correlated over ``correlation`` voxels on three axes."""
+    """Gaussian random field, float32 (frames, rows, columns), correlated over some voxels, of zero mean and unit variance."""
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
     white = torch.randn(tuple(shape), generator=generator, device=device)
     field = gaussian_blur(white, correlation, wrap=True)

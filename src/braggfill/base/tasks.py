@@ -80,7 +80,7 @@ def _one_thread() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def _on_cluster(client: Any, function: Callable, arguments: list) -> Iterator[Any]:
+def _on_cluster(client: Any, function: Callable[[Any], Any], arguments: list[Any]) -> Iterator[Any]:
     from distributed import as_completed
 
     futures = [client.submit(function, argument, pure=False) for argument in arguments]
@@ -93,7 +93,7 @@ def _on_cluster(client: Any, function: Callable, arguments: list) -> Iterator[An
 def _dask_client(workers: Workers) -> Iterator[Any]:
     """A Dask client of the cluster that was asked for; jobs that were started for it end with it."""
     try:
-        from dask_jobqueue import SLURMCluster
+        from dask_jobqueue import SLURMCluster  # type: ignore[attr-defined]
         from distributed import Client
     except ImportError as error:
         raise InputError(

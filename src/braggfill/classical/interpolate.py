@@ -6,8 +6,10 @@ are averaged.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 from scipy.signal import fftconvolve
@@ -22,37 +24,39 @@ BAND_MARGIN = 8
 BANK_POINTS = 3
 """Measured voxels on each bank through which the cubic spline goes."""
 
-BandFill = Callable[[np.ndarray, np.ndarray, Slab, Box], np.ndarray]
+Band = NDArray[np.floating[Any]]
+BandFill = Callable[[NDArray[np.float32], NDArray[np.bool_], Slab, Box], Band]
 """(values, mask, slab, slab's place in the band) to filled values, all of the band around one slab; NaN where unknown."""
 
 
-def nearest(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+def nearest(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
     """Value of the nearest measured voxel."""
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
+    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
         if missing.all():
             return np.full_like(band, np.nan)
         at = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
-        return band[tuple(at)]
+        nearest_values: Band = band[tuple(at)]
+        return nearest_values
 
     return _fill_bands(values, mask, slabs, fill)
 
 
-def linear(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+def linear(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
     """Straight line between the banks, along the gap's normal; from the filled arms where arms cross."""
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
+    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
         return linear_along(band, missing, slab.axis)
 
     return _fill_bands(values, mask, slabs, fill)
 
 
-def cubic(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+def cubic(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
     """Cubic spline through three voxels on each bank, along the gap's normal; a line without them stays straight."""
     whole = linear(values, mask, slabs)
     unknown = mask & ~voxels_to_fill(slabs, mask.shape)
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
+    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
         lines, blank = np.moveaxis(band, slab.axis, 0).copy(), np.moveaxis(missing, slab.axis, 0)
         inside = np.arange(len(lines))[place[slab.axis]]
         before, after = np.arange(inside[0])[-BANK_POINTS:], np.arange(inside[-1] + 1, len(lines))[:BANK_POINTS]
@@ -65,13 +69,13 @@ def cubic(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray
     return np.where(mask, _fill_bands(whole, unknown, slabs, fill), values)
 
 
-def idw(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+def idw(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
     """Mean of the measured voxels within ±8, weighted by the inverse square of their distance."""
     offsets = np.arange(-BAND_MARGIN, BAND_MARGIN + 1)
     squared = sum(o.astype(np.float32) ** 2 for o in np.meshgrid(offsets, offsets, offsets, indexing="ij", sparse=True))
     kernel = np.where(squared > 0, 1 / np.maximum(squared, 1), 0).astype(np.float32)
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
+    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
         weight = fftconvolve((~missing).astype(np.float32), kernel, "same")
         total = fftconvolve(np.where(missing, 0, band), kernel, "same")
         return np.where(weight > kernel.min() / 2, np.maximum(total, 0) / np.maximum(weight, 1e-9), np.nan)
@@ -79,10 +83,10 @@ def idw(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
     return _fill_bands(values, mask, slabs, fill)
 
 
-def biharmonic(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+def biharmonic(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
     """Biharmonic equation solved slice by slice in planes that contain the gap's normal (scikit-image)."""
 
-    def fill(band: np.ndarray, missing: np.ndarray, slab: Slab, place: Box) -> np.ndarray:
+    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
         stack = 0 if slab.axis != 0 else 2
         filled = np.moveaxis(np.full_like(band, np.nan), stack, -1)
         slices, holes = np.moveaxis(band, stack, -1), np.moveaxis(missing, stack, -1)
@@ -99,7 +103,7 @@ def biharmonic(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.nd
     return _fill_bands(values, mask, slabs, fill)
 
 
-def _fill_bands(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], fill: BandFill) -> np.ndarray:
+def _fill_bands(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab], fill: BandFill) -> NDArray[np.float32]:
     """Fill every slab within its own band; average where slabs overlap; bridge from the filled where that left holes."""
     wanted = voxels_to_fill(slabs, mask.shape)
     number = number_voxels(wanted)
@@ -124,7 +128,9 @@ def _fill_bands(values: np.ndarray, mask: np.ndarray, slabs: list[Slab], fill: B
     return result
 
 
-def _bridge(values: np.ndarray, holes: np.ndarray, unknown: np.ndarray, normals: set[int]) -> np.ndarray:
+def _bridge(
+    values: NDArray[np.float32], holes: NDArray[np.bool_], unknown: NDArray[np.bool_], normals: set[int]
+) -> NDArray[np.float32]:
     """Fill what no bank reached, such as the middle of a cross: along the normals from voxels filled before, else nearest."""
     (box,) = ndimage.find_objects(holes.astype(np.int8))
     band, _ = with_margin(box, values.shape, BAND_MARGIN)
@@ -140,8 +146,10 @@ def _bridge(values: np.ndarray, holes: np.ndarray, unknown: np.ndarray, normals:
     return bridged
 
 
-def linear_along(values: np.ndarray, missing: np.ndarray, axis: int) -> np.ndarray:
+def linear_along(values: NDArray[np.float32], missing: NDArray[np.bool_], axis: int) -> NDArray[np.float32]:
     """Interpolate along one axis; a line with one bank takes its value, a line with none is NaN where it is missing.
+
+    Values and missing (True = not measured) are alike in shape, of any dimension.
 
     ``network.gapnet.log_linear_along_normal`` does the same with tensors, inside the network and on its device: running
     maxima along an axis are the core of both and are spelled differently in numpy and torch, which this module does without.

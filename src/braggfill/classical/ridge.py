@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import solve
 from scipy.ndimage import binary_dilation, uniform_filter
 
@@ -32,7 +33,7 @@ class Neighbourhood:
     """What the regression looks at: lines in the plane, voxels of the banks along the normal, relative to the gap's first."""
 
     lines: tuple[tuple[int, int], ...]
-    along: np.ndarray
+    along: NDArray[np.int64]
     width: int
 
     @classmethod
@@ -42,18 +43,19 @@ class Neighbourhood:
         lines = tuple((i, k) for i in span for k in span if i * i + k * k <= RADIUS**2 + 1)
         return cls(lines, np.concatenate([np.arange(-before, 0), np.arange(width, width + after)]), width)
 
-    def features(self, values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def features(self, values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
         """Bank voxels (places, lines · along + 1) around places (places, 3) of a volume (normal, height, width), and a one."""
         along = places[:, :1] + self.along
         columns = [values[along, places[:, 1:2] + i, places[:, 2:] + k] for i, k in self.lines]
         return np.concatenate([*columns, np.ones((len(places), 1), values.dtype)], 1)
 
-    def targets(self, values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    def targets(self, values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
         """Voxels inside the imagined gap (places, width)."""
-        return values[places[:, :1] + np.arange(self.width), places[:, 1:2], places[:, 2:]]
+        inside: NDArray[np.float32] = values[places[:, :1] + np.arange(self.width), places[:, 1:2], places[:, 2:]]
+        return inside
 
 
-def ridge(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray:
+def ridge(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
     """Fill every slab by regression on the rest of the scan.
 
     Parameters
@@ -78,15 +80,18 @@ def ridge(values: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> np.ndarray
     return filled
 
 
-def predictions(start: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> Iterator[tuple[Slab, np.ndarray, np.ndarray]]:
+def predictions(
+    start: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]
+) -> Iterator[tuple[Slab, NDArray[np.bool_], NDArray[np.float32]]]:
     """For each slab and each extent of its banks: the part of its target that is predicted (bool), and the predictions there.
 
     ``start`` is log(1 + counts) with the gaps filled linearly, ``mask`` True = not measured, both (frames, rows, columns).
     """
     unknown = mask & ~voxels_to_fill(slabs, mask.shape)
-    fitted: dict[tuple[int, int, int, int], np.ndarray | None] = {}
+    fitted: dict[tuple[int, int, int, int], NDArray[np.float64] | None] = {}
     for slab in slabs:
-        volume, missing, holes = (np.moveaxis(v, slab.axis, 0) for v in (start, mask, unknown))
+        volume = np.moveaxis(start, slab.axis, 0)
+        missing, holes = (np.moveaxis(v, slab.axis, 0) for v in (mask, unknown))
         todo = np.any(slab.target, axis=0)
         for context in CONTEXTS:
             banks = min(context, slab.first), min(context, len(volume) - slab.last - 1)
@@ -106,18 +111,22 @@ def predictions(start: np.ndarray, mask: np.ndarray, slabs: list[Slab]) -> Itera
             todo &= ~places
 
 
-def fit(volume: np.ndarray, missing: np.ndarray, hood: Neighbourhood) -> np.ndarray | None:
-    """Regression coefficients (features, width) from places where banks and gap are measured; None if there are too few."""
+def fit(volume: NDArray[np.float32], missing: NDArray[np.bool_], hood: Neighbourhood) -> NDArray[np.float64] | None:
+    """Regression coefficients (features, width) from places where banks and gap are measured; None if there are too few.
+
+    Volume and missing are (normal, height, width), the gap's normal in front, as in all functions below.
+    """
     places = places_to_learn_from(volume, missing, hood)
     if len(places) < FEWEST_SAMPLES:
         return None
     x, y = hood.features(volume, places).astype(float), hood.targets(volume, places).astype(float)
     gram = x.T @ x
     gram[np.diag_indices_from(gram)] += len(x) * PENALTY
-    return solve(gram, x.T @ y, assume_a="pos")
+    solution: NDArray[np.float64] = solve(gram, x.T @ y, assume_a="pos")
+    return solution
 
 
-def places_to_learn_from(volume: np.ndarray, missing: np.ndarray, hood: Neighbourhood) -> np.ndarray:
+def places_to_learn_from(volume: NDArray[np.float32], missing: NDArray[np.bool_], hood: Neighbourhood) -> NDArray[np.int64]:
     """Some free places (n, 3), more of them where it is bright, always the same for the same scan."""
     rng = np.random.default_rng(0)
     places = free_places(rng, missing, hood)
@@ -128,28 +137,34 @@ def places_to_learn_from(volume: np.ndarray, missing: np.ndarray, hood: Neighbou
     return places[rng.choice(len(places), min(SAMPLES, len(places)), replace=False, p=chance / chance.sum())]
 
 
-def free_places(rng: np.random.Generator, missing: np.ndarray, hood: Neighbourhood, tries: int = 200_000) -> np.ndarray:
+def free_places(
+    rng: np.random.Generator, missing: NDArray[np.bool_], hood: Neighbourhood, tries: int = 200_000
+) -> NDArray[np.int64]:
     """Random places (n, 3) at which banks and imagined gap lie inside the array and touch nothing missing."""
     low = np.array([max(-hood.along.min(initial=0), 0), RADIUS, RADIUS])
     high = np.array(missing.shape) - [max(hood.along.max(initial=0), hood.width - 1), RADIUS, RADIUS]
     if (high <= low).any():
-        return np.empty((0, 3), int)
+        return np.empty((0, 3), np.int64)
     places = rng.integers(low, high, (tries, 3))
     footprint = np.ones((1, 2 * RADIUS + 1, 2 * RADIUS + 1), bool)
     blocked = np.cumsum(binary_dilation(missing, footprint), 0, dtype=np.int32)
     top = places[:, 0] + max(hood.along.max(initial=0), hood.width - 1)
     bottom = places[:, 0] + min(hood.along.min(initial=0), 0) - 1
     below = np.where(bottom >= 0, blocked[np.maximum(bottom, 0), places[:, 1], places[:, 2]], 0)
-    return places[blocked[top, places[:, 1], places[:, 2]] == below]
+    free: NDArray[np.int64] = places[blocked[top, places[:, 1], places[:, 2]] == below]
+    return free
 
 
-def near_holes(holes: np.ndarray, first: int, hood: Neighbourhood) -> np.ndarray:
+def near_holes(holes: NDArray[np.bool_], first: int, hood: Neighbourhood) -> NDArray[np.bool_]:
     """Places of the plane (height, width) whose neighbourhood across a gap at ``first`` has a hole that nothing fills."""
-    on_banks = holes[first + hood.along].any(0)
-    return binary_dilation(on_banks, np.ones((2 * RADIUS + 1,) * 2, bool)) if on_banks.any() else on_banks
+    on_banks = np.asarray(holes[first + hood.along].any(0))
+    near: NDArray[np.bool_] = binary_dilation(on_banks, np.ones((2 * RADIUS + 1,) * 2, bool)) if on_banks.any() else on_banks
+    return near
 
 
-def predict(volume: np.ndarray, first: int, places: np.ndarray, hood: Neighbourhood, solution: np.ndarray) -> np.ndarray:
+def predict(
+    volume: NDArray[np.float32], first: int, places: NDArray[np.bool_], hood: Neighbourhood, solution: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """Predicted log(1 + counts) (gap's width, height, width) at the marked places (height, width), never below zero."""
     padded = np.pad(volume, ((0, 0), (RADIUS, RADIUS), (RADIUS, RADIUS)), mode="edge")
     plane = np.nonzero(places)

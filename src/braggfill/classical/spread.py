@@ -22,7 +22,8 @@ FAINT_COUNTS = 0.5
 
 def filled_counts(fill: LogFill, scan: GappedScan) -> NDArray[np.float64]:
     """Expected counts (voxels,) by a fill in log(1 + counts), in the order of ``array[scan.wanted]``."""
-    return np.expm1(fill(scan)[scan.wanted].astype(float))
+    counts: NDArray[np.float64] = np.expm1(fill(scan)[scan.wanted].astype(float))
+    return counts
 
 
 def standard_deviation(fill: LogFill, scan: GappedScan, mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -47,7 +48,9 @@ def standard_deviation(fill: LogFill, scan: GappedScan, mean: NDArray[np.float64
     return spread_by_brightness(np.expm1(fill(trial.scan))[trial.scored], scan.counts[trial.scored], mean)
 
 
-def spread_by_brightness(filled: np.ndarray, known: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def spread_by_brightness(
+    filled: NDArray[np.float32], known: NDArray[np.float32], mean: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Standard deviation of expected counts ``mean``, from a trial's ``filled`` and ``known`` counts (trial voxels,)."""
     order = np.argsort(filled)
     filled, known = filled[order].astype(float), known[order].astype(float)
@@ -56,4 +59,5 @@ def spread_by_brightness(filled: np.ndarray, known: np.ndarray, mean: np.ndarray
     square = np.array([np.mean((filled[b] + FAINT_COUNTS) ** 2) for b in bins])
     spread = np.sqrt(np.clip(excess / square, *SPREAD_LIMITS))
     brightness = np.log1p([np.median(filled[b]) for b in bins])
-    return (mean + FAINT_COUNTS) * np.exp(np.interp(np.log1p(mean), brightness, np.log(spread)))
+    std: NDArray[np.float64] = (mean + FAINT_COUNTS) * np.exp(np.interp(np.log1p(mean), brightness, np.log(spread)))
+    return std

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.filling.result import FillResult
@@ -28,10 +29,10 @@ SHARE = 0.8
 class PynxInput:
     """Arguments for PyNX; arrays have their centre at the corner, as ``CDI`` wants them."""
 
-    iobs: np.ndarray
-    """float32 (frames, rows, columns)."""
-    mask: np.ndarray | None
-    """int8, 1 = not measured and free; None in the soft form, where ``iobs`` says it."""
+    iobs: NDArray[np.float32]
+    """(frames, rows, columns)."""
+    mask: NDArray[np.int8] | None
+    """(frames, rows, columns): 1 = not measured and free; None in the soft form, where ``iobs`` says it."""
     bounds: dict[str, float]
     """Keyword arguments for ``ER``, ``HIO``, ``RAAR``; empty in the hard form."""
 
@@ -86,8 +87,11 @@ def to_pynx(result: FillResult, mode: Literal["hard", "soft"] = "hard") -> PynxI
     return PynxInput(np.fft.fftshift(coded), None, factors)
 
 
-def bounded_spread(estimate: np.ndarray, relative: np.ndarray) -> float:
-    """Largest relative standard deviation among the surest voxels that together hold ``SHARE`` of the estimated counts."""
+def bounded_spread(estimate: NDArray[np.float64], relative: NDArray[np.float32]) -> float:
+    """Largest relative standard deviation among the surest voxels that together hold ``SHARE`` of the estimated counts.
+
+    Estimates and their relative standard deviations are (voxels,).
+    """
     if not estimate.size:
         return 0.0
     order = np.argsort(relative)

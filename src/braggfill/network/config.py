@@ -50,9 +50,9 @@ class PracticeConfig:
 
     layouts: int = 3
     """Layouts of copies to learn from."""
-    copies: CopyRules = field(default_factory=lambda: CopyRules(3, 4, spacing=12, least_share=0.4))
+    copies: CopyRules = field(default_factory=lambda: CopyRules(3, 4, spacing=12, least_share=0.4, alike_in="counts"))
     """Half of a copy to learn from may be held out."""
-    held_out: CopyRules = field(default_factory=lambda: CopyRules(2, 4, spacing=12, least_share=0.4))
+    held_out: CopyRules = field(default_factory=lambda: CopyRules(2, 4, spacing=12, least_share=0.4, alike_in="counts"))
     block: int = 24
     """Extent in the plane of the blocks of which every second one is held out, and that count as independent."""
     bright_counts: float = 0.2

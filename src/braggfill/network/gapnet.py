@@ -142,7 +142,8 @@ class GapNet(nn.Module):
         bottom = self.bottom(F.avg_pool2d(half, 2))
         half = self.up_half(half, bottom)
         full = self.up_full(full, half)
-        return self.head(full)
+        found: Tensor = self.head(full)
+        return found
 
 
 def log_linear_along_normal(log_counts: Tensor, measured: Tensor) -> Tensor:
@@ -161,10 +162,10 @@ def log_linear_along_normal(log_counts: Tensor, measured: Tensor) -> Tensor:
     float tensor (batch, normal, height, width)
     """
     known = measured.any(1, keepdim=True)
-    lines = zip(log_counts.split(STRIP, 2), measured.split(STRIP, 2), strict=True)
+    lines = zip(torch.split(log_counts, STRIP, 2), torch.split(measured, STRIP, 2), strict=True)
     filled = torch.cat([_lines_filled(*some) for some in lines], 2)
     if not bool(known.all()):
-        for some in filled.split(NORMAL // 4, 1):
+        for some in torch.split(filled, NORMAL // 4, 1):
             some.copy_(torch.where(known, some, mean_of_known_lines(some, known)))
     return filled
 

@@ -14,8 +14,10 @@ Without a skip the portions are as large as the plane itself: one pass and no in
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.overlaps import Part, overlap_mean
 from braggfill.scan.gapped import GappedScan
@@ -32,7 +34,9 @@ MARGIN = 16
 VOXELS_A_BATCH = 16 * NORMAL * PORTION**2
 """Voxels given to the predictor at once, unless one portion is larger."""
 
-Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+Kind = TypeVar("Kind", bound=np.generic)
+Predicted = NDArray[np.floating[Any]]
+Predictor = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]], Predicted]
 """(counts, measured, guess), each (batch, NORMAL, height, width), to quantities (n, batch, NORMAL, height, width)."""
 
 
@@ -57,7 +61,7 @@ def window_offsets(length: int, size: int, step: int) -> list[int]:
     return [*range(0, last, step), last]
 
 
-def sliding_windows(target: np.ndarray, skip: int) -> list[Window]:
+def sliding_windows(target: NDArray[np.bool_], skip: int) -> list[Window]:
     """Portions of 32 × 32 at every (skip + 1)-th place of the plane that touch the target (height, width)."""
     height, width = target.shape
     grid = [
@@ -68,7 +72,7 @@ def sliding_windows(target: np.ndarray, skip: int) -> list[Window]:
     return [w for w in grid if target[w.slices].any()]
 
 
-def plane_windows(target: np.ndarray) -> list[Window]:
+def plane_windows(target: NDArray[np.bool_]) -> list[Window]:
     """As few portions as the memory allows: the target's surroundings (height, width) in one, or in large overlapping ones."""
     spans = []
     for axis, length in enumerate(target.shape):
@@ -85,7 +89,7 @@ def plane_windows(target: np.ndarray) -> list[Window]:
     return [w for w in grid if target[w.slices].any()]
 
 
-def along_normal(volume: np.ndarray, slab: Slab, beyond: float | bool) -> np.ndarray:
+def along_normal(volume: NDArray[Any], slab: Slab, beyond: float | bool) -> NDArray[Any]:
     """The NORMAL voxels of a volume centred on a slab, normal first: (NORMAL, height, width); ``beyond`` the border."""
     volume = np.moveaxis(volume, slab.axis, 0)
     start = normal_start(slab)
@@ -101,7 +105,7 @@ def normal_start(slab: Slab) -> int:
     return slab.first + (slab.last - slab.first + 1) // 2 - NORMAL // 2
 
 
-def extract(volume: np.ndarray, windows: list[Window], beyond: float | bool) -> np.ndarray:
+def extract(volume: NDArray[Kind], windows: list[Window], beyond: float | bool) -> NDArray[Kind]:
     """Cut portions (batch, NORMAL, height, width) from a volume (NORMAL, height, width), padded where they reach beyond it."""
     portions = []
     for window in windows:
@@ -111,7 +115,7 @@ def extract(volume: np.ndarray, windows: list[Window], beyond: float | bool) -> 
     return np.stack(portions)
 
 
-def laid_back(portions: np.ndarray, windows: list[Window], plane: tuple[int, ...]) -> Iterator[Part]:
+def laid_back(portions: Predicted, windows: list[Window], plane: tuple[int, ...]) -> Iterator[Part]:
     """Portions (quantities, batch, depth, height, width) as parts of a plane, less what reaches beyond it."""
     for i, window in enumerate(windows):
         inside = portions[:, i, :, : plane[0] - window.top, : plane[1] - window.left]
@@ -130,7 +134,7 @@ def predict_slab(
     windows: list[Window],
     predictor: Predictor,
     on_portions: Callable[[int], None] = lambda done: None,
-) -> np.ndarray:
+) -> Predicted:
     """Slide portions along a slab and average the predictions.
 
     Parameters

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from braggfill.base.memory import give_back
 from braggfill.base.overlaps import Part, overlap_mean
 from braggfill.network.gapnet import GapNet
-from braggfill.network.portions import Predictor, predict_slab, windows_for
+from braggfill.network.portions import Predicted, Predictor, predict_slab, windows_for
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import flat_places
 
@@ -26,7 +27,7 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
     model = model.to(device)
 
     @torch.inference_mode()
-    def predict(counts: np.ndarray, measured: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    def predict(counts: NDArray[np.float32], measured: NDArray[np.bool_], guess: NDArray[np.float32]) -> Predicted:
         shape, portions = counts.shape, [torch.from_numpy(v).to(device) for v in (counts, measured, guess)]
         del counts, measured, guess
         flips, total = FLIPS if mirrored else FLIPS[:1], torch.zeros(0)
@@ -38,7 +39,8 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
             mean = log_mean.flip(axes).double().exp_()
             total[0] += mean
             total[1] += mean.square_().mul_(log_dispersion.flip(axes).exp_().add_(1))
-        return total.div_(len(flips)).cpu().numpy()
+        predicted: Predicted = total.div_(len(flips)).cpu().numpy()
+        return predicted
 
     return predict
 
@@ -48,7 +50,7 @@ def slide(
     predictor: Predictor,
     skip: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> np.ndarray:
+) -> Predicted:
     """Slide a predictor along every slab and average, also where the arms of a cross meet.
 
     Parameters

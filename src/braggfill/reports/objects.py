@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.table import Table
 
 from braggfill.base.pictures import new_figure, write_picture
 from braggfill.judging.comparison import Compared
+from braggfill.retrieval.alignment import Object
 from braggfill.retrieval.deformation import Deformation
 from braggfill.retrieval.reconstruction import RetrievalResult
 from braggfill.scan.boxes import bounding_box
@@ -44,10 +46,11 @@ def start_table(result: RetrievalResult) -> Table:
     return table
 
 
-def intensity_slice(crystal: np.ndarray) -> np.ndarray:
-    """Counts that an object scatters into the frame through its peak, (rows, columns)."""
+def intensity_slice(crystal: Object) -> NDArray[np.float32]:
+    """Counts (rows, columns) that an object (frames, rows, columns) scatters into the frame through its peak."""
     projected = torch.from_numpy(np.ascontiguousarray(crystal.sum(0)))  # frequency zero along frames
-    return torch.fft.fftshift(torch.fft.fftn(projected).abs().square()).numpy()
+    counts: NDArray[np.float32] = torch.fft.fftshift(torch.fft.fftn(projected).abs().square()).numpy()
+    return counts
 
 
 def plot_comparison(path: Path, compared: list[Compared], title: str) -> None:
@@ -76,8 +79,8 @@ def plot_comparison(path: Path, compared: list[Compared], title: str) -> None:
     write_picture(path, figure)
 
 
-def plot_deformation(path: Path, crystal: np.ndarray, deformation: Deformation, title: str) -> None:
-    """Draw modulus, phase, displacement and strain in the middle planes across each axis (PNG)."""
+def plot_deformation(path: Path, crystal: Object, deformation: Deformation, title: str) -> None:
+    """Draw modulus, phase, displacement and strain of an object (frames, rows, columns) in its middle planes (PNG)."""
     inside = np.nonzero(deformation.support)
     middle = [int(np.median(places)) for places in inside]
     largest = np.nanquantile(np.abs(deformation.strain), LARGEST_QUANTILE)
@@ -99,7 +102,7 @@ def plot_deformation(path: Path, crystal: np.ndarray, deformation: Deformation, 
     write_picture(path, figure)
 
 
-def _window(support: np.ndarray, axis: int) -> tuple[slice, slice]:
+def _window(support: NDArray[np.bool_], axis: int) -> tuple[slice, slice]:
     """The part of the planes across an axis that holds an object, and a margin."""
     rows, columns = bounding_box(np.asarray(support.any(axis=axis)), MARGIN)
     return rows, columns

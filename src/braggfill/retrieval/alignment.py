@@ -3,39 +3,45 @@
 An object moved, or inverted and conjugated (its twin), or turned by a constant phase, scatters the same intensities.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from skimage.registration import phase_cross_correlation
 
 from braggfill.retrieval.pattern import low_frequencies
 
+Object = NDArray[np.complexfloating[Any, Any]]
+"""What scatters: its modulus is electron density, its phase tells of the lattice's displacement."""
 UPSAMPLING = 30
 """Fraction of a voxel to which shifts are found."""
 LARGEST_BLOCK = 96
 """Low frequencies from which a shift is found, voxels an axis: enough for any array."""
 
 
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
+def correlation(one: Object, other: Object) -> float:
     """Modulus of the normalised inner product of two complex arrays, 0 to 1."""
     scale = np.linalg.norm(one) * np.linalg.norm(other)
     return float(np.abs(np.vdot(one, other)) / scale) if scale > 0 else 0.0
 
 
-def twin(crystal: np.ndarray) -> np.ndarray:
-    """The object inverted through the middle voxel and conjugated."""
+def twin(crystal: Object) -> Object:
+    """The object (frames, rows, columns) inverted through the middle voxel and conjugated."""
     return np.roll(crystal[::-1, ::-1, ::-1].conj(), [1 - n % 2 for n in crystal.shape], (0, 1, 2))
 
 
-def shifted(crystal: np.ndarray, shift: tuple[float, float, float]) -> np.ndarray:
-    """An object moved by parts of a voxel, as its Fourier series has it between them."""
+def shifted(crystal: Object, shift: tuple[float, float, float]) -> Object:
+    """An object (frames, rows, columns) moved by parts of a voxel, as its Fourier series has it between them."""
     spectrum = torch.fft.fftn(torch.from_numpy(np.ascontiguousarray(crystal)))
     for axis, (s, n) in enumerate(zip(shift, crystal.shape, strict=True)):
         ramp = torch.exp(-2j * torch.pi * s * torch.fft.fftfreq(n, dtype=torch.float64)).to(spectrum.dtype)
         spectrum *= ramp.view([-1 if a == axis else 1 for a in range(3)])
-    return torch.fft.ifftn(spectrum).numpy()
+    moved: Object = torch.fft.ifftn(spectrum).numpy()
+    return moved
 
 
-def align(reference: np.ndarray, crystal: np.ndarray) -> tuple[np.ndarray, float]:
+def align(reference: Object, crystal: Object) -> tuple[Object, float]:
     """Move an object, invert it if its twin fits better, and turn its phase, so that it lies on another.
 
     Parameters
@@ -58,19 +64,19 @@ def align(reference: np.ndarray, crystal: np.ndarray) -> tuple[np.ndarray, float
     return best * np.exp(1j * np.angle(turn)).astype(best.dtype), correlation(reference, best)
 
 
-def _shift(reference: np.ndarray, crystal: np.ndarray) -> tuple[float, float, float]:
+def _shift(reference: Object, crystal: Object) -> tuple[float, float, float]:
     """The shift that lays an object on a reference, from their low frequencies."""
     lengths = [min(n, LARGEST_BLOCK) for n in reference.shape]
     blocks = [
         low_frequencies(torch.fft.fftn(torch.from_numpy(np.ascontiguousarray(c))).numpy(), lengths)
         for c in (reference, crystal)
     ]
-    found, _, _ = phase_cross_correlation(*blocks, space="fourier", upsample_factor=UPSAMPLING, normalization=None)
+    found, _, _ = phase_cross_correlation(*blocks, space="fourier", upsample_factor=UPSAMPLING, normalization=None)  # type: ignore[no-untyped-call,unused-ignore]
     f, r, c = (float(s) * n / m for s, n, m in zip(found, reference.shape, lengths, strict=True))
     return f, r, c
 
 
-def average_modes(crystals: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def average_modes(crystals: list[Object]) -> tuple[Object, NDArray[np.float64]]:
     """What aligned objects have in common, as the first of their orthogonal modes.
 
     Parameters

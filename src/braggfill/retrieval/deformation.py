@@ -5,14 +5,17 @@ u along G is -phase / |G|, and its change along G is a component of the strain.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 from skimage.restoration import unwrap_phase
 
 from braggfill.base.errors import InputError
 from braggfill.base.smoothing import gaussian_blur
+from braggfill.retrieval.alignment import Object
 
 INSIDE_SHARE = 0.3
 """Share of the bulk's modulus above which a voxel is inside the crystal where no support is given."""
@@ -28,14 +31,14 @@ HIGH_PASS_WIDTH = 2.0
 class Deformation:
     """What a crystal's phase says; arrays are (frames, rows, columns), NaN outside the support."""
 
-    phase: np.ndarray
-    """float32, radians: unwrapped, its mean gradient and its mean taken off."""
-    displacement_nm: np.ndarray
-    """float32: along the scattering vector."""
-    strain: np.ndarray
-    """float32: change of the displacement along the scattering vector; NaN too where a voxel has no neighbour."""
-    support: np.ndarray
-    """bool."""
+    phase: NDArray[np.float32]
+    """Radians: unwrapped, its mean gradient and its mean taken off."""
+    displacement_nm: NDArray[np.float32]
+    """Along the scattering vector."""
+    strain: NDArray[np.float32]
+    """Change of the displacement along the scattering vector; NaN too where a voxel has no neighbour."""
+    support: NDArray[np.bool_]
+    """True = inside the crystal."""
     ramp_rad: tuple[float, float, float]
     """The phase's mean gradient that was taken off, radians a voxel."""
     average_strain: float
@@ -43,10 +46,10 @@ class Deformation:
 
 
 def strain(
-    crystal: np.ndarray,
-    support: np.ndarray | None = None,
+    crystal: Object,
+    support: NDArray[Any] | None = None,
     *,
-    voxel_nm: float | tuple[float, float, float] | np.ndarray = 1.0,
+    voxel_nm: float | tuple[float, float, float] | NDArray[Any] = 1.0,
     q_inv_nm: tuple[float, float, float] = (1.0, 0.0, 0.0),
     keep_ramp: bool = False,
 ) -> Deformation:
@@ -90,17 +93,19 @@ def strain(
     used = np.flatnonzero(np.abs(along) > 1e-12 * np.abs(along).max())
     average = float(sum(along[a] * ramp[a] for a in used))
     field = sum(along[a] * gradient[a] for a in used)
-    phase = np.ma.filled(unwrap_phase(np.ma.masked_array(np.angle(crystal), ~inside), rng=0), np.nan)
+    wrapped = np.ma.masked_array(np.angle(crystal), ~inside)
+    phase = np.ma.filled(unwrap_phase(wrapped, rng=0), np.nan)  # type: ignore[no-untyped-call,unused-ignore]
     if not keep_ramp:
         field = field - average
         frames, rows, columns = np.ogrid[tuple(slice(n) for n in inside.shape)]
         phase = phase - (ramp[0] * frames + ramp[1] * rows + ramp[2] * columns)
     phase = np.where(inside, phase - np.nanmean(phase[inside]), np.nan).astype(np.float32)
     steps = (float(ramp[0]), float(ramp[1]), float(ramp[2]))
-    return Deformation(phase, -phase / np.float32(length), np.asarray(field, np.float32), inside, steps, average)
+    displacement = np.asarray(-phase / np.float32(length), np.float32)
+    return Deformation(phase, displacement, np.asarray(field, np.float32), inside, steps, average)
 
 
-def check_crystal(crystal: np.ndarray, support: np.ndarray | None = None) -> np.ndarray:
+def check_crystal(crystal: Object, support: NDArray[Any] | None = None) -> NDArray[np.bool_]:
     """The voxels inside a crystal, bool (frames, rows, columns), or InputError where there is no crystal."""
     if crystal.ndim != 3 or crystal.dtype.kind != "c" or not np.isfinite(crystal).all() or not crystal.any():
         raise InputError(
@@ -109,7 +114,8 @@ def check_crystal(crystal: np.ndarray, support: np.ndarray | None = None) -> np.
         )
     if support is None:
         modulus = np.abs(crystal)
-        return modulus > INSIDE_SHARE * np.quantile(modulus[modulus > INSIDE_SHARE * modulus.max()], BULK)
+        inside: NDArray[np.bool_] = modulus > INSIDE_SHARE * np.quantile(modulus[modulus > INSIDE_SHARE * modulus.max()], BULK)
+        return inside
     if support.shape != crystal.shape or not (support > 0).any():
         raise InputError(
             f"support: got shape {support.shape}, expected {crystal.shape} like the object, with voxels > 0 inside it"
@@ -117,7 +123,9 @@ def check_crystal(crystal: np.ndarray, support: np.ndarray | None = None) -> np.
     return np.asarray(support > 0)
 
 
-def _geometry(voxel_nm: float | tuple[float, float, float] | np.ndarray, q_inv_nm: tuple[float, float, float]) -> tuple:
+def _geometry(
+    voxel_nm: float | tuple[float, float, float] | NDArray[Any], q_inv_nm: tuple[float, float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Edges of a voxel as vectors (3, 3), one a row, and G (3,), or InputError."""
     voxel, g = np.asarray(voxel_nm, float), np.asarray(q_inv_nm, float)
     if voxel.shape not in ((), (3,), (3, 3)) or g.shape != (3,):
@@ -134,10 +142,11 @@ def _geometry(voxel_nm: float | tuple[float, float, float] | np.ndarray, q_inv_n
     return edges, g
 
 
-def phase_gradient(crystal: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def phase_gradient(crystal: Object, inside: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Change of phase along each axis, radians a voxel, float64 (3, frames, rows, columns).
 
-    The mean of the differences to both neighbours, or the one that lies inside; NaN where neither does.
+    The mean of the differences to both neighbours, or the one that lies ``inside``, bool (frames, rows, columns); NaN where
+    neither does.
     """
     gradient = np.full((3, *crystal.shape), np.nan)
     for axis in range(3):
@@ -154,13 +163,13 @@ def phase_gradient(crystal: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return gradient
 
 
-def interior(support: np.ndarray) -> np.ndarray:
-    """Voxels at least ``SURFACE`` below the surface; those of the whole support if none is."""
-    core = binary_erosion(support, iterations=SURFACE)
+def interior(support: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels (frames, rows, columns) at least ``SURFACE`` below the surface; those of the whole support if none is."""
+    core: NDArray[np.bool_] = binary_erosion(support, iterations=SURFACE)
     return core if core.any() else support
 
 
-def oscillation(field: np.ndarray, where: np.ndarray, width: float = HIGH_PASS_WIDTH) -> float:
+def oscillation(field: NDArray[np.floating[Any]], where: NDArray[np.bool_], width: float = HIGH_PASS_WIDTH) -> float:
     """Root mean square of what a field has beyond its smooth part, in part of the array: the measure of artefacts.
 
     Parameters
@@ -179,7 +188,7 @@ def oscillation(field: np.ndarray, where: np.ndarray, width: float = HIGH_PASS_W
     return float((value - smooth)[weight > 0].square().mean().sqrt())
 
 
-def strain_rmse(ours: np.ndarray, truth: np.ndarray, where: np.ndarray) -> float:
-    """Root mean square difference of two strain fields where both are known."""
+def strain_rmse(ours: NDArray[np.floating[Any]], truth: NDArray[np.floating[Any]], where: NDArray[np.bool_]) -> float:
+    """Root mean square difference of two strain fields (frames, rows, columns), in a part of it, where both are known."""
     difference = (ours - truth)[where]
     return float(np.sqrt(np.nanmean(difference**2)))

@@ -69,7 +69,7 @@ def chunks(*arrays: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
     """Flat views of a few voxels of each array; on a GPU of all."""
     flat = [a.view(-1) for a in arrays]
     size = CHUNK_VOXELS if arrays[0].device.type == "cpu" else flat[0].numel()
-    return zip(*(a.split(size) for a in flat), strict=True)
+    return zip(*(torch.split(a, size) for a in flat), strict=True)
 
 
 def keep_within(amplitude: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> None:

@@ -6,13 +6,16 @@ the same object with a phase ramp less, whatever wraps round the border, so that
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.fft import prev_fast_len
 
 from braggfill.base.errors import InputError
-from braggfill.scan.counts import as_mask, as_volume, unit_of_counts, unmeasured
+from braggfill.scan.counts import as_mask, measured_values, unit_of_counts
 
+Kind = TypeVar("Kind", bound=np.generic)
 LEAST_AXIS = 16
 """Shortest axis, in voxels, on which an object can be told from its surroundings."""
 
@@ -21,28 +24,28 @@ LEAST_AXIS = 16
 class Pattern:
     """Counts of a scan for phase retrieval; arrays are (frames, rows, columns), the peak at index 0."""
 
-    counts: np.ndarray
-    """float32: measured counts, estimates where filled, 0 elsewhere."""
-    missing: np.ndarray
-    """bool: not measured, whether filled or not."""
-    filled: np.ndarray
-    """bool: of these, estimated."""
-    std: np.ndarray
-    """float32: standard deviation of the estimates in counts, else 0."""
+    counts: NDArray[np.float32]
+    """Measured counts, estimates where filled, 0 elsewhere."""
+    missing: NDArray[np.bool_]
+    """Not measured, whether filled or not."""
+    filled: NDArray[np.bool_]
+    """Of these, estimated."""
+    std: NDArray[np.float32]
+    """Standard deviation of the estimates in counts, else 0."""
     peak: tuple[int, int, int]
     """Index of the brightest voxel in the scan."""
 
     @property
-    def measured(self) -> np.ndarray:
-        """Bool: voxels with a count."""
+    def measured(self) -> NDArray[np.bool_]:
+        """Voxels with a count (frames, rows, columns)."""
         return ~self.missing
 
 
 def prepare_pattern(
-    intensity: np.ndarray,
-    mask: np.ndarray | None = None,
-    filled: np.ndarray | None = None,
-    std: np.ndarray | None = None,
+    intensity: NDArray[Any],
+    mask: NDArray[Any] | None = None,
+    filled: NDArray[Any] | None = None,
+    std: NDArray[Any] | None = None,
     counts_per_unit: float | None = None,
 ) -> Pattern:
     """Check a scan, trim it to sizes that transform quickly, and roll its brightest voxel to index 0.
@@ -67,21 +70,19 @@ def prepare_pattern(
     InputError
         If nothing was measured, or the arrays do not fit together.
     """
-    values = as_volume(intensity)
-    if min(values.shape) < LEAST_AXIS:
-        raise InputError(f"intensity: got shape {values.shape}, expected at least {LEAST_AXIS} voxels along each axis")
-    unknown = unmeasured(values) | as_mask(mask, values.shape)
-    estimated = as_mask(filled, values.shape) & ~unknown
-    known = np.where(unknown, 0, values).astype(np.float32)
+    known, unknown = measured_values(intensity, mask)
+    if min(known.shape) < LEAST_AXIS:
+        raise InputError(f"intensity: got shape {known.shape}, expected at least {LEAST_AXIS} voxels along each axis")
+    estimated = as_mask(filled, known.shape) & ~unknown
     measured = np.where(estimated, 0, known)
     if not measured.any():
         raise InputError("intensity: got no measured voxel with a count in it, expected a Bragg peak; check data and mask")
     scale = counts_per_unit or unit_of_counts(measured)
-    spread = np.zeros_like(known) if std is None else _as_spread(std, values.shape)
+    spread = np.zeros_like(known) if std is None else _as_spread(std, known.shape)
     return _centred(Pattern(known * np.float32(scale), unknown | estimated, estimated, spread * np.float32(scale), (0, 0, 0)))
 
 
-def _as_spread(std: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _as_spread(std: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
     std = np.asarray(std)
     if std.shape != shape or std.dtype.kind not in "iuf" or not (std >= 0).all():
         raise InputError(f"std: got {std.dtype} of shape {std.shape}, expected numbers of 0 or more, {shape} like the scan")
@@ -96,7 +97,7 @@ def _centred(pattern: Pattern) -> Pattern:
     keep = tuple(slice(first, first + length) for first, length in zip(firsts, lengths, strict=True))
     shift = tuple(first - int(p) for first, p in zip(firsts, peak, strict=True))
 
-    def rolled(array: np.ndarray) -> np.ndarray:
+    def rolled(array: NDArray[Kind]) -> NDArray[Kind]:
         return np.roll(array[keep], shift, (0, 1, 2))
 
     return Pattern(
@@ -129,12 +130,12 @@ def clear_box(pattern: Pattern) -> Pattern:
             f"treatment: 'crop' would leave {tuple(lengths)} voxels about the peak, expected at least {LEAST_AXIS} along each "
             "axis; choose another treatment"
         )
-    arrays = (pattern.counts, pattern.missing, pattern.filled, pattern.std)
-    counts, missing, filled, std = (low_frequencies(array, lengths) for array in arrays)
+    counts, std = (low_frequencies(array, lengths) for array in (pattern.counts, pattern.std))
+    missing, filled = (low_frequencies(array, lengths) for array in (pattern.missing, pattern.filled))
     return Pattern(counts, missing, filled, std, pattern.peak)
 
 
-def _reach(missing: np.ndarray, axis: int) -> int:
+def _reach(missing: NDArray[np.bool_], axis: int) -> int:
     """Planes on the nearer side of the peak up to the first that is mostly missing."""
     others = tuple({0, 1, 2} - {axis})
     gone = np.flatnonzero(missing.mean(others) > 0.5)
@@ -143,15 +144,15 @@ def _reach(missing: np.ndarray, axis: int) -> int:
     return int(min(distance.min(initial=half), half))
 
 
-def low_frequencies(array: np.ndarray, lengths: Sequence[int]) -> np.ndarray:
+def low_frequencies(array: NDArray[Kind], lengths: Sequence[int]) -> NDArray[Kind]:
     """The box of given lengths about index 0 of an array in the order of the Fourier transform."""
     for axis, length in enumerate(lengths):
         array = np.take(array, np.fft.fftfreq(length, 1 / length).astype(int), axis)
     return array
 
 
-def high_frequencies_added(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The inverse of ``low_frequencies``: zeros round about."""
+def high_frequencies_added(array: NDArray[Kind], shape: tuple[int, ...]) -> NDArray[Kind]:
+    """The inverse of ``low_frequencies``: an array of a larger shape, zeros round about."""
     larger = np.zeros(shape, array.dtype)
     places = [np.fft.fftfreq(n, 1 / n).astype(int) for n in array.shape]
     larger[np.ix_(*places)] = array

@@ -7,6 +7,7 @@ V. Favre-Nicolin, S. Leake, Y. Chushkin, Sci. Rep. 10, 2664 (2020), https://doi.
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from braggfill.base.metrics import poisson_deviance
@@ -27,23 +28,30 @@ def start_generator(seed: int, start: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STARTS, start)))
 
 
-def hide_voxels(rng: np.random.Generator, pattern: Pattern) -> np.ndarray:
+def hide_voxels(rng: np.random.Generator, pattern: Pattern) -> NDArray[np.bool_]:
     """Draw the measured voxels that a retrieval is judged by: bool (frames, rows, columns)."""
     seeds = rng.random(pattern.counts.shape) < HIDDEN_SHARE / ISLAND**3
-    islands = maximum_filter(seeds, ISLAND, mode="wrap")
-    return islands & pattern.measured & (pattern.counts < BRIGHTEST_HIDDEN * pattern.counts.max())
+    islands: NDArray[np.bool_] = maximum_filter(seeds, ISLAND, mode="wrap")
+    faint: NDArray[np.bool_] = pattern.counts < BRIGHTEST_HIDDEN * pattern.counts.max()
+    return islands & pattern.measured & faint
 
 
 def random_crystal(rng: np.random.Generator, support: torch.Tensor, counts: float) -> torch.Tensor:
-    """An object with a random phase in every voxel of a support that scatters so many counts in all."""
+    """An object (frames, rows, columns), complex64, with a random phase in every voxel of a support, bool, like it.
+
+    It scatters ``counts`` photons in all.
+    """
     phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, tuple(support.shape)).astype(np.float32)).to(support.device)
     modulus = support.float()
     strength = (counts / support.numel() / float(modulus.sum())) ** 0.5  # Parseval: Σ|A|² = voxels Σ|object|²
     return torch.polar(modulus * strength, phase)
 
 
-def hidden_deviance(crystal: torch.Tensor, pattern: Pattern, hidden: np.ndarray) -> float:
-    """Mean Poisson deviance of the hidden counts (of all, should none be faint enough to hide) from what an object scatters."""
+def hidden_deviance(crystal: torch.Tensor, pattern: Pattern, hidden: NDArray[np.bool_]) -> float:
+    """Mean Poisson deviance of hidden counts from what an object scatters; of all counts, should none be faint enough to hide.
+
+    Crystal (complex tensor), pattern and hidden (bool) are (frames, rows, columns).
+    """
     where = hidden if hidden.any() else pattern.measured
     expected = torch.fft.fftn(crystal).abs().square().cpu().numpy()
     return poisson_deviance(expected[where], pattern.counts[where])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.retrieval.options import TreatmentName
@@ -19,7 +20,7 @@ STREAK_COUNTS = 1.0
 BOUND_WIDTH = 2.0
 """Half width of the interval of ``bounded`` in standard deviations of the estimate; of 0.5, 1, 2, 3 and 5 the best on crystals
 that no study shows."""
-Interval = tuple[np.ndarray, np.ndarray]
+Interval = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Least and largest counts, each (voxels,)."""
 
 
@@ -28,30 +29,30 @@ class Treatment:
     """One row of the table."""
 
     summary: str
-    interval: Callable[[np.ndarray, np.ndarray], Interval]
+    interval: Callable[[NDArray[np.float32], NDArray[np.float32]], Interval]
     """(mean, half width) of the estimates' intervals, (voxels,), to the counts that they may have."""
     needs_fill: bool = True
     fixed: bool = False
     """Whether voxels that no method could fill are zero too, instead of free."""
 
 
-def _free(mean: np.ndarray, width: np.ndarray) -> Interval:
+def _free(mean: NDArray[np.float32], width: NDArray[np.float32]) -> Interval:
     return np.zeros_like(mean), np.full_like(mean, np.inf)
 
 
-def _free_streaks(mean: np.ndarray, width: np.ndarray) -> Interval:
+def _free_streaks(mean: NDArray[np.float32], width: NDArray[np.float32]) -> Interval:
     return np.zeros_like(mean), np.where(mean >= STREAK_COUNTS, np.inf, 0).astype(mean.dtype)
 
 
-def _zero(mean: np.ndarray, width: np.ndarray) -> Interval:
+def _zero(mean: NDArray[np.float32], width: NDArray[np.float32]) -> Interval:
     return np.zeros_like(mean), np.zeros_like(mean)
 
 
-def _filled(mean: np.ndarray, width: np.ndarray) -> Interval:
+def _filled(mean: NDArray[np.float32], width: NDArray[np.float32]) -> Interval:
     return mean, mean
 
 
-def _bounded(mean: np.ndarray, width: np.ndarray) -> Interval:
+def _bounded(mean: NDArray[np.float32], width: NDArray[np.float32]) -> Interval:
     return np.maximum(mean - width, 0), mean + width
 
 

@@ -9,17 +9,21 @@ or are drawn with a chance that falls off with the difference::
         clearance     ≥ clearance       ≥ clearance
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import Slab
 
 BANK = 4
 """Voxels on both sides of a gap that tell how bright it is."""
+SMOOTHED = 2.0
+"""Width in voxels of the Gaussian that counts are smoothed with before their logarithm is taken."""
 LARGE_VOXELS = 2000
 """Gaps with fewer voxels are copied only if there is no larger one."""
 BRIGHTNESS_SIGMA, BRIGHTNESS_FLOOR = 0.8, 0.01
@@ -46,6 +50,9 @@ class CopyRules:
     """Measured voxels kept between copies."""
     least_share: float = 0.8
     """Share of every plane of a copy that must have been measured."""
+    alike_in: Literal["logarithms", "counts"] = "logarithms"
+    """What is compared of a place and the gap's banks: the mean logarithm of the counts, as a fill is judged, or
+    their total, which rules what is learned."""
 
 
 @dataclass(frozen=True)
@@ -130,21 +137,31 @@ def possible_places(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """First indices (places,) that the rules allow, and how much brighter it is there than at the gap's banks (places,).
 
-    Brightness is the logarithm of the counts in the gap's part of a plane, as if all of it were measured.
+    Brightness is a logarithm of counts in the gap's part of the planes.
     """
-    width, in_plane = len(slab.target), slab.target.any(0)
+    width, in_plane = len(slab.target), np.any(slab.target, axis=0)
     free = 1 - np.moveaxis(taken, slab.axis, 0)[:, in_plane].mean(1)
-    total = np.moveaxis(counts, slab.axis, 0)[:, in_plane].sum(1, dtype=float) / np.maximum(free, rules.least_share)
-    n = len(total)
-    banks = np.r_[max(slab.first - BANK, 0) : slab.first, slab.last + 1 : min(slab.last + 1 + BANK, n)]
-    wanted = np.log1p(total[banks].mean())
+    n = len(free)
     sides = (
         range(rules.clearance, slab.first - width - rules.clearance + 1),
         range(slab.last + 1 + rules.clearance, n - width - rules.clearance),
     )
     firsts = [f for side in sides for f in side if free[f : f + width].min() >= rules.least_share]
-    brighter = [np.log1p(total[f : f + width].mean()) - wanted for f in firsts]
-    return np.array(firsts, np.int64), np.array(brighter, float)
+    brightness = _brightness(np.moveaxis(counts, slab.axis, 0), in_plane, free, rules)
+    banks = np.r_[max(slab.first - BANK, 0) : slab.first, slab.last + 1 : min(slab.last + 1 + BANK, n)]
+    wanted = brightness(banks)
+    return np.array(firsts, np.int64), np.array([brightness(slice(f, f + width)) - wanted for f in firsts], float)
+
+
+def _brightness(
+    counts: NDArray[np.float32], in_plane: NDArray[np.bool_], free: NDArray[np.float64], rules: CopyRules
+) -> Callable[[slice | NDArray[np.int64]], float]:
+    """From planes along the normal to how bright a gap's part of them is; as if all of it were measured, for counts."""
+    if rules.alike_in == "counts":
+        total = counts[:, in_plane].sum(1, dtype=float) / np.maximum(free, rules.least_share)
+        return lambda planes: float(np.log1p(total[planes].mean()))
+    mean = np.log1p(gaussian_filter(counts, SMOOTHED))[:, in_plane].mean(1)
+    return lambda planes: float(mean[planes].mean())
 
 
 def laid(scan: GappedScan, copies: Iterator[Copy]) -> NDArray[np.bool_]:

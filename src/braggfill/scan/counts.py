@@ -1,6 +1,9 @@
 """What a scan's arrays say: the counts, and where nothing was measured. The public door for data."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 
@@ -9,18 +12,43 @@ INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 
 
 def taken_apart(
-    intensity: np.ndarray, mask: np.ndarray | None, counts_per_unit: float | None
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """What was measured (float32, zero elsewhere), what was not (bool), and the photons for one unit, or InputError."""
-    values = as_volume(intensity)
-    missing = unmeasured(values) | np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
+    intensity: NDArray[Any], mask: NDArray[Any] | None, counts_per_unit: float | None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
+    """What a scan with gaps says, and the photons for one unit of it, or InputError where nothing can be filled.
+
+    Parameters
+    ----------
+    intensity : array (frames, rows, columns)
+        Counts, or counts scaled by a factor.
+    mask : array (frames, rows, columns) or (rows, columns), optional
+        > 0 = not measured.
+    counts_per_unit : float, optional
+        Photons for one unit; else the data must be whole counts.
+
+    Returns
+    -------
+    measured : float32 array (frames, rows, columns)
+        In units of the intensity, zero where not measured.
+    missing : bool array (frames, rows, columns)
+    counts_per_unit : float
+    """
+    measured, missing = measured_values(intensity, mask)
     check_missing(missing)
-    measured = np.where(missing, 0, values).astype(np.float32)
     return measured, missing, counts_per_unit or unit_of_counts(measured)
 
 
-def as_volume(intensity: np.ndarray) -> np.ndarray:
-    """The scan as a real 3-D array, or InputError."""
+def measured_values(intensity: NDArray[Any], mask: NDArray[Any] | None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """What was measured, float32, zero elsewhere, and what was not, bool, both (frames, rows, columns), or InputError.
+
+    Not measured is what the mask says, what a masked array hides, and what no detector counts (``unmeasured``).
+    """
+    values = as_volume(intensity)
+    missing = unmeasured(values) | np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
+    return np.where(missing, 0, values).astype(np.float32), missing
+
+
+def as_volume(intensity: NDArray[Any]) -> NDArray[Any]:
+    """The scan (frames, rows, columns) as an array of real numbers, or InputError."""
     values = np.asarray(intensity)
     if values.ndim != 3:
         raise InputError(
@@ -34,7 +62,7 @@ def as_volume(intensity: np.ndarray) -> np.ndarray:
     return values
 
 
-def unit_of_counts(measured: np.ndarray) -> float:
+def unit_of_counts(measured: NDArray[np.float32]) -> float:
     """One, if the measured values are whole counts, or InputError: their noise would not be known."""
     if (measured == np.rint(measured)).all():
         return 1.0
@@ -45,7 +73,7 @@ def unit_of_counts(measured: np.ndarray) -> float:
     )
 
 
-def as_mask(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+def as_mask(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """The mask as bool (frames, rows, columns), True = not measured, or InputError."""
     if mask is None:
         return np.zeros(shape, bool)
@@ -57,7 +85,7 @@ def as_mask(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(~(mask <= 0), shape)
 
 
-def unmeasured(values: np.ndarray) -> np.ndarray:
+def unmeasured(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Voxels that carry no measurement by their value: NaN, infinite, negative, or the largest integer."""
     if values.dtype.kind == "b":
         return np.zeros(values.shape, bool)
@@ -68,7 +96,7 @@ def unmeasured(values: np.ndarray) -> np.ndarray:
         return marked | (~(values <= largest) if values.dtype.kind == "f" else values == largest)
 
 
-def check_missing(missing: np.ndarray) -> None:
+def check_missing(missing: NDArray[np.bool_]) -> None:
     """Raise InputError where there is nothing to fill, or nothing to fill it from."""
     if not missing.any():
         raise InputError("mask: got no voxel marked as not measured, expected a gap; give the mask, 1 = not measured")

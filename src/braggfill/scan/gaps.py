@@ -11,13 +11,15 @@ count as known, provided that it lies no farther from a measured voxel than the 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from braggfill.scan.boxes import Box, as_box, bounding_box
 
+Kind = TypeVar("Kind", bound=np.generic)
 AXIS_NAMES = ("frame", "row", "column")
 MAX_WIDTH = 14
 """Widest gap with a bank on both sides that a method sees across, in voxels."""
@@ -38,8 +40,8 @@ class Slab:
     """First index along the normal."""
     last: int
     """Last index along the normal, included."""
-    target: np.ndarray
-    """Bool (last - first + 1, height, width), the normal moved to the front; read-only."""
+    target: NDArray[np.bool_]
+    """(last - first + 1, height, width), the normal moved to the front; read-only."""
 
     @property
     def bounds(self) -> Box:
@@ -48,7 +50,7 @@ class Slab:
         spans.insert(self.axis, slice(self.first, self.last + 1))
         return as_box(spans)
 
-    def within(self, volume: np.ndarray) -> np.ndarray:
+    def within(self, volume: NDArray[Kind]) -> NDArray[Kind]:
         """The part of a volume (frames, rows, columns) that the target lies in, the normal in front: a view."""
         return np.moveaxis(volume, self.axis, 0)[self.first : self.last + 1]
 
@@ -71,12 +73,12 @@ class Gap:
     @property
     def first(self) -> int:
         """First index along its axis."""
-        return self.bounds[self.axis].start
+        return int(self.bounds[self.axis].start)
 
     @property
     def last(self) -> int:
         """Last index along its axis, included."""
-        return self.bounds[self.axis].stop - 1
+        return int(self.bounds[self.axis].stop) - 1
 
     @property
     def width(self) -> int:
@@ -84,7 +86,7 @@ class Gap:
         return self.last - self.first + 1
 
 
-def find_slabs(mask: np.ndarray) -> list[Slab]:
+def find_slabs(mask: NDArray[np.bool_]) -> list[Slab]:
     """Everything in a mask that can be filled, ordered by normal and place.
 
     Parameters
@@ -112,7 +114,7 @@ def find_slabs(mask: np.ndarray) -> list[Slab]:
     return slabs
 
 
-def voxels_to_fill(slabs: list[Slab], shape: tuple[int, ...]) -> np.ndarray:
+def voxels_to_fill(slabs: list[Slab], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Bool array (frames, rows, columns) of everything in the slabs."""
     wanted = np.zeros(shape, bool)
     for slab in slabs:
@@ -120,21 +122,21 @@ def voxels_to_fill(slabs: list[Slab], shape: tuple[int, ...]) -> np.ndarray:
     return wanted
 
 
-def number_voxels(wanted: np.ndarray) -> np.ndarray:
+def number_voxels(wanted: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Place of each wanted voxel in the flat order of ``array[wanted]``, -1 elsewhere: int32 (frames, rows, columns)."""
     number = np.full(wanted.shape, -1, np.int32)
     number[wanted] = np.arange(np.count_nonzero(wanted))
     return number
 
 
-def flat_places(slab: Slab, shape: tuple[int, ...]) -> np.ndarray:
+def flat_places(slab: Slab, shape: tuple[int, ...]) -> NDArray[np.int64]:
     """Places (voxels,) of a slab's target in the flattened array, in the order of ``array[target]``, normal in front."""
     along, *plane = np.nonzero(slab.target)
     plane.insert(slab.axis, along + slab.first)
     return np.ravel_multi_index(plane, shape)
 
 
-def find_gaps(mask: np.ndarray, wanted: np.ndarray) -> list[Gap]:
+def find_gaps(mask: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> list[Gap]:
     """Name the parts of a mask: stripes across the whole array, arms of crosses, boxes, single voxels.
 
     Parameters
@@ -176,19 +178,19 @@ def summarise_gaps(gaps: list[Gap]) -> list[dict[str, Any]]:
     return rows
 
 
-def one_frame_for_all(mask: np.ndarray) -> np.ndarray:
+def one_frame_for_all(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The first frame (1, rows, columns) if all frames are masked alike, as detector gaps are, else the whole mask."""
     return mask[:1] if (mask == mask[:1]).all() else mask
 
 
-def _full_planes(mask: np.ndarray, axis: int) -> list[tuple[int, int]]:
+def _full_planes(mask: NDArray[np.bool_], axis: int) -> list[tuple[int, int]]:
     """Start and stop of every run of wholly masked planes along an axis."""
     full = mask.all(axis=tuple(a for a in range(3) if a != axis)).astype(np.int8)
     steps = np.diff(full, prepend=0, append=0)
     return list(zip(np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist(), strict=True))
 
 
-def _regions(rest: np.ndarray, wanted: np.ndarray) -> Iterator[Gap]:
+def _regions(rest: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> Iterator[Gap]:
     """Connected regions, each across its smallest extent."""
     flat = one_frame_for_all(rest)
     labels, _ = scipy.ndimage.label(flat)
@@ -203,7 +205,7 @@ def _regions(rest: np.ndarray, wanted: np.ndarray) -> Iterator[Gap]:
         yield Gap("voxel" if count == 1 else "box", axis, (frames, rows, columns), count, filled)
 
 
-def _visible_runs(mask: np.ndarray) -> Iterator[np.ndarray]:
+def _visible_runs(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
     """Voxels that some axis sees, round by round: (voxels, 6) of axis, first and last of the run, frame, row, column."""
     left, depth = mask.copy(), None
     while left.any():
@@ -228,7 +230,7 @@ def _visible_runs(mask: np.ndarray) -> Iterator[np.ndarray]:
         left[tuple(voxels[seen].T)] = False
 
 
-def _runs(mask: np.ndarray, voxels: np.ndarray, axis: int) -> np.ndarray:
+def _runs(mask: NDArray[np.bool_], voxels: NDArray[np.int64], axis: int) -> NDArray[np.int64]:
     """First and last index (voxels, 2) of the masked run along an axis through each of the given voxels (voxels, 3)."""
     others = [a for a in range(3) if a != axis]
     plane = [mask.shape[a] for a in others]

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.scan.counts import as_mask, as_volume, unit_of_counts, unmeasured
+from braggfill.scan.counts import measured_values, unit_of_counts
 from braggfill.scan.files import read_scan
 from braggfill.scan.gapped import sha256_of
 
@@ -18,29 +19,30 @@ class MeasuredScan:
     """A measured scan of so many counts that a tenth of them is as good as noise-free; arrays are (frames, rows, columns)."""
 
     name: str
-    counts: np.ndarray
-    """Whole numbers."""
-    mask: np.ndarray
-    """Bool: True = not measured."""
+    counts: NDArray[np.float32]
+    """Whole numbers, zero where not measured."""
+    mask: NDArray[np.bool_]
+    """True = not measured."""
 
     @property
     def sha256(self) -> str:
         """SHA-256 of counts and mask, as 64 hexadecimal digits."""
         return sha256_of(self.counts, self.mask)
 
-    def thinned(self, rng: np.random.Generator, peak_counts: float) -> tuple[np.ndarray, np.ndarray]:
-        """Expected and drawn counts, float32, as if measured with a lower dose: every photon is kept with one probability."""
+    def thinned(self, rng: np.random.Generator, peak_counts: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Expected and drawn counts (frames, rows, columns) as if measured with a lower dose.
+
+        Every photon is kept with one probability, such that the brightest voxel expects ``peak_counts``, or a tenth of its own.
+        """
         share = min(THINNEST, peak_counts / self.counts.max())
         drawn = rng.binomial(self.counts.astype(np.int64), share)
         return (self.counts * share).astype(np.float32), drawn.astype(np.float32)
 
 
-def read_measured(address: str) -> "MeasuredScan":
+def read_measured(address: str) -> MeasuredScan:
     """Read a scan of whole counts to train on; what is masked or marked in it as not measured stays so."""
     scan = read_scan(address)
-    values = as_volume(scan.intensity)
-    mask = unmeasured(values) | as_mask(scan.mask, values.shape)
-    counts = np.where(mask, 0, values).astype(np.float32)
+    counts, mask = measured_values(scan.intensity, scan.mask)
     unit_of_counts(counts)
     if counts.max() < 1:
         raise InputError(f"measured {address}: got a scan without counts, expected a Bragg peak")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from braggfill.base.fourier import centred_positions
 from braggfill.base.smoothing import gaussian_blur
@@ -26,7 +27,7 @@ class Crystal:
     """What a measurement at one reflection sees of a particle."""
 
     particle: Particle
-    displacement_angstrom: np.ndarray | None
+    displacement_angstrom: NDArray[np.float64] | None
     """(atoms, 3), or None where every atom is at its ideal place."""
     reflection: tuple[int, int, int]
 
@@ -36,7 +37,7 @@ class Crystal:
         return METALS[self.particle.metal].lattice_angstrom
 
     @property
-    def g_inv_angstrom(self) -> np.ndarray:
+    def g_inv_angstrom(self) -> NDArray[np.float64]:
         """The reflection's vector (3,) in 1/Å."""
         return reciprocal_vector(self.reflection, self.lattice_angstrom)
 
@@ -46,13 +47,13 @@ class CrystalBox:
     """A box of size³ voxels round a crystal, its axes dual to the three directions that a scan measures along."""
 
     size: int
-    voxel_inverse: np.ndarray
+    voxel_inverse: NDArray[np.float64]
     """(3, 3): voxels from the middle of the box = voxel_inverse @ (position in Å, less the centre)."""
-    centre_angstrom: np.ndarray
+    centre_angstrom: NDArray[np.float64]
     """Position (3,) of the middle of the box."""
 
 
-def box_round(crystal: Crystal, directions: np.ndarray, size: int) -> CrystalBox:
+def box_round(crystal: Crystal, directions: NDArray[np.float64], size: int) -> CrystalBox:
     """The box in which a crystal spans ``FILLED_SHARE_OF_BOX`` of each axis; directions (3, 3) are unit vectors, one a row."""
     corners = body_corners(crystal.particle.normals, crystal.particle.distances_angstrom) @ directions.T
     low, high = corners.min(0), corners.max(0)
@@ -60,8 +61,8 @@ def box_round(crystal: Crystal, directions: np.ndarray, size: int) -> CrystalBox
     return CrystalBox(size, directions * voxels_per_angstrom[:, None], np.linalg.solve(directions, (low + high) / 2))
 
 
-def finest_size(crystal: Crystal, directions: np.ndarray) -> int:
-    """Size of the finest box that atoms can fill: its voxels are no smaller than the lattice constant."""
+def finest_size(crystal: Crystal, directions: NDArray[np.float64]) -> int:
+    """Size of the finest box along directions (3, 3) that atoms can fill: no voxel is smaller than the lattice constant."""
     voxels_per_angstrom = np.linalg.norm(box_round(crystal, directions, 1).voxel_inverse, axis=1)
     return int(1 / voxels_per_angstrom.max() / crystal.lattice_angstrom)
 
@@ -107,7 +108,7 @@ def facetted_modulus(
     return torch.sigmoid(outside.neg_().div_(edge_width))
 
 
-def phasor_field(crystal: Crystal) -> tuple[torch.Tensor, np.ndarray]:
+def phasor_field(crystal: Crystal) -> tuple[torch.Tensor, NDArray[np.int64]]:
     """exp(-iG.u), averaged over the atoms of each unit cell and carried on a little beyond the surface.
 
     Phasors are averaged and not phases, because those jump by 2π across the slip plane of a dislocation.
@@ -116,14 +117,15 @@ def phasor_field(crystal: Crystal) -> tuple[torch.Tensor, np.ndarray]:
     -------
     phasors : complex64 tensor (cells along x, y, z)
         Of modulus 1.
-    first : array (3,)
+    first : int array (3,)
         Index of the first cell; cell n is centred at (n + 1/4) lattice constants, the middle of its sites.
     """
     cells = crystal.particle.sites.astype(np.int64) // 2
     first = cells.min(0) - 3
     extent = cells.max(0) + 4 - first
     flat = np.ravel_multi_index(tuple((cells - first).T), tuple(extent))
-    phase = crystal.displacement_angstrom @ -crystal.g_inv_angstrom
+    shift = np.zeros(cells.shape) if crystal.displacement_angstrom is None else crystal.displacement_angstrom
+    phase = shift @ -crystal.g_inv_angstrom
     sums = [np.bincount(flat, part, np.prod(extent)) for part in (np.cos(phase), np.sin(phase))]
     known = torch.from_numpy(np.stack(sums).astype(np.float32)).reshape(2, *extent)
     around = gaussian_blur(known, BEYOND_SURFACE)
@@ -132,7 +134,7 @@ def phasor_field(crystal: Crystal) -> tuple[torch.Tensor, np.ndarray]:
     return phasors / phasors.abs().clamp(min=1e-12), first
 
 
-def _sampled(phasors: torch.Tensor, first: np.ndarray, lattice_angstrom: float, box: CrystalBox) -> torch.Tensor:
+def _sampled(phasors: torch.Tensor, first: NDArray[np.int64], lattice_angstrom: float, box: CrystalBox) -> torch.Tensor:
     """A field on unit cells, interpolated at the voxels of a box: complex64 (size, size, size)."""
     to_cells = np.linalg.inv(box.voxel_inverse) / lattice_angstrom  # cells = to_cells @ voxels + offset
     offset = box.centre_angstrom / lattice_angstrom - first - 0.25

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.tasks import Workers, spread
@@ -42,7 +44,7 @@ class SetRequest:
 
 def simulate_set(
     out: Path, n: int, request: SetRequest, workers: Workers, on_progress: Callable[[int, int], None]
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Make scans 0 … n - 1 of a set in a folder; those that are there already are kept.
 
     Parameters
@@ -89,8 +91,8 @@ def scan_path(folder: Path, index: int) -> Path:
     return folder / SCAN_NAME.format(f"{index:05d}")
 
 
-def write_simulated(path: Path, scan: SimulatedScan, mask: np.ndarray | None, split: Split, truth: bool) -> None:
-    """Write a scan as ``.npz``: data, faulty pixels, description, with a mask also what it hides; if asked, expected counts."""
+def write_simulated(path: Path, scan: SimulatedScan, mask: NDArray[np.bool_] | None, split: Split, truth: bool) -> None:
+    """Write a scan as ``.npz``: data, faulty pixels, description, what a mask (rows, columns) hides; the truth if asked."""
     counts = scan.counts.astype(np.uint32)
     arrays = {
         "data": counts,
@@ -118,7 +120,7 @@ def _make_scan(task: tuple[Path, int, SetRequest]) -> int:
     return index
 
 
-def _row_of_contents(path: Path) -> dict:
+def _row_of_contents(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file, np.load(file) as scan:
             description = json.loads(str(scan["description"]))

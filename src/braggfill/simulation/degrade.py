@@ -39,20 +39,20 @@ class ObjectRanges:
 
 
 def smooth_modulus(crystal: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Blur an object's modulus by ``sigma`` voxels, its phase left alone, and cut it off outside the support."""
+    """Blur the modulus of an object (x, y, z) by ``sigma`` voxels, its phase left alone, and cut it off outside the support."""
     modulus = crystal.abs()
     smooth = gaussian_blur(modulus, sigma)
     return crystal * (torch.where(smooth > SUPPORT_SHARE * smooth.amax(), smooth, 0.0) / modulus.clamp(min=VANISHING))
 
 
 def uneven_modulus(rng: np.random.Generator, crystal: torch.Tensor, noise: float, correlation: float) -> torch.Tensor:
-    """Multiply an object by 1 plus correlated noise of the given standard deviation; it is never turned below zero."""
+    """Multiply an object (x, y, z) by 1 plus correlated noise of a standard deviation; it is never turned below zero."""
     field = correlated_field(rng, tuple(crystal.shape), correlation, crystal.device)
     return crystal * (1 + noise * field).clamp(min=0)
 
 
 def replaced_phase(rng: np.random.Generator, crystal: torch.Tensor, range_rad: float, correlation: float) -> torch.Tensor:
-    """Replace an object's phase by a correlated field whose range inside the crystal, peak to valley, is ``range_rad``."""
+    """Give an object (x, y, z) a correlated phase whose range inside the crystal, peak to valley, is ``range_rad``."""
     modulus = crystal.abs()
     field = correlated_field(rng, tuple(crystal.shape), correlation, crystal.device)
     inside = field[modulus > 0.5 * modulus.max()]

@@ -1,11 +1,13 @@
 """From a crystal to its diffraction pattern around one Bragg peak: the kinematic sum on the detector's grid."""
 
 from itertools import product
+from typing import Any
 
 import finufft
 import gemmi
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.fourier import box_to_reciprocal, reciprocal_to_box
@@ -16,7 +18,7 @@ PRECISION = 1e-8
 """Relative error that is asked of the non-uniform transform."""
 
 
-def amplitude(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> np.ndarray:
+def amplitude(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> NDArray[np.complex128]:
     """Scattered amplitude A(q) = f Σ exp(-i[G.u + q.(R + u)]) of the atoms around a Bragg peak.
 
     Parameters
@@ -52,11 +54,13 @@ def amplitude(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> 
     offset = np.array([n // 2 for n in grid.shape]) - np.array(grid.peak)
     strengths = np.exp(-1j * (phase + per_voxel @ offset))
     turns = np.ascontiguousarray(((per_voxel + np.pi) % (2 * np.pi) - np.pi).T)
-    total = finufft.nufft3d1(*turns, strengths, grid.shape, eps=PRECISION, isign=-1, nthreads=torch.get_num_threads())
+    total: NDArray[np.complex128] = finufft.nufft3d1(
+        *turns, strengths, grid.shape, eps=PRECISION, isign=-1, nthreads=torch.get_num_threads()
+    )
     return total * form_factor(crystal, grid, energy_kev)
 
 
-def form_factor(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> np.ndarray:
+def form_factor(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> NDArray[np.inexact[Any]]:
     """Atomic form factor in electrons at every voxel of a grid (frames, rows, columns), real unless an energy is given."""
     element = gemmi.Element(crystal.particle.metal)
     terms = element.it92
@@ -65,11 +69,14 @@ def form_factor(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -
     ]
     q = crystal.g_inv_angstrom + axes[0][:, None, None] + axes[1][None, :, None] + axes[2][None, None]
     stol2 = np.sum(q**2, axis=-1) / (4 * np.pi) ** 2  # (sin θ / λ)²
-    factor = terms.c + sum(a * np.exp(-b * stol2) for a, b in zip(terms.a, terms.b, strict=True))
+    factor: NDArray[np.float64] = terms.c + sum(a * np.exp(-b * stol2) for a, b in zip(terms.a, terms.b, strict=True))
     if energy_kev is None:
         return factor
     real, imaginary = gemmi.cromer_liberman(element.atomic_number, 1000 * energy_kev)
-    return factor + real - 1j * imaginary  # waves run as exp(-iq.r) here, so that absorption is negative
+    dispersed: NDArray[np.inexact[Any]] = (
+        factor + real - 1j * imaginary
+    )  # waves run as exp(-iq.r) here, so that absorption is negative
+    return dispersed
 
 
 def refuse_neighbouring_peak(crystal: Crystal, grid: Grid) -> None:
@@ -110,9 +117,10 @@ def atomic_object(crystal: Crystal, box: CrystalBox) -> torch.Tensor:
     to_centre = [np.exp(1j * q * c) for c in box.voxel_inverse @ box.centre_angstrom]
     centred = amplitude(crystal, grid) * to_centre[0][:, None, None] * to_centre[1][:, None] * to_centre[2]
     atoms_per_voxel = 4 / crystal.lattice_angstrom**3 / abs(np.linalg.det(box.voxel_inverse))
-    electrons = form_factor(crystal, Grid((1, 1, 1), steps, (0, 0, 0))).item()
+    electrons = float(form_factor(crystal, Grid((1, 1, 1), steps, (0, 0, 0))).real.item())
     axis = torch.from_numpy(q)
-    return reciprocal_to_box(torch.from_numpy(centred), (axis, axis, axis)) / (atoms_per_voxel * electrons)
+    electrons_per_voxel = float(atoms_per_voxel) * electrons
+    return reciprocal_to_box(torch.from_numpy(centred), (axis, axis, axis)) / electrons_per_voxel
 
 
 def diffraction_pattern(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 BURGERS = np.array([1.0, -1.0, 0.0]) / 2
 """Burgers vector a/2 [1-10] in lattice constants."""
@@ -24,7 +25,7 @@ class Dislocation:
     through_angstrom: tuple[float, float, float]
     """A point of the line."""
 
-    def displacement(self, positions: np.ndarray, poisson_ratio: float) -> np.ndarray:
+    def displacement(self, positions: NDArray[np.float64], poisson_ratio: float) -> NDArray[np.float64]:
         """Elastic displacement of atoms.
 
         Parameters
@@ -51,11 +52,13 @@ class Dislocation:
         x = from_line @ (line if self.kind == "screw" else along)
         angle = np.arctan2(y, x)
         if self.kind == "screw":
-            return np.outer(length / (2 * np.pi) * angle, along)
+            screw: NDArray[np.float64] = np.outer(length / (2 * np.pi) * angle, along)
+            return screw
         square, stiff = x**2 + y**2, 4 * (1 - poisson_ratio)
         in_plane = angle + 2 * x * y / (stiff * square)
         out_of_plane = -((1 - 2 * poisson_ratio) * np.log(square / length**2) + (x**2 - y**2) / square) / stiff
-        return length / (2 * np.pi) * (np.outer(in_plane, along) + np.outer(out_of_plane, normal))
+        edge: NDArray[np.float64] = length / (2 * np.pi) * (np.outer(in_plane, along) + np.outer(out_of_plane, normal))
+        return edge
 
 
 def random_dislocation(rng: np.random.Generator, lattice_angstrom: float, extent_angstrom: float) -> Dislocation:

@@ -7,6 +7,7 @@ at right angles to the scattered beam, and the Bragg angle lies between G and th
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from braggfill.base.errors import InputError
@@ -23,19 +24,19 @@ class Grid:
 
     shape: tuple[int, int, int]
     """Frames, rows, columns."""
-    steps_inv_angstrom: np.ndarray
+    steps_inv_angstrom: NDArray[np.float64]
     """(3, 3): the change of q from one frame, row, column to the next, each a row of the array, in crystal axes."""
     peak: tuple[float, float, float]
     """Position of G itself, in voxels."""
 
 
-def reciprocal_vector(reflection: tuple[int, int, int], lattice_angstrom: float) -> np.ndarray:
+def reciprocal_vector(reflection: tuple[int, int, int], lattice_angstrom: float) -> NDArray[np.float64]:
     """The vector G (3,) of a reflection of a cubic crystal, in 1/Å with the factor 2π."""
     return 2 * np.pi / lattice_angstrom * np.array(reflection, float)
 
 
-def bragg_angle(g_inv_angstrom: np.ndarray, energy_kev: float) -> float:
-    """Bragg angle in radians of a reflection at a photon energy; InputError where it would be over 75 degrees."""
+def bragg_angle(g_inv_angstrom: NDArray[np.float64], energy_kev: float) -> float:
+    """Bragg angle in radians of a reflection's vector (x, y, z) at an energy; InputError where it is over 75 degrees."""
     sine = float(np.linalg.norm(g_inv_angstrom)) * HC_KEV_ANGSTROM / energy_kev / (4 * np.pi)
     if not 0 < sine <= LARGEST_SINE:
         least = abs(sine) * energy_kev / LARGEST_SINE
@@ -43,7 +44,9 @@ def bragg_angle(g_inv_angstrom: np.ndarray, energy_kev: float) -> float:
     return float(np.arcsin(sine))
 
 
-def measured_directions(g_inv_angstrom: np.ndarray, energy_kev: float, azimuth: float, roll: float) -> np.ndarray:
+def measured_directions(
+    g_inv_angstrom: NDArray[np.float64], energy_kev: float, azimuth: float, roll: float
+) -> NDArray[np.float64]:
     """Unit vectors (3, 3) in which q moves from frame to frame, row to row and column to column, one a row.
 
     Parameters
@@ -69,12 +72,13 @@ def measured_directions(g_inv_angstrom: np.ndarray, energy_kev: float, azimuth: 
     detector = Rotation.from_rotvec(roll * scattered).apply(np.array([in_plane, normal]))
     upright = g_inv_angstrom / np.linalg.norm(g_inv_angstrom)
     to_crystal = Rotation.align_vectors(upright[None], [[0.0, 0.0, 1.0]])[0] * Rotation.from_rotvec([0, 0, azimuth])
-    return to_crystal.apply(np.vstack([rocking, detector]))
+    directions: NDArray[np.float64] = to_crystal.apply(np.vstack([rocking, detector]))
+    return directions
 
 
 def grid_over(
-    corners_angstrom: np.ndarray,
-    directions: np.ndarray,
+    corners_angstrom: NDArray[np.float64],
+    directions: NDArray[np.float64],
     oversampling: tuple[float, float, float],
     shape: tuple[int, int, int],
     peak: tuple[float, float, float],

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -36,7 +36,7 @@ SPLITS: dict[int, Split] = {8: "validation", 9: "test"}
 COMPRESSED = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 
 
-def add_to_library(path: Path, name: str, relaxed: Relaxed, origin: dict) -> None:
+def add_to_library(path: Path, name: str, relaxed: Relaxed, origin: dict[str, Any]) -> None:
     """Add one relaxed crystal to a library, which is made if it is not there.
 
     Parameters
@@ -100,7 +100,7 @@ def _relax_named(task: tuple[str, int, int, ParticleRanges]) -> tuple[str, Relax
     return name, relax_random(seed, index, ranges)
 
 
-def _check_origin(path: Path, origin: dict) -> None:
+def _check_origin(path: Path, origin: dict[str, Any]) -> None:
     """Raise InputError if a file holds anything but crystals drawn as is asked for now."""
     with _opened(path) as library:
         foreign = [name for name in library if not NAME.fullmatch(name)]
@@ -197,7 +197,7 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _write_crystal(group: h5py.Group, relaxed: Relaxed, origin: dict) -> None:
+def _write_crystal(group: h5py.Group, relaxed: Relaxed, origin: dict[str, Any]) -> None:
     particle = relaxed.particle
     low = particle.sites.min(0)
     occupied = np.zeros(particle.sites.max(0) - low + 1, bool)
@@ -240,7 +240,7 @@ def _read_crystal(group: h5py.Group) -> Relaxed:
     )
     return Relaxed(
         particle,
-        steps.T * float(attributes["step_angstrom"]),
+        steps.T.astype(np.float64) * float(attributes["step_angstrom"]),
         float(attributes["energy_ev"]),
         float(attributes["largest_force_ev_per_angstrom"]),
         int(attributes["minimisation_steps"]),

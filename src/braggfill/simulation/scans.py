@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.ranges import check_ranges, log_uniform
@@ -77,13 +79,13 @@ class SimulationConfig:
 class SimulatedScan:
     """A simulated measurement; arrays are (frames, rows, columns)."""
 
-    counts: np.ndarray
+    counts: NDArray[np.float32]
     """float32."""
-    expected: np.ndarray
+    expected: NDArray[np.float32]
     """Noise-free expected counts, float32."""
-    faulty: np.ndarray
+    faulty: NDArray[np.bool_]
     """bool (rows, columns): dead and hot pixels."""
-    description: dict
+    description: dict[str, Any]
     """Seed and every drawn parameter, JSON-ready."""
 
 
@@ -93,7 +95,7 @@ def random_pattern(
     crystals: Sequence[Relaxed] = (),
     config: SimulationConfig | None = None,
     device: torch.device | str = "cpu",
-) -> tuple[ExpectedPattern, dict]:
+) -> tuple[ExpectedPattern, dict[str, Any]]:
     """Draw a noise-free pattern of a crystal and its parameters.
 
     Parameters
@@ -143,7 +145,7 @@ def random_object(
     crystals: Sequence[Relaxed],
     config: SimulationConfig,
     device: torch.device | str = "cpu",
-) -> tuple[torch.Tensor, dict]:
+) -> tuple[torch.Tensor, dict[str, Any]]:
     """Draw a crystal, a reflection and an orientation: the ideal object in a box of at least ``size``³, and its parameters."""
     ranges, from_library = config.patterns, len(crystals) > 0 and rng.random() < config.patterns.relaxed_share
     relaxed = crystals[int(rng.integers(len(crystals)))] if from_library else None
@@ -172,7 +174,7 @@ def random_object(
     return continuum_object(crystal, box, box.size * edge_width, device), parameters
 
 
-def _random_directions(rng: np.random.Generator, crystal: Crystal, ranges: PatternRanges) -> np.ndarray:
+def _random_directions(rng: np.random.Generator, crystal: Crystal, ranges: PatternRanges) -> NDArray[np.float64]:
     """Draw how a scan measures: directions (3, 3) of frames, rows and columns in crystal axes."""
     energy, roll = rng.uniform(*ranges.energy_kev), rng.uniform(*ranges.detector_roll_rad)
     quarter = np.pi / 2 * rng.integers(2)
@@ -256,7 +258,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def detector_cross(scan: SimulatedScan, width: int) -> np.ndarray:
+def detector_cross(scan: SimulatedScan, width: int) -> NDArray[np.bool_]:
     """A detector mask (rows, columns), True = not measured: a cross of the given width, a few voxels beside the peak."""
     if width == 0:
         raise InputError("cross: got a width of 0 voxels, expected 1 or more")

@@ -23,7 +23,7 @@ def border_lines(windows: list[Window], plane: tuple[int, int]) -> Lines:
     return {i for i in tops if 0 < i < plane[0]}, {i for i in lefts if 0 < i < plane[1]}
 
 
-def jump_ratio(filled: NDArray[np.float64], lines: Lines) -> float:
+def jump_ratio(filled: NDArray[np.float32] | NDArray[np.float64], lines: Lines) -> float:
     """Mean absolute step of log(1 + counts) across border lines over that elsewhere; ``filled`` (width, height, width)."""
     logs = np.log1p(filled)
     at, elsewhere = [], []
@@ -35,7 +35,7 @@ def jump_ratio(filled: NDArray[np.float64], lines: Lines) -> float:
     return float(np.concatenate(at).mean() / np.concatenate(elsewhere).mean())
 
 
-def borders(scan: GappedScan, slab: Slab, truth: NDArray[np.float64], predictor: Predictor, windows: list[Window]) -> Row:
+def borders(scan: GappedScan, slab: Slab, truth: NDArray[np.float32], predictor: Predictor, windows: list[Window]) -> Row:
     """Jump ratios of a gap filled by some portions, of the same lines in one whole portion, and in the truth (width, …)."""
     plane = slab.target.shape[1:]
     lines = border_lines(windows, (plane[0], plane[1]))

@@ -110,7 +110,7 @@ def power_law(rows: list[Row]) -> tuple[float, float]:
     return float(np.exp(intercept)), float(exponent)
 
 
-def across_borders(scan: GappedScan, expected: NDArray[np.float64], predictor: Predictor, skip: int | None) -> Row:
+def across_borders(scan: GappedScan, expected: NDArray[np.float32], predictor: Predictor, skip: int | None) -> Row:
     """Jumps across the portions' borders in the first arm of a cross."""
     slab = scan.slabs[0]
     truth = np.moveaxis(expected, slab.axis, 0)[slab.first : slab.last + 1]
