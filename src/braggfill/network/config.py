@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from braggfill.base.errors import InputError
 from braggfill.base.ranges import require_positive
 from braggfill.classical.fringe_model import FringeModel
-from braggfill.scan.copies import CopyRules
+from braggfill.scan.copy_rules import CopyRules
 
 
 @dataclass(frozen=True)
