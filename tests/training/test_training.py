@@ -139,7 +139,7 @@ def test_validation_and_test_crystals_are_never_trained_on(tmp_path, monkeypatch
 
 
 def test_two_processes_that_share_the_batches_train_as_one(tmp_path):
-    """With an epsilon far above the gradients' rounding; below it AdamW makes a whole step of what rounding leaves of a zero."""
+    """With an epsilon far above the gradients' rounding: below it AdamW makes whole steps of what rounding leaves of a zero."""
     config = tmp_path / "tiny.toml"
     config.write_text(
         "steps = 4\nbatch = 4\nwarmup_steps = 1\nvalidate_every = 4\nprecision = 'float32'\n"

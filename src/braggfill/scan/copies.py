@@ -41,11 +41,11 @@ class CopyRules:
     largest: int | None = None
     """So many of the largest gaps are copied; None for all large ones."""
     clearance: int = 8
-    """Measured voxels kept between a copy and a gap, and at the array's border."""
+    """Measured voxels kept between a copy and every gap or other gap's copy across the same axis, and at the border."""
     spacing: int = 8
-    """Measured voxels kept between copies."""
+    """Measured voxels kept between copies of one gap."""
     least_share: float = 0.8
-    """Share of every plane of a copy that must have been measured."""
+    """Share of every plane of a copy, and of those it keeps clear, that must have been measured."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,9 @@ def possible_places(
     n = len(total)
     banks = np.r_[max(slab.first - BANK, 0) : slab.first, slab.last + 1 : min(slab.last + 1 + BANK, n)]
     wanted = np.log1p(total[banks].mean())
-    sides = (
-        range(rules.clearance, slab.first - width - rules.clearance + 1),
-        range(slab.last + 1 + rules.clearance, n - width - rules.clearance),
-    )
-    firsts = [f for side in sides for f in side if free[f : f + width].min() >= rules.least_share]
+    crowded, clearance = free < rules.least_share, rules.clearance
+    possible = range(clearance, n - width - clearance)
+    firsts = [f for f in possible if not crowded[f - clearance : f + width + clearance].any()]
     brighter = [np.log1p(total[f : f + width].mean()) - wanted for f in firsts]
     return np.array(firsts, np.int64), np.array(brighter, float)
 
