@@ -75,7 +75,7 @@ def widened():
                 yield original, stored
 
 
-@pytest.mark.parametrize(("original", "stored"), widened())
+@pytest.mark.parametrize(("original", "stored"), list(widened()))
 def test_the_largest_integer_means_not_measured_also_in_a_wider_type(original, stored):
     largest = np.iinfo(original).max
     values = np.array([[[0, 7, largest]]], dtype=original).astype(stored)
