@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from braggfill.network.config import PracticeConfig
+from braggfill.scan.copies import CopyRules
 from braggfill.simulation.measurement import MeasurementRanges
 from braggfill.simulation.scans import SimulatedScan, SimulationConfig, simulate
 
@@ -57,13 +59,16 @@ def excess_deviance():
 
 
 @pytest.fixture
-def one_small_layout(monkeypatch):
-    """Practice on one layout of one copy, by one thread: two wait for each other on a busy machine."""
-    from braggfill.network import practice
+def threads():
+    """Function that sets how many threads torch computes with, until the test ends."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
-    for name, value in {"LAYOUTS": 1, "COPIES": 1, "HELD_OUT_COPIES": 1, "FEWEST_VOXELS": 500}.items():
-        monkeypatch.setattr(practice, name, value)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+
+@pytest.fixture
+def one_small_layout(threads) -> PracticeConfig:
+    """Practice on one layout of one copy, by one thread: two wait for each other on a busy machine."""
+    threads(1)
+    copies = CopyRules(1, 4, spacing=12, least_share=0.4)
+    return PracticeConfig(layouts=1, copies=copies, held_out=copies, fewest_voxels=500)

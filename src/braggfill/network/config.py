@@ -20,6 +20,8 @@ class Descent:
     """Peak of the schedule: linear warm-up, then half a cosine to zero."""
     warmup_steps: int = 200
     weight_decay: float = 1e-3
+    epsilon: float = 1e-8
+    """Gradients (root mean square) below this move a weight less than the others; those above it all move it alike."""
     gradient_limit: float = 1.0
     """Gradients are scaled down to this norm."""
     voxel_gradient_limit: float = 30.0
@@ -29,7 +31,7 @@ class Descent:
 
     def __post_init__(self) -> None:
         require_positive(self, "batch")
-        for name in ("learning_rate", "gradient_limit", "voxel_gradient_limit"):
+        for name in ("learning_rate", "epsilon", "gradient_limit", "voxel_gradient_limit"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name}: got {getattr(self, name)}, expected a finite number above 0")
         if not (self.warmup_steps >= 0 and 0 <= self.weight_decay < 1 and 0 <= self.average_decay < 1):

@@ -122,12 +122,9 @@ def possible_places(
     """
     width, in_plane = len(slab.target), np.any(slab.target, axis=0)
     free = 1 - np.moveaxis(taken, slab.axis, 0)[:, in_plane].mean(1)
-    n = len(free)
-    sides = (
-        range(rules.clearance, slab.first - width - rules.clearance + 1),
-        range(slab.last + 1 + rules.clearance, n - width - rules.clearance),
-    )
-    firsts = [f for side in sides for f in side if free[f : f + width].min() >= rules.least_share]
+    n, clearance = len(free), rules.clearance
+    crowded = free < rules.least_share
+    firsts = [f for f in range(clearance, n - width - clearance) if not crowded[f - clearance : f + width + clearance].any()]
     brightness = _brightness(np.moveaxis(counts, slab.axis, 0), in_plane, free, rules)
     banks = np.r_[max(slab.first - BANK, 0) : slab.first, slab.last + 1 : min(slab.last + 1 + BANK, n)]
     wanted = brightness(banks)

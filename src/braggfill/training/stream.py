@@ -1,6 +1,7 @@
 """The endless stream of training portions, cut from simulated scans with gaps exactly as a fill cuts them.
 
-Everything depends on the seed and the step number alone, so that a resumed training sees the same stream.
+Everything depends on the seed and the step number alone, not on how many threads compute, so that a resumed training and
+processes that share a batch see the same stream.
 """
 
 from collections.abc import Sequence
@@ -100,7 +101,8 @@ class PortionStream:
             mask = missing | random_mask(rng, expected.shape, peak, self.config.gaps)
             scan = GappedScan.blanked(drawn, mask)
             if scan.slabs:
-                return PracticeScan.of(guessed(scan, self.device), expected, drawn, known)
+                with one_thread():
+                    return PracticeScan.of(guessed(scan, self.device), expected, drawn, known)
 
     def _simulated(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[float, ...], np.ndarray]:
         """Expected and drawn counts of a random crystal, its peak in voxels, and the pixels (rows, columns) that follow it."""
