@@ -5,7 +5,7 @@ import pytest
 
 from braggfill import InputError, evaluate, fill_gaps, finetune
 from braggfill.base.options import explanations, spelled_out
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from braggfill.base.tasks import Workers
 from braggfill.commands.batch import attempt, fill_scans
 from braggfill.commands.jobs import FillJob, make_jobs, numbered, output_beside, scan_numbers, select_scans
 from braggfill.commands.outputs import Outputs
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice
 from braggfill.scan.files import read_provenance, read_scan, write_scan
 from braggfill.scan.formats.contents import Scan

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from braggfill.network.portions import NORMAL, along_normal
+from braggfill.network.config import NORMAL
+from braggfill.network.portions import along_normal
 from braggfill.network.practice_scan import PracticeScan
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.measured import MeasuredScan

@@ -7,7 +7,7 @@ import typer
 
 from braggfill.commands.options import Part, with_flags
 from braggfill.commands.shell import Overwrite, ScanFile, console, progress_bar, say
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice
 
 

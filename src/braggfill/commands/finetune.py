@@ -7,7 +7,7 @@ import typer
 
 from braggfill.commands.options import Part, with_flags
 from braggfill.commands.shell import Overwrite, ScanFile, adaptation_bar, console, say
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice
 
 

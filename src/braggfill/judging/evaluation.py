@@ -19,7 +19,7 @@ from braggfill.base.metrics import log_ceiling
 from braggfill.base.options import Device, spelled_out
 from braggfill.base.tasks import Progress
 from braggfill.filling.methods import METHODS
-from braggfill.filling.terms import FillOptions, MethodName
+from braggfill.filling.options import FillOptions, MethodName
 from braggfill.judging.verdict import Band, Score, advised, in_words, judge_bands, score
 from braggfill.scan.copies import Trial, large_gaps
 from braggfill.scan.counts import taken_apart

@@ -1,4 +1,4 @@
-"""What the network's learning depends on: how weights descend, and how a scan is practised on."""
+"""What the network and its learning depend on: its portions' sizes, how weights descend, how a scan is practised on."""
 
 import math
 from dataclasses import dataclass, field
@@ -7,6 +7,11 @@ from braggfill.base.errors import InputError
 from braggfill.base.ranges import require_positive
 from braggfill.classical.fringe_model import FringeModel
 from braggfill.scan.copy_rules import CopyRules
+
+NORMAL = 32
+"""Extent of a portion along the gap's normal."""
+PORTION = 32
+"""Extent of a sliding portion in the gap's plane."""
 
 
 @dataclass(frozen=True)

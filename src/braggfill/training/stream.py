@@ -13,7 +13,7 @@ import torch
 from braggfill.base.errors import InputError
 from braggfill.base.ranges import check_ranges, log_uniform, require_positive
 from braggfill.classical.kriging import guessed
-from braggfill.network.portions import NORMAL
+from braggfill.network.config import NORMAL
 from braggfill.network.practice_scan import Portions, PracticeScan, stacked
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.measured import MeasuredScan
