@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from braggfill.commands.options import Part, with_flags
+from braggfill.commands.options import with_flags
 from braggfill.commands.shell import Overwrite, ScanFile, console, progress_bar, say
-from braggfill.filling.options import FillOptions
+from braggfill.judging.options import EvaluationOptions
 from braggfill.scan.choice import MaskChoice
 
 
@@ -15,7 +15,7 @@ from braggfill.scan.choice import MaskChoice
 def evaluate(
     scan: ScanFile,
     choice: MaskChoice,
-    options: Annotated[FillOptions, Part(("method", "device", "counts_per_unit", "weights"))],
+    options: EvaluationOptions,
     json: Annotated[Path | None, typer.Option(help="Also write the figures (.json).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also draw a slice and the scores (.png).")] = None,
     overwrite: Overwrite = False,
@@ -32,15 +32,7 @@ def evaluate(
 
     opened = open_scan(scan, choice, {".json": json, ".png": plot}, overwrite)
     with progress_bar("evaluating") as advance:
-        verdict = judge(
-            opened.scan.intensity,
-            opened.mask,
-            method=options.method,
-            device=options.device,
-            counts_per_unit=options.counts_per_unit,
-            weights=options.weights,
-            on_progress=advance,
-        )
+        verdict = judge(opened.scan.intensity, opened.mask, options=options, on_progress=advance)
     console.print(score_table(verdict))
     if json:
         write_evaluation(json, verdict, opened.scan.name)

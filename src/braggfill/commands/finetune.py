@@ -7,7 +7,7 @@ import typer
 
 from braggfill.commands.options import Part, with_flags
 from braggfill.commands.shell import Overwrite, ScanFile, adaptation_bar, console, say
-from braggfill.filling.options import FillOptions
+from braggfill.network.config import FinetuneOptions
 from braggfill.scan.choice import MaskChoice
 
 
@@ -16,9 +16,7 @@ def finetune(
     scan: ScanFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="Weights file to write, .safetensors.")],
     choice: MaskChoice,
-    options: Annotated[FillOptions, Part(("seed", "device", "counts_per_unit"))],
-    start: Annotated[Path | None, typer.Option(help="Weights to start from, such as those of the scan before.")] = None,
-    minutes: Annotated[float, typer.Option(help="Most minutes that learning from the scan may take.")] = 2.0,
+    options: Annotated[FinetuneOptions, Part(("start", "minutes", "seed", "device", "counts_per_unit"))],
     overwrite: Overwrite = False,
 ) -> None:
     """Adapt the network to a scan and keep the weights, for 'fill --weights' and as the start of the next scan.
@@ -29,18 +27,7 @@ def finetune(
     from braggfill.network.finetune import finetune as learn
     from braggfill.reports.sentences import lesson_in_words
 
-    opened = open_scan(scan, choice, {".safetensors": output}, overwrite, [start])
+    opened = open_scan(scan, choice, {".safetensors": output}, overwrite, [options.start])
     with adaptation_bar() as on_step:
-        lesson = learn(
-            opened.scan.intensity,
-            opened.mask,
-            out=output,
-            start=start,
-            minutes=minutes,
-            seed=options.seed,
-            device=options.device,
-            counts_per_unit=options.counts_per_unit,
-            name=opened.scan.name,
-            on_step=on_step,
-        )
+        lesson = learn(opened.scan.intensity, opened.mask, out=output, options=options, name=opened.scan.name, on_step=on_step)
     say(console, f"{lesson_in_words(lesson)}; written to {output}")

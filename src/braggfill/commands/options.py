@@ -61,6 +61,7 @@ USUAL_SCHEDULE = ", ".join(f"{name} {count}" for name, count in SCHEDULE)
 SPELLINGS = {
     "output": Spelling(("-o", "--output")),
     "treatments": Spelling(("--treatment",)),
+    "baselines": Spelling(("--baseline",)),
     "roi": Spelling(read=read_roi),
     "schedule": Spelling(read=read_schedule, default=USUAL_SCHEDULE),
 }

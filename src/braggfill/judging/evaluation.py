@@ -5,8 +5,7 @@ the real gaps' normals, clear of them, where the scan is about as bright as besi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
@@ -16,18 +15,17 @@ from scipy.ndimage import gaussian_filter
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import log_ceiling
-from braggfill.base.options import Device, spelled_out
+from braggfill.base.options import spelled_out
 from braggfill.base.tasks import Progress
 from braggfill.filling.methods import METHODS
-from braggfill.filling.options import FillOptions, MethodName
+from braggfill.filling.options import FillOptions
+from braggfill.judging.options import EvaluationOptions
 from braggfill.judging.verdict import Band, Score, advised, in_words, judge_bands, score
 from braggfill.scan.copies import Trial, large_gaps
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import voxels_to_fill
 
-BASELINES: tuple[MethodName, ...] = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
-"""Classical fills that every method is compared with; biharmonic takes minutes."""
 SCORED_COUNTS = 0.5
 """Voxels are scored where the smoothed counts (Gaussian width 3) exceed this: elsewhere every fill is right."""
 FEWEST_VOXELS = 200
@@ -68,28 +66,6 @@ class Evaluation:
     advisable: bool
     advice: str
     """One sentence a person can act on."""
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """How to judge a fill."""
-
-    method: MethodName = "unet"
-    """The fill to judge."""
-    baselines: Sequence[MethodName] = BASELINES
-    """Fills to compare it with; the linear one is always among them."""
-    device: Device = "auto"
-    """Where to compute: auto takes a graphics card where there is one."""
-    counts_per_unit: float | None = None
-    """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
-    weights: str | Path | None = None
-    """Weights made by 'train' or 'finetune', else the shipped ones."""
-
-    @property
-    def asked(self) -> list[FillOptions]:
-        """The fills to make, that which is judged first, no method twice."""
-        chosen = FillOptions(self.method, device=self.device, counts_per_unit=self.counts_per_unit, weights=self.weights)
-        return [replace(chosen, method=name) for name in dict.fromkeys((self.method, *self.baselines, "linear"))]
 
 
 @spelled_out

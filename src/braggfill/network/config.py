@@ -2,10 +2,13 @@
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from braggfill.base.errors import InputError
+from braggfill.base.options import Device
 from braggfill.base.ranges import require_positive
 from braggfill.classical.fringe_model import FringeModel
+from braggfill.network.lesson import check_effort
 from braggfill.scan.copy_rules import CopyRules
 
 NORMAL = 32
@@ -98,3 +101,26 @@ class AdaptationConfig(Descent):
     sure_weights: float = 2.0
     """The same for weights."""
     practice: PracticeConfig = field(default_factory=PracticeConfig)
+
+
+@dataclass(frozen=True)
+class FinetuneOptions:
+    """How to adapt the network to a scan."""
+
+    start: str | Path | None = None
+    """Weights to start from in place of the shipped ones, such as those of the scan before."""
+    minutes: float = 2.0
+    """Most minutes that it may take."""
+    seed: int = 0
+    """Seed of every random choice."""
+    device: Device = "auto"
+    """Where to compute: auto takes a graphics card where there is one."""
+    counts_per_unit: float | None = None
+    """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
+    name: str = ""
+    """Name of the scan, which the file remembers."""
+    config: AdaptationConfig | None = None
+    """How it learns from the scan in detail, else as shipped."""
+
+    def __post_init__(self) -> None:
+        check_effort(self.minutes, self.seed)

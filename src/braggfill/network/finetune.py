@@ -1,43 +1,19 @@
 """Weights adapted to one scan, for it and for the next ones of a series."""
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from braggfill.base.options import spelled_out
 from braggfill.base.tasks import OnStep
 from braggfill.network.adaptation import adapt
-from braggfill.network.config import AdaptationConfig
-from braggfill.network.lesson import Lesson, check_effort
+from braggfill.network.config import FinetuneOptions
+from braggfill.network.lesson import Lesson
 from braggfill.network.weights import Learned, write_weights
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
-
-
-@dataclass(frozen=True)
-class FinetuneOptions:
-    """How to adapt the network to a scan."""
-
-    start: str | Path | None = None
-    """Weights to start from in place of the shipped ones, such as those of the scan before."""
-    minutes: float = 2.0
-    """Most minutes that it may take."""
-    seed: int = 0
-    """Seed of every random choice."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute: auto takes a graphics card where there is one."""
-    counts_per_unit: float | None = None
-    """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
-    name: str = ""
-    """Name of the scan, which the file remembers."""
-    config: AdaptationConfig | None = None
-    """How it learns from the scan in detail, else as shipped."""
-
-    def __post_init__(self) -> None:
-        check_effort(self.minutes, self.seed)
 
 
 @spelled_out

@@ -1,0 +1,32 @@
+"""What may be asked of a judgement. Quick to import."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from braggfill.base.options import Device
+from braggfill.filling.options import FillOptions, MethodName
+
+BASELINES: tuple[MethodName, ...] = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
+"""Classical fills that every method is compared with; biharmonic takes minutes."""
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to judge a fill."""
+
+    method: MethodName = "unet"
+    """The fill to judge."""
+    baselines: tuple[MethodName, ...] = BASELINES
+    """Fills to compare it with; the linear one is always among them."""
+    device: Device = "auto"
+    """Where to compute: auto takes a graphics card where there is one."""
+    counts_per_unit: float | None = None
+    """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
+    weights: str | Path | None = None
+    """Weights made by 'train' or 'finetune', else the shipped ones."""
+
+    @property
+    def asked(self) -> list[FillOptions]:
+        """The fills to make, that which is judged first, no method twice."""
+        chosen = FillOptions(self.method, device=self.device, counts_per_unit=self.counts_per_unit, weights=self.weights)
+        return [replace(chosen, method=name) for name in dict.fromkeys((self.method, *self.baselines, "linear"))]
