@@ -7,9 +7,27 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from jaxtyping import install_import_hook
 
-from braggfill.simulation.measurement import MeasurementRanges
-from braggfill.simulation.scans import SimulatedScan, SimulationConfig, simulate
+SHAPED = (
+    "base.fourier",
+    "base.smoothing",
+    "classical.kriging",
+    "network.gapnet",
+    "network.losses",
+    "retrieval.iterations",
+    "retrieval.pattern",
+    "retrieval.starts",
+    "retrieval.support",
+    "simulation.diffract",
+)
+"""Modules whose annotations hold shapes: in the tests every call is held against them, and so must come before their import."""
+install_import_hook(
+    [f"braggfill.{module}" for module in SHAPED], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
+
+from braggfill.simulation.measurement import MeasurementRanges  # noqa: E402
+from braggfill.simulation.scans import SimulatedScan, SimulationConfig, simulate  # noqa: E402
 
 torch.set_num_threads(1)
 settings.register_profile("every run alike", deadline=None, derandomize=True)
