@@ -19,7 +19,7 @@ from shared.au_scan import CROSS, cropped
 
 from braggfill import evaluate
 from braggfill.base.writing import write_table
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.judging.evaluation import Evaluation, fill_trial
 from braggfill.judging.record import write_evaluation
 from braggfill.judging.studies.findings import Row

@@ -19,7 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from braggfill import fill_gaps
 from braggfill.base.metrics import poisson_deviance
-from braggfill.network.portions import NORMAL, windows_for
+from braggfill.network.config import NORMAL
+from braggfill.network.portions import windows_for
 from braggfill.network.weights import SHIPPED_WEIGHTS, read_weights
 from braggfill.scan.gaps import Slab
 from braggfill.simulation.scans import SimulatedScan, detector_cross, simulate

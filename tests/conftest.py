@@ -9,25 +9,18 @@ import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-SHAPED = (
-    "base.fourier",
-    "base.smoothing",
-    "classical.kriging",
-    "network.gapnet",
-    "network.losses",
-    "retrieval.iterations",
-    "retrieval.pattern",
-    "retrieval.starts",
-    "retrieval.support",
-    "simulation.diffract",
-)
-"""Modules whose annotations hold shapes: in the tests every call is held against them, and so must come before their import."""
+SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
+SHAPED = [path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py") if "from jaxtyping" in path.read_text()]
+"""Modules whose annotations hold shapes: every call is held against them. The hook must be there before they are imported."""
 install_import_hook(
-    [f"braggfill.{module}" for module in SHAPED], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+    [".".join(("braggfill", *path.parts)) for path in SHAPED],
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # where a float is asked for, an int will do
 )
 
-from braggfill.simulation.measurement import MeasurementRanges  # noqa: E402
-from braggfill.simulation.scans import SimulatedScan, SimulationConfig, simulate  # noqa: E402
+from braggfill.network.config import PracticeConfig
+from braggfill.scan.copies import CopyRules
+from braggfill.simulation.measurement import MeasurementRanges
+from braggfill.simulation.scans import SimulatedScan, SimulationConfig, simulate
 
 torch.set_num_threads(1)
 settings.register_profile("every run alike", deadline=None, derandomize=True)
@@ -75,13 +68,16 @@ def excess_deviance():
 
 
 @pytest.fixture
-def one_small_layout(monkeypatch):
-    """Practice on one layout of one copy, by one thread: two wait for each other on a busy machine."""
-    from braggfill.network import practice
+def threads():
+    """Function that sets how many threads torch computes with, until the test ends."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
-    for name, value in {"LAYOUTS": 1, "COPIES": 1, "HELD_OUT_COPIES": 1, "FEWEST_VOXELS": 500}.items():
-        monkeypatch.setattr(practice, name, value)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+
+@pytest.fixture
+def one_small_layout(threads) -> PracticeConfig:
+    """Practice on one layout of one copy, by one thread: two wait for each other on a busy machine."""
+    threads(1)
+    copies = CopyRules(1, 4, spacing=12, least_share=0.4)
+    return PracticeConfig(layouts=1, copies=copies, held_out=copies, fewest_voxels=500)

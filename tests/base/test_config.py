@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from braggfill import InputError
 from braggfill.base.config import build, build_each, read_config
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.network.config import AdaptationConfig
 from braggfill.simulation.particle import ParticleRanges
 from braggfill.simulation.scans import SimulationConfig

@@ -9,7 +9,8 @@ from braggfill.classical.fringe_model import SHIPPED
 from braggfill.classical.interpolate import linear
 from braggfill.classical.kriging import Fringes, Part, autocovariance, conditional_mean, kriging, smoothed
 from braggfill.scan.boxes import group_boxes
-from braggfill.scan.gaps import find_slabs, voxels_to_fill
+from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import find_slabs
 
 
 def light(shape, peak):
@@ -80,10 +81,10 @@ def test_fringes_are_continued_through_a_gap(axis):
     expected = light((64, 64, 64), 3e5)
     mask = np.zeros(expected.shape, bool)
     np.moveaxis(mask, axis, 0)[40:45] = True
-    values, slabs = np.where(mask, 0, np.log1p(fringes(expected.shape, 3e5))), find_slabs(mask)
-    where = mask & (expected > 1)
-    error = {f: np.abs(f(values, mask, slabs) - np.log1p(expected))[where].mean() for f in (kriging, linear)}
-    assert error[kriging] < 0.75 * error[linear]
+    scan = GappedScan.blanked(fringes(expected.shape, 3e5), mask)
+    fills = kriging(scan), linear(np.log1p(scan.counts), mask, scan.slabs)
+    ours, straight = (np.abs(fill - np.log1p(expected))[mask & (expected > 1)].mean() for fill in fills)
+    assert ours < 0.75 * straight
 
 
 def test_measured_voxels_around_a_gap_are_freed_of_noise():
@@ -91,7 +92,7 @@ def test_measured_voxels_around_a_gap_are_freed_of_noise():
     mask = np.zeros(expected.shape, bool)
     mask[:, 30:34] = True
     counts = fringes(expected.shape, 3e3)
-    smooth = smoothed(np.where(mask, 0, counts), mask, find_slabs(mask))
+    smooth = smoothed(GappedScan.blanked(counts, mask))
     near = np.zeros_like(mask)
     near[:, 30 - SHIPPED.context : 34 + SHIPPED.context] = True
     assert (np.isfinite(smooth) == near).all()
@@ -103,14 +104,13 @@ def test_turning_the_scan_turns_the_fill():
     counts = fringes((40, 48, 44), 500)
     mask = np.zeros(counts.shape, bool)
     mask[:, 30:35], mask[:, :, 12:15] = True, True
-    values = np.where(mask, 0, np.log1p(counts))
-    filled = kriging(values, mask, find_slabs(mask))
+    filled = kriging(GappedScan.blanked(counts, mask))
     order = (0, 2, 1)
-    turned = np.ascontiguousarray(mask.transpose(order))
-    again = kriging(np.ascontiguousarray(values.transpose(order)), turned, find_slabs(turned))
+    turned, turned_mask = (np.ascontiguousarray(v.transpose(order)) for v in (counts, mask))
+    again = kriging(GappedScan.blanked(turned, turned_mask))
     np.testing.assert_allclose(again.transpose(order), filled, atol=0.02)
-    mirrored = np.ascontiguousarray(mask[::-1, :, ::-1])
-    again = kriging(np.ascontiguousarray(values[::-1, :, ::-1]), mirrored, find_slabs(mirrored))
+    mirrored, mirrored_mask = (np.ascontiguousarray(v[::-1, :, ::-1]) for v in (counts, mask))
+    again = kriging(GappedScan.blanked(mirrored, mirrored_mask))
     np.testing.assert_allclose(again[::-1, :, ::-1], filled, atol=0.02)
 
 
@@ -119,12 +119,12 @@ def test_turning_the_scan_turns_the_fill():
 def test_any_scan_gives_finite_estimates_and_keeps_what_is_measured(shape, seed, mean):
     rng = np.random.default_rng(seed)
     counts, mask = rng.poisson(mean, shape).astype(np.float32), rng.random(shape) < 0.2
-    values, slabs = np.log1p(np.where(mask, 0, counts)), find_slabs(mask)
-    filled = kriging(values, mask, slabs)
-    assert (filled[~mask] == values[~mask]).all()
+    scan = GappedScan.blanked(counts, mask)
+    filled = kriging(scan)
+    assert (filled[~mask] == np.log1p(counts)[~mask]).all()
     assert np.isfinite(filled).all()
     assert (filled >= 0).all()
-    assert (filled[mask & ~voxels_to_fill(slabs, shape)] == 0).all()
+    assert (filled[mask & ~scan.wanted] == 0).all()
 
 
 def test_slabs_share_a_box_only_where_that_is_no_larger():

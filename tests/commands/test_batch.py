@@ -17,7 +17,7 @@ from braggfill.base.tasks import Workers
 from braggfill.commands.batch import attempt, fill_scans
 from braggfill.commands.jobs import FillJob, make_jobs, numbered, output_beside, scan_numbers, select_scans
 from braggfill.commands.outputs import Outputs
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice
 from braggfill.scan.files import read_provenance, read_scan, write_scan
 from braggfill.scan.formats.contents import Scan
@@ -186,7 +186,9 @@ def test_results_of_earlier_versions_are_known_again(tmp_path):
     assert attempt(job).state == "there already"
     (other,) = jobs_of(scans, detector="merlin", roi=[240, 0], adaptation={"steps": 7})
     assert attempt(other).state == "failed"
-    assert other.record["configuration"]["adaptation"]["steps"] == 7
+    assert other.options.adaptation.steps == 7
+    stored = {k: v for k, v in other.record["configuration"].items() if v is not None}
+    assert jobs_of(scans, **stored) == [other]
 
 
 def slowly(job: FillJob):

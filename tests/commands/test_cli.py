@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from braggfill import METHODS, fill_gaps
 from braggfill.commands.cli import app
-from braggfill.filling.terms import MethodName
+from braggfill.filling.options import MethodName
 from braggfill.network.weights import write_tensors
 from braggfill.scan.files import FORMATS, read_mask, read_scan
-from braggfill.scan.formats.contents import FormatName
+from braggfill.scan.formats.names import FormatName
 
 ROOT = Path(__file__).parents[2]
 

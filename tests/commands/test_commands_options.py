@@ -16,7 +16,7 @@ from braggfill.base.options import explanations
 from braggfill.commands.cli import app
 from braggfill.commands.options import Part, read_roi, read_schedule, with_flags, with_flags_and_file
 from braggfill.commands.outputs import Outputs
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions, TreatmentName
 from braggfill.scan.choice import MaskChoice
 
@@ -88,7 +88,7 @@ def called(verb, *arguments):
         seen.update(group=group, more=more)
 
     @with_flags
-    def part(group: Annotated[Group, Part("whole", "off")]) -> None:
+    def part(group: Annotated[Group, Part(("whole", "off"))]) -> None:
         seen.update(group=group)
 
     program = typer.Typer()

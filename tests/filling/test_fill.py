@@ -63,14 +63,21 @@ def test_values_that_mean_not_measured_are_filled(scan, cross, bad):
     np.testing.assert_array_equal(fill_gaps(counts, method="linear").intensity, expected.intensity)
 
 
-@pytest.mark.parametrize("original", [np.uint16, np.int32, np.uint32, np.int64, np.uint64])
-@pytest.mark.parametrize("stored", [np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.float32, np.float64])
+INTEGERS = (np.uint16, np.int32, np.uint32, np.int64, np.uint64)
+
+
+def widened():
+    """Pairs of an integer type and one that can hold its largest value; 65535 is a count in a wider type."""
+    for original in INTEGERS:
+        for stored in (*INTEGERS, np.float32, np.float64):
+            wide_enough = np.dtype(stored).kind == "f" or np.iinfo(original).max <= np.iinfo(stored).max
+            if original == stored or (original != np.uint16 and wide_enough):
+                yield original, stored
+
+
+@pytest.mark.parametrize(("original", "stored"), list(widened()))
 def test_the_largest_integer_means_not_measured_also_in_a_wider_type(original, stored):
     largest = np.iinfo(original).max
-    if original != stored and (
-        original == np.uint16 or largest > (np.iinfo(stored).max if np.dtype(stored).kind != "f" else 2**64)
-    ):
-        return  # 65535 is a count in a wider type; a narrower type cannot hold the value
     values = np.array([[[0, 7, largest]]], dtype=original).astype(stored)
     np.testing.assert_array_equal(unmeasured(values), [[[False, False, True]]])
 

@@ -23,7 +23,8 @@ from braggfill.judging.studies.oversampling import MARGIN, gap_groups, predict_e
 from braggfill.judging.studies.protocol import Crops, binned_mean, case_scores, crop_table
 from braggfill.judging.studies.skip import power_law
 from braggfill.judging.studies.slices import FROM_PEAK, WIDTH, in_cross
-from braggfill.network.portions import NORMAL, Window, windows_for
+from braggfill.network.config import NORMAL
+from braggfill.network.portions import Window, windows_for
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import find_slabs
 from braggfill.scan.measured import MeasuredScan

@@ -9,24 +9,24 @@ from braggfill.base.errors import InputError
 from braggfill.base.writing import sha256
 from braggfill.classical.fringe_model import FringeModel
 from braggfill.network import adaptation
+from braggfill.network.config import AdaptationConfig
 from braggfill.network.weights import SHIPPED_WEIGHTS, read_weights
 from braggfill.reports.sentences import lesson_in_words
 
 
-@pytest.fixture(autouse=True)
-def short(monkeypatch, one_small_layout):
+@pytest.fixture
+def short(one_small_layout) -> AdaptationConfig:
     """Three steps of two portions, other constants of kriging in any case."""
-    monkeypatch.setattr(adaptation, "FRINGES", (FringeModel(envelope_sigma=3.0),))
-    monkeypatch.setattr(adaptation, "SURE_FRINGES", -1e9)
-    for name, value in {
-        "STEPS": 3,
-        "BATCH": 2,
-        "JUDGE_EVERY": 3,
-        "WARMUP_STEPS": 1,
-        "SURE_WEIGHTS": -1e9,
-        "FEWEST_VOXELS": 500,
-    }.items():
-        monkeypatch.setattr(adaptation, name, value)
+    return AdaptationConfig(
+        steps=3,
+        batch=2,
+        judge_every=3,
+        warmup_steps=1,
+        sure_weights=-1e9,
+        sure_fringes=-1e9,
+        fringes=(FringeModel(envelope_sigma=3.0),),
+        practice=one_small_layout,
+    )
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def stripe(scan):
     return mask
 
 
-def test_an_adapted_fill_is_the_fill_by_finetuned_weights(tmp_path, scan, stripe):
-    lesson = finetune(scan.counts, stripe, out=tmp_path / "w.safetensors", seed=2, name="S1")
+def test_an_adapted_fill_is_the_fill_by_finetuned_weights(tmp_path, scan, stripe, short):
+    lesson = finetune(scan.counts, stripe, out=tmp_path / "w.safetensors", seed=2, name="S1", config=short)
     by_file = fill_gaps(scan.counts, stripe, weights=tmp_path / "w.safetensors")
-    adapted = fill_gaps(scan.counts, stripe, adapt=True, seed=2)
+    adapted = fill_gaps(scan.counts, stripe, adapt=True, seed=2, adaptation=short)
     assert adapted.lesson == lesson
     np.testing.assert_array_equal(adapted.intensity, by_file.intensity)
     np.testing.assert_array_equal(adapted.std, by_file.std)
@@ -48,10 +48,10 @@ def test_an_adapted_fill_is_the_fill_by_finetuned_weights(tmp_path, scan, stripe
     assert by_file.lesson is None
 
 
-def test_the_weights_of_one_scan_start_the_next(tmp_path, scan, stripe):
+def test_the_weights_of_one_scan_start_the_next(tmp_path, scan, stripe, short):
     first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
-    finetune(scan.counts, stripe, out=first, name="S1")
-    lesson = finetune(scan.counts, stripe, out=second, start=first, seed=1, name="S2")
+    finetune(scan.counts, stripe, out=first, name="S1", config=short)
+    lesson = finetune(scan.counts, stripe, out=second, start=first, seed=1, name="S2", config=short)
     history = read_weights(second)[1]["lessons"]
     assert [entry["scan"] for entry in history] == ["S1", "S2"]
     assert [entry["started_from"] for entry in history] == [sha256(SHIPPED_WEIGHTS), sha256(first)]
@@ -59,7 +59,8 @@ def test_the_weights_of_one_scan_start_the_next(tmp_path, scan, stripe):
     assert len(history[1]["scan_sha256"]) == 64
 
 
-def test_the_commands_adapt_say_so_and_write_it_down(tmp_path, scan, stripe, capsys):
+def test_the_commands_adapt_say_so_and_write_it_down(tmp_path, scan, stripe, short, capsys, monkeypatch):
+    monkeypatch.setattr(adaptation, "AdaptationConfig", lambda: short)  # the commands adapt as shipped
     path, weights = tmp_path / "S1.npz", tmp_path / "S1.safetensors"
     np.savez(path, data=scan.counts.astype(np.uint32), mask=stripe)
     assert run("finetune", path, "-o", weights, "--seed", 2) == 0
@@ -84,20 +85,20 @@ def test_only_the_network_learns(scan, stripe):
         fill_gaps(scan.counts, stripe, method="kriging", adapt=True)
 
 
-def test_an_interrupted_lesson_says_so(scan, stripe):
+def test_an_interrupted_lesson_says_so(scan, stripe, short):
     def stop(step, steps, skill):
         if step == 2:
             raise KeyboardInterrupt
 
-    result = fill_gaps(scan.counts, stripe, adapt=True, on_adapt=stop)
+    result = fill_gaps(scan.counts, stripe, adapt=True, on_adapt=stop, adaptation=short)
     assert result.filled.any()
     assert lesson_in_words(result.lesson).startswith("interrupted after 2 of 3 steps; kriging")
     assert result.lesson.kept_step == 0
 
 
-def test_a_scan_without_room_is_filled_by_the_weights_as_they_are(scan):
+def test_a_scan_without_room_is_filled_by_the_weights_as_they_are(scan, short):
     mask = np.zeros(scan.counts.shape, bool)
     mask[20, 30, 20] = True
-    result = fill_gaps(scan.counts, mask, adapt=True)
+    result = fill_gaps(scan.counts, mask, adapt=True, adaptation=short)
     assert "no room" in lesson_in_words(result.lesson)
     np.testing.assert_array_equal(result.intensity, fill_gaps(scan.counts, mask).intensity)

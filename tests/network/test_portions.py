@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from braggfill.base.overlaps import overlap_mean
-from braggfill.network import portions as patches
-from braggfill.network.portions import GuessedScan, Window, extract, laid_back, plane_windows, sliding_windows, window_offsets
+from braggfill.network import portions
+from braggfill.network.portions import Window, along_normal, extract, laid_back, plane_windows, sliding_windows, window_offsets
 from braggfill.network.sliding import slide
-from braggfill.scan.gaps import Slab, find_slabs, voxels_to_fill
+from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import Slab, find_slabs
 
 
 def identity(counts, measured, guess):
@@ -18,7 +19,7 @@ def identity(counts, measured, guess):
 
 def scan_of(volume, mask):
     """A scan whose first guess is the negative of its counts."""
-    return GuessedScan(volume, mask, -volume)
+    return GappedScan(volume, mask, find_slabs(mask), -volume)
 
 
 @st.composite
@@ -41,21 +42,19 @@ def test_an_identity_model_gives_back_its_input_exactly(volume_and_mask, skip):
     volume, mask = volume_and_mask
     if skip == 0:
         volume, mask = volume[:8, :36, :36], mask[:8, :36, :36]
-    slabs = find_slabs(mask)
-    wanted = voxels_to_fill(slabs, mask.shape)
-    if wanted.any():
-        given, guessed = slide(scan_of(volume, mask), slabs, identity, skip)
-        np.testing.assert_array_equal(given, volume[wanted])
-        np.testing.assert_array_equal(guessed, -volume[wanted])
+    scan = scan_of(volume, mask)
+    assume(scan.wanted.any())
+    given, guessed = slide(scan, identity, skip)
+    np.testing.assert_array_equal(given, volume[scan.wanted])
+    np.testing.assert_array_equal(guessed, -volume[scan.wanted])
 
 
 def test_identity_holds_when_a_plane_is_cut_into_large_portions(monkeypatch):
-    monkeypatch.setattr(patches, "LARGEST_PORTION", 48)
+    monkeypatch.setattr(portions, "LARGEST_PORTION", 48)
     volume = np.random.default_rng(0).normal(size=(90, 40, 130)).astype(np.float32)
     mask = np.zeros(volume.shape, bool)
     mask[:, 18:23] = True
-    slabs = find_slabs(mask)
-    np.testing.assert_array_equal(slide(scan_of(volume, mask), slabs, identity)[0], volume[mask])
+    np.testing.assert_array_equal(slide(scan_of(volume, mask), identity)[0], volume[mask])
 
 
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 40))
@@ -96,7 +95,7 @@ def test_overlapping_portions_are_averaged():
 def test_portions_are_centred_on_the_gap_and_padded_beyond_the_array(first):
     volume = np.arange(40, dtype=np.float32)[:, None, None] * np.ones((1, 5, 6), np.float32)
     slab = Slab(0, first, first + 3, np.ones((4, 5, 6), bool))
-    around = patches.along_normal(volume, slab, -1.0)
+    around = along_normal(volume, slab, -1.0)
     expected = np.arange(first - 14, first + 18)
     np.testing.assert_array_equal(around[:, 0, 0], np.where((expected < 0) | (expected > 39), -1, expected))
 

@@ -2,6 +2,8 @@ import builtins
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from braggfill import InputError, detector_mask
 from braggfill.scan.detectors import DETECTORS
@@ -48,6 +50,21 @@ def test_full_frames_and_ten_crops_are_the_table_to_the_pixel(name):
         crop = expected(name, *np.ogrid[r0:r1, c0:c1]) | np.zeros((r1 - r0, c1 - c0), bool)
         np.testing.assert_array_equal(detector_mask(name, (r1 - r0, c1 - c0), (r0, c0)), crop)
         np.testing.assert_array_equal(detector_mask(name, None, (r0, r1, c0, c1)), crop)
+
+
+@given(st.sampled_from(["maxipix", "34idctim2"]), st.tuples(*[st.integers(-30, 560)] * 4), st.booleans())
+def test_a_crop_is_the_part_of_the_frame_that_its_numbers_say_or_is_refused(name, numbers, told):
+    """Against numpy's own slices, with the scan's shape told or not."""
+    top, bottom, left, right = numbers
+    frame = detector_mask(name)
+    shape = (bottom - top, right - left) if told else None
+    if 0 <= top < bottom <= frame.shape[0] and 0 <= left < right <= frame.shape[1]:
+        np.testing.assert_array_equal(detector_mask(name, shape, numbers), frame[top:bottom, left:right])
+        cut = detector_mask(name, shape, (top, left))
+        np.testing.assert_array_equal(cut, frame[top:bottom, left:right] if told else frame[top:, left:])
+    else:
+        with pytest.raises(InputError, match=r"roi: got rows .* expected a crop inside"):
+            detector_mask(name, shape, numbers)
 
 
 def test_every_row_of_the_table_is_tested():

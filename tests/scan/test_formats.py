@@ -73,6 +73,23 @@ def test_a_scan_that_is_not_filled_comes_back_as_well(tmp_path, kind, mask):
         assert not back.mask.any()
 
 
+@settings(max_examples=25)
+@given(st.sampled_from(sorted(FORMATS)), st.tuples(*[st.integers(1, 5)] * 3), st.integers(0, 2**32 - 1), st.booleans())
+def test_any_scan_comes_back_from_any_format(tmp_path_factory, kind, shape, seed, is_filled):
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(20.0, shape).astype(np.float32)
+    mask, gaps = rng.random((2, *shape)) < 0.3
+    std = np.where(gaps, rng.random(shape), 0).astype(np.float32)
+    estimates = (gaps, std, {"method": "linear"}) if is_filled else (None, None, None)
+    path = tmp_path_factory.mktemp("scan") / NAMES[kind]
+    write_scan(path, Scan(counts, mask, "S12", *estimates), kind)
+    back = read_scan(str(path))
+    np.testing.assert_array_equal(back.intensity, counts)
+    np.testing.assert_array_equal(back.mask, mask)
+    for found, expected in zip((back.filled, back.std, back.provenance), estimates, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 @settings(max_examples=30)
 @given(arrays.arrays(st.sampled_from([np.int8, np.uint8, np.uint16, np.int32, np.float32, bool]), (3, 4)))
 def test_a_mask_cast_to_int8_marks_the_same_voxels(tmp_path_factory, mask):

@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from braggfill.network.portions import NORMAL, along_normal
+from braggfill.network.config import NORMAL
+from braggfill.network.portions import along_normal
 from braggfill.network.practice_scan import PracticeScan
-from braggfill.scan.gaps import find_slabs
+from braggfill.scan.gapped import GappedScan
 from braggfill.scan.measured import MeasuredScan
 from braggfill.training.random_gaps import GapRanges
 from braggfill.training.stream import PortionStream, StreamConfig
@@ -23,6 +25,14 @@ def test_a_step_s_portions_depend_on_seed_and_step_alone(portions):
     again.batch(1, 2)
     assert (again.batch(0, 24).drawn == portions.drawn).all()
     assert (PortionStream(1, SMALL).batch(0, 24).drawn != portions.drawn).any()
+
+
+def test_the_number_of_threads_does_not_change_a_portion(portions, threads):
+    for number in (1, 3):
+        threads(number)
+        again = PortionStream(0, SMALL).batch(0, 24)
+        assert torch.equal(again.guess.nan_to_num(-1.0), portions.guess.nan_to_num(-1.0))
+        assert torch.equal(again.drawn, portions.drawn)
 
 
 def test_the_gap_is_blank_and_everything_else_is_what_was_drawn(portions):
@@ -56,14 +66,14 @@ def practice_scan(shape=(40, 44, 48)):
     mask[18:22], mask[:, :, 30:33] = True, True
     sound = np.ones(shape[1:], bool)
     sound[20, 21] = sound[3, 31] = False
-    slabs = find_slabs(mask)
-    return PracticeScan.of(number, number, mask, sound, slabs, np.zeros(shape))
+    scan = GappedScan.blanked(number, mask).with_guess(np.zeros(shape, np.float32))
+    return PracticeScan.of(scan, number, number, sound)
 
 
 def test_portions_are_what_a_fill_cuts_mirrored_and_turned():
     scan, seen = practice_scan(), set()
     rng = np.random.default_rng(0)
-    around = [along_normal(scan.expected, slab, 0.0) for slab in scan.slabs]
+    around = [along_normal(scan.expected, slab, 0.0) for slab in scan.scan.slabs]
     for _ in range(400):
         _, _, _, target, expected, _ = scan.portion(rng, 16)
         assert expected.shape == (NORMAL, 16, 16)
@@ -77,7 +87,7 @@ def test_portions_are_what_a_fill_cuts_mirrored_and_turned():
             for whole in around
             for i, j in np.argwhere(whole[0, : whole.shape[1] - 15, : whole.shape[2] - 15] == straight[0, 0, 0])
         )
-        assert np.isin(expected[target], scan.expected[scan.mask & scan.known]).all()
+        assert np.isin(expected[target], scan.expected[scan.scan.mask & scan.known]).all()
     assert len(seen) == 2 * 2**3 * 2
 
 
@@ -93,7 +103,7 @@ def test_a_measured_scan_is_thinned_and_its_own_gaps_are_no_target():
     assert np.var(drawn[~mask]) == pytest.approx(drawn[~mask].mean(), rel=0.05)
     assert source.thinned(np.random.default_rng(1), 1e9)[1].max() < 0.2 * counts.max()
     scan = PortionStream(0, replace(SMALL, measured_share=1.0), measured=[source]).scan(0)
-    assert scan.mask[mask].all()
+    assert scan.scan.mask[mask].all()
     rng = np.random.default_rng(2)
     for _ in range(50):
         _, _, _, target, expected, _ = scan.portion(rng, 16)
@@ -106,7 +116,8 @@ def test_portions_are_drawn_where_it_is_bright():
     expected[:, 10:14, 50:54] = 1e4
     mask = np.zeros(shape, bool)
     mask[18:22] = True
-    scan = PracticeScan.of(expected, expected, mask, np.ones(shape[1:], bool), find_slabs(mask), np.zeros(shape))
+    gapped = GappedScan.blanked(expected, mask).with_guess(np.zeros(shape, np.float32))
+    scan = PracticeScan.of(gapped, expected, expected, np.ones(shape[1:], bool))
     rng = np.random.default_rng(0)
     bright = [(scan.portion(rng, 16)[4] > 1).any() for _ in range(100)]
     assert np.mean(bright) > 0.5

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-import braggfill.training as training
 from braggfill import InputError, train
 from braggfill.base.writing import sha256
 from braggfill.network.gapnet import ModelConfig
-from braggfill.network.weights import read_tensors, read_weights
+from braggfill.network.weights import read_tensors, read_weights, write_tensors
 from braggfill.simulation.library import split_of
+from braggfill.training import training
 from braggfill.training.config import TrainConfig
 from braggfill.training.stream import StreamConfig
 from braggfill.training.training import STATE_NAME, TrainingRun, start_fabric
@@ -103,16 +103,13 @@ def test_training_lowers_the_loss():
     before = run.validate(0.0)
     for _ in range(60):
         run.advance()
-    run.average = {n: p.detach() for n, p in run.model.named_parameters()}
+    run.learner.average = {n: p.detach() for n, p in run.learner.model.named_parameters()}
     assert run.validate(0.0).validation_likelihood < 0.9 * before.validation_likelihood
 
 
 def test_learning_rate_rises_linearly_and_falls_like_half_a_cosine():
-    config = replace(TINY, steps=102, warmup_steps=2, learning_rate=2.0)
-    run = TrainingRun(config, start_fabric(config, "cpu"))
-    rates = []
-    for run.step in (0, 1, 2, 52, 102):
-        rates.append(run.learning_rate())
+    config = replace(TINY, warmup_steps=2, learning_rate=2.0)
+    rates = [config.rate(step, 102) for step in (0, 1, 2, 52, 102)]
     assert rates == pytest.approx([1.0, 2.0, 2.0, 1.0, 0.0])
 
 
@@ -142,10 +139,11 @@ def test_validation_and_test_crystals_are_never_trained_on(tmp_path, monkeypatch
 
 
 def test_two_processes_that_share_the_batches_train_as_one(tmp_path):
+    """With an epsilon far above the gradients' rounding: below it AdamW makes whole steps of what rounding leaves of a zero."""
     config = tmp_path / "tiny.toml"
     config.write_text(
         "steps = 4\nbatch = 4\nwarmup_steps = 1\nvalidate_every = 4\nprecision = 'float32'\n"
-        "validation_portions = 4\nvalidation_scans = 1\n"
+        "learning_rate = 0.01\nepsilon = 0.001\nvalidation_portions = 4\nvalidation_scans = 1\n"
         "[model]\nchannels = [8, 8, 8]\n[portions]\nplane = 16\nscan_size = 40\npool = 1\n"
     )
     tensors = []
@@ -157,3 +155,13 @@ def test_two_processes_that_share_the_batches_train_as_one(tmp_path):
     one, two = tensors
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_a_state_from_before_an_option_is_resumed_with_its_default(tmp_path):
+    train(tmp_path, TINY)
+    tensors, description = read_tensors(tmp_path / STATE_NAME)
+    del description["training"]["epsilon"]
+    write_tensors(tmp_path / STATE_NAME, tensors, description)
+    train(tmp_path, TINY, resume=True)
+    with pytest.raises(InputError, match="epsilon"):
+        train(tmp_path, replace(TINY, epsilon=1e-3), resume=True)

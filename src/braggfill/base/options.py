@@ -8,9 +8,12 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from difflib import get_close_matches
 from functools import cache, wraps
 from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_type_hints
+
+from braggfill.base.errors import InputError
 
 Result = TypeVar("Result")
 Device = Literal["auto", "cpu", "cuda"]
@@ -56,16 +59,21 @@ def spelled_out(function: Callable[..., Result]) -> Callable[..., Result]:
         if p.kind is inspect.Parameter.KEYWORD_ONLY and is_dataclass(hints[name])
     }
 
+    seen: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        seen += keywords(groups[name]) if name in groups else [parameter]
+    known = [*(p.name for p in seen), *groups]
+
     @wraps(function)
     def spelled(*positional: Any, **given: Any) -> Result:
+        for unknown in given.keys() - set(known):
+            near = get_close_matches(unknown, known, 1, 0.0)
+            raise InputError(f"{function.__name__}: got an option {unknown}, expected one of its own; the nearest is {near[0]}")
         for name, kind in groups.items():
             own = {f.name: given.pop(f.name) for f in fields(kind) if f.name in given}
             given[name] = replace(given[name], **own) if name in given else kind(**own)
         return function(*positional, **given)
 
-    seen: list[inspect.Parameter] = []
-    for name, parameter in signature.parameters.items():
-        seen += keywords(groups[name]) if name in groups else [parameter]
     spelled.__signature__ = signature.replace(parameters=seen)  # type: ignore[attr-defined]
     spelled.__doc__ = _with_fields(function.__doc__ or "", groups)
     return spelled

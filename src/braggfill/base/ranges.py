@@ -1,18 +1,20 @@
 """Ranges that random numbers are drawn from: how a draw is made, and what makes a range impossible."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from braggfill.base.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 LARGEST = 1e9
 """No count, length or number of a configuration is larger."""
 
 
-def log_uniform(rng: np.random.Generator, low_high: tuple[float, float]) -> float:
+def log_uniform(rng: "Generator", low_high: tuple[float, float]) -> float:
     """Draw a number whose logarithm is uniform in the given range."""
     low, high = low_high
     return float(low * (high / low) ** rng.random())
@@ -40,7 +42,7 @@ def check_ranges(
         if not (isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value)):
             continue
         low, high = value
-        if not low <= high or not np.isfinite([low, high]).all():
+        if not low <= high or not (math.isfinite(low) and math.isfinite(high)):
             raise InputError(f"{name}: got {list(value)}, expected two finite numbers, the smaller first")
         if name in above_zero and low <= 0:
             raise InputError(f"{name}: got {list(value)}, expected numbers above 0")

@@ -15,7 +15,7 @@ from braggfill.scan.choice import MaskChoice
 def convert(
     scan: ScanFile,
     output: Annotated[Path, typer.Argument(help="File to write.")],
-    outputs: Annotated[Outputs, Part("format", "overwrite")],
+    outputs: Annotated[Outputs, Part(("format", "overwrite"))],
     choice: MaskChoice,
     energy_kev: Annotated[float | None, typer.Option(help="Photon energy, for CXI.")] = None,
     distance_m: Annotated[float | None, typer.Option(help="Distance of the detector, for CXI.")] = None,

@@ -7,7 +7,7 @@ import typer
 
 from braggfill.commands.options import Part, with_flags
 from braggfill.commands.shell import Overwrite, ScanFile, console, progress_bar, say
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice
 
 
@@ -15,7 +15,7 @@ from braggfill.scan.choice import MaskChoice
 def evaluate(
     scan: ScanFile,
     choice: MaskChoice,
-    options: Annotated[FillOptions, Part("method", "device", "counts_per_unit", "weights")],
+    options: Annotated[FillOptions, Part(("method", "device", "counts_per_unit", "weights"))],
     json: Annotated[Path | None, typer.Option(help="Also write the figures (.json).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also draw a slice and the scores (.png).")] = None,
     overwrite: Overwrite = False,

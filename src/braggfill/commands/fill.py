@@ -19,7 +19,7 @@ from braggfill.commands.shell import (
     say,
     warn,
 )
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice
 
 if TYPE_CHECKING:

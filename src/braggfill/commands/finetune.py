@@ -7,7 +7,7 @@ import typer
 
 from braggfill.commands.options import Part, with_flags
 from braggfill.commands.shell import Overwrite, ScanFile, adaptation_bar, console, say
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice
 
 
@@ -16,7 +16,7 @@ def finetune(
     scan: ScanFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="Weights file to write, .safetensors.")],
     choice: MaskChoice,
-    options: Annotated[FillOptions, Part("seed", "device", "counts_per_unit")],
+    options: Annotated[FillOptions, Part(("seed", "device", "counts_per_unit"))],
     start: Annotated[Path | None, typer.Option(help="Weights to start from, such as those of the scan before.")] = None,
     minutes: Annotated[float, typer.Option(help="Most minutes that learning from the scan may take.")] = 2.0,
     overwrite: Overwrite = False,

@@ -9,10 +9,10 @@ from typing import Any
 
 from braggfill.base.errors import InputError
 from braggfill.commands.outputs import Outputs
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice
 from braggfill.scan.files import FORMATS, format_of, split_address
-from braggfill.scan.formats.contents import FormatName
+from braggfill.scan.formats.names import FormatName
 
 NUMBER = re.compile(r"%(0?\d*)d")
 """Where a template has the scan's number: %d, or %04d with leading zeros."""

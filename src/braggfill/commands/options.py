@@ -36,12 +36,9 @@ class Spelling:
 
 @dataclass(frozen=True)
 class Part:
-    """In ``Annotated[kind, Part("this", "that")]``: the fields of a group that a command takes."""
+    """In ``Annotated[kind, Part(("this", "that"))]``: the fields of a group that a command takes."""
 
     names: tuple[str, ...]
-
-    def __init__(self, *names: str) -> None:
-        object.__setattr__(self, "names", names)
 
 
 def read_roi(text: str) -> list[int]:
@@ -86,22 +83,22 @@ def with_flags(command: Callable[..., None], file: bool = False) -> Callable[...
     """
     signature, hints = inspect.signature(command), get_type_hints(command, include_extras=True)
     groups = {name: _kind(hint) for name, hint in hints.items() if _kind(hint)}
+    flags = {name: _flags(hints[name]) for name in groups}
+    names = {flag.name for group in flags.values() for flag in group}
 
     @wraps(command)
     def spelled(context: typer.Context, **values: Any) -> None:
         from braggfill.base.config import build_each, read_table
 
         path = values.pop("config") if file else None
-        names = {flag.name for name in groups for flag in _flags(hints[name])}
-        flags = {name: _value(name, value) for name, value in values.items() if name in names and _is_given(context, name)}
-        table = (read_table(path) if path else {}) | flags
+        given = {name: _value(name, value) for name, value in values.items() if name in names and _is_given(context, name)}
+        table = (read_table(path) if path else {}) | given
         made = build_each(groups, table, f"config {path}" if path else "options")
         command(**made, **{name: value for name, value in values.items() if name not in names})
 
     seen = [inspect.Parameter("context", KEYWORD, annotation=typer.Context)]
     for name, parameter in signature.parameters.items():
-        own = _flags(hints[name]) if name in groups else [parameter.replace(annotation=hints[name], kind=KEYWORD)]
-        seen += own
+        seen += flags.get(name) or [parameter.replace(annotation=hints[name], kind=KEYWORD)]
     if file:
         seen.append(inspect.Parameter("config", KEYWORD, default=None, annotation=CONFIG))
     spelled.__signature__ = signature.replace(parameters=seen)  # type: ignore[attr-defined]

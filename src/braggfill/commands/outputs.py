@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from braggfill.scan.formats.contents import FormatName
+from braggfill.scan.formats.names import FormatName
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import numpy as np
 from braggfill.base.options import spelled_out
 from braggfill.base.tasks import OnStep, Progress
 from braggfill.filling.methods import METHODS
+from braggfill.filling.options import FillOptions
 from braggfill.filling.result import FillResult
-from braggfill.filling.terms import FillOptions
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import find_gaps, find_slabs

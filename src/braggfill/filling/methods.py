@@ -9,7 +9,8 @@ from braggfill.base.tasks import OnStep, Progress
 from braggfill.classical import interpolate
 from braggfill.classical.ridge import ridge
 from braggfill.classical.spread import LogFill, filled_counts, standard_deviation
-from braggfill.filling.terms import Estimate, FillOptions, Method, MethodName
+from braggfill.filling.options import FillOptions, MethodName
+from braggfill.filling.terms import Estimate, Method
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import Slab
 

@@ -8,7 +8,8 @@ from braggfill.base.version import __version__
 from braggfill.filling.methods import METHODS
 from braggfill.filling.result import FillResult
 from braggfill.scan.files import write_scan
-from braggfill.scan.formats.contents import FormatName, Geometry, Scan
+from braggfill.scan.formats.contents import Geometry, Scan
+from braggfill.scan.formats.names import FormatName
 from braggfill.scan.gaps import summarise_gaps
 
 

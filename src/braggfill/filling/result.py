@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.filling.gap_rows import filled_gap_rows
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions
 from braggfill.scan.gaps import Gap
 
 if TYPE_CHECKING:

@@ -16,16 +16,17 @@ from scipy.ndimage import gaussian_filter
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import log_ceiling
+from braggfill.base.options import Device, spelled_out
 from braggfill.base.tasks import Progress
 from braggfill.filling.methods import METHODS
-from braggfill.filling.terms import FillOptions
+from braggfill.filling.options import FillOptions, MethodName
 from braggfill.judging.verdict import Band, Score, advised, in_words, judge_bands, score
 from braggfill.scan.copies import Trial, large_gaps
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import voxels_to_fill
 
-BASELINES = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
+BASELINES: tuple[MethodName, ...] = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
 """Classical fills that every method is compared with; biharmonic takes minutes."""
 SCORED_COUNTS = 0.5
 """Voxels are scored where the smoothed counts (Gaussian width 3) exceed this: elsewhere every fill is right."""
@@ -69,25 +70,43 @@ class Evaluation:
     """One sentence a person can act on."""
 
 
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to judge a fill."""
+
+    method: MethodName = "unet"
+    """The fill to judge."""
+    baselines: Sequence[MethodName] = BASELINES
+    """Fills to compare it with; the linear one is always among them."""
+    device: Device = "auto"
+    """Where to compute: auto takes a graphics card where there is one."""
+    counts_per_unit: float | None = None
+    """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
+    weights: str | Path | None = None
+    """Weights made by 'train' or 'finetune', else the shipped ones."""
+
+    @property
+    def asked(self) -> list[FillOptions]:
+        """The fills to make, that which is judged first, no method twice."""
+        chosen = FillOptions(self.method, device=self.device, counts_per_unit=self.counts_per_unit, weights=self.weights)
+        return [replace(chosen, method=name) for name in dict.fromkeys((self.method, *self.baselines, "linear"))]
+
+
+@spelled_out
 def evaluate(
     intensity: np.ndarray,
     mask: np.ndarray | None = None,
     *,
-    method: str = "unet",
-    baselines: Sequence[str] = BASELINES,
-    device: str = "auto",
-    counts_per_unit: float | None = None,
-    weights: str | Path | None = None,
+    options: EvaluationOptions,
     on_progress: Progress = lambda done, total: None,
 ) -> Evaluation:
     """Judge on a scan's own counts whether its gaps are worth filling, and by which method.
 
     Parameters
     ----------
-    intensity, mask, method, device, counts_per_unit, weights
+    intensity, mask : arrays (frames, rows, columns)
         As for ``fill_gaps``.
-    baselines : sequence of str
-        Keys of ``METHODS`` to compare with; the linear fill is always among them.
+    options : EvaluationOptions
     on_progress : callable
         Called with the methods done and their number.
 
@@ -100,35 +119,38 @@ def evaluate(
     InputError
         If an argument does not fit, or the scan has no room for copies of its gaps that hold counts.
     """
-    options = FillOptions(method, device=device, counts_per_unit=counts_per_unit, weights=weights)  # type: ignore[arg-type]
-    methods = list(dict.fromkeys([method, *baselines, "linear"]))
-    asked = [replace(options, method=name) for name in methods]  # type: ignore[arg-type]
-    measured, missing, scale = taken_apart(intensity, mask, counts_per_unit)
+    asked = options.asked
+    measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
     scan = GappedScan.blanked(measured * np.float32(scale), missing)
     trial = Trial.of(scan)
-    hidden, scored = scan.counts[trial.scored], (gaussian_filter(scan.counts, 3) > SCORED_COUNTS)[trial.scored]
+    scored = (gaussian_filter(scan.counts, 3) > SCORED_COUNTS)[trial.scored]
     if np.count_nonzero(scored) < FEWEST_VOXELS:
         raise InputError(
             f"intensity: got {np.count_nonzero(scored)} voxels with counts where copies of the gaps fit, expected at least "
             f"{FEWEST_VOXELS}; crop less of the scan"
         )
-    filled = fill_trial(trial, asked, on_progress)
-    judged, estimates = hidden[scored], {name: (f.mean[scored], f.std[scored]) for name, f in filled.items()}
-    scores = [score(name, estimates, judged, filled[name].seconds) for name in methods]
-    bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], judged) if b.voxels >= FEWEST_VOXELS]
+    return judged(scan, trial, scored, fill_trial(trial, asked, on_progress))
+
+
+def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: dict[str, FilledTrial]) -> Evaluation:
+    """Compare fills of a trial, the one to judge first, with what was measured in its scored voxels."""
+    known, estimates = scan.counts[trial.scored], {name: (f.mean[scored], f.std[scored]) for name, f in filled.items()}
+    method, hidden = next(iter(filled)), known[scored]
+    scores = [score(name, estimates, hidden, fill.seconds) for name, fill in filled.items()]
+    bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], hidden) if b.voxels >= FEWEST_VOXELS]
     hidden_peak = hides_peak(scan)
-    advisable, ceiling = advised(scores[0], hidden_peak), log_ceiling(np.random.default_rng(0), judged)
+    advisable = advised(scores[0], hidden_peak)
     return Evaluation(
-        scores,
-        bands,
-        len(judged),
-        ceiling,
-        trial.scored,
-        hidden,
-        filled[method].mean.astype(np.float32),
-        hidden_peak,
-        advisable,
-        in_words(scores, bands, advisable, hidden_peak),
+        scores=scores,
+        bands=bands,
+        voxels=len(hidden),
+        ceiling=log_ceiling(np.random.default_rng(0), hidden),
+        hidden=trial.scored,
+        known=known,
+        filled=filled[method].mean.astype(np.float32),
+        hides_peak=hidden_peak,
+        advisable=advisable,
+        advice=in_words(scores, bands, advisable, hidden_peak),
     )
 
 

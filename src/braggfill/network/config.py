@@ -1,4 +1,4 @@
-"""What the network's learning depends on: how weights descend, and how a scan is practised on."""
+"""What the network and its learning depend on: its portions' sizes, how weights descend, how a scan is practised on."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from braggfill.base.errors import InputError
 from braggfill.base.ranges import require_positive
 from braggfill.classical.fringe_model import FringeModel
-from braggfill.scan.copies import CopyRules
+from braggfill.scan.copy_rules import CopyRules
+
+NORMAL = 32
+"""Extent of a portion along the gap's normal."""
+PORTION = 32
+"""Extent of a sliding portion in the gap's plane."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,8 @@ class Descent:
     """Peak of the schedule: linear warm-up, then half a cosine to zero."""
     warmup_steps: int = 200
     weight_decay: float = 1e-3
+    epsilon: float = 1e-8
+    """Gradients (root mean square) below this move a weight less than the others; those above it all move it alike."""
     gradient_limit: float = 1.0
     """Gradients are scaled down to this norm."""
     voxel_gradient_limit: float = 30.0
@@ -29,7 +36,7 @@ class Descent:
 
     def __post_init__(self) -> None:
         require_positive(self, "batch")
-        for name in ("learning_rate", "gradient_limit", "voxel_gradient_limit"):
+        for name in ("learning_rate", "epsilon", "gradient_limit", "voxel_gradient_limit"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name}: got {getattr(self, name)}, expected a finite number above 0")
         if not (self.warmup_steps >= 0 and 0 <= self.weight_decay < 1 and 0 <= self.average_decay < 1):

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from braggfill.network.portions import NORMAL
+from braggfill.network.config import NORMAL
 
 PLANE_STRIDE = 4
 """The plane's height and width are multiples of this inside the network (two poolings by 2)."""

@@ -21,7 +21,7 @@ class Learner:
         """Steps made, and planned."""
         self.average = {name: p.detach().clone() for name, p in model.named_parameters()}
         self.optimiser = torch.optim.AdamW(
-            model.parameters(), lr=descent.learning_rate, betas=(0.9, 0.98), weight_decay=descent.weight_decay
+            model.parameters(), descent.learning_rate, (0.9, 0.98), descent.epsilon, descent.weight_decay
         )
 
     def bound(self, outputs: Sequence[Tensor], voxels: float) -> None:

@@ -20,13 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.overlaps import Part, overlap_mean
+from braggfill.network.config import NORMAL, PORTION
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import Slab
 
-NORMAL = 32
-"""Extent of a portion along the gap's normal."""
-PORTION = 32
-"""Extent of a sliding portion in the gap's plane."""
 LARGEST_PORTION = 320
 """Extent in the plane above which a single pass is cut into overlapping portions, to bound the memory."""
 MARGIN = 16

@@ -26,7 +26,8 @@ from braggfill.network.portions import Predictor
 from braggfill.network.practice_scan import PracticeScan
 from braggfill.network.sliding import slide
 from braggfill.scan.boxes import bounding_box
-from braggfill.scan.copies import CopyRules, lay_copies
+from braggfill.scan.copies import lay_copies
+from braggfill.scan.copy_rules import CopyRules
 from braggfill.scan.gapped import GappedScan
 
 

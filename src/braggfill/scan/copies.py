@@ -11,12 +11,12 @@ or are drawn with a chance that falls off with the difference::
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from braggfill.scan.copy_rules import CopyRules
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import Slab
 
@@ -34,25 +34,6 @@ RELAXED = ((8, 0.8), (4, 0.6), (1, 0.4))
 """Clearance and least share that are tried one after the other where a scan must be tested at any cost."""
 ENOUGH = 0.5
 """Voxels of copies, as a share of the gaps' own, at which no clearance is relaxed any more."""
-
-
-@dataclass(frozen=True)
-class CopyRules:
-    """How many copies are laid, and where they may lie."""
-
-    number: int = 2
-    """Copies of every gap, at most."""
-    largest: int | None = None
-    """So many of the largest gaps are copied; None for all large ones."""
-    clearance: int = 8
-    """Measured voxels kept between a copy and a gap, and at the array's border."""
-    spacing: int = 8
-    """Measured voxels kept between copies."""
-    least_share: float = 0.8
-    """Share of every plane of a copy that must have been measured."""
-    alike_in: Literal["logarithms", "counts"] = "logarithms"
-    """What is compared of a place and the gap's banks: the mean logarithm of the counts, as a fill is judged, or
-    their total, which rules what is learned."""
 
 
 @dataclass(frozen=True)
@@ -141,12 +122,9 @@ def possible_places(
     """
     width, in_plane = len(slab.target), np.any(slab.target, axis=0)
     free = 1 - np.moveaxis(taken, slab.axis, 0)[:, in_plane].mean(1)
-    n = len(free)
-    sides = (
-        range(rules.clearance, slab.first - width - rules.clearance + 1),
-        range(slab.last + 1 + rules.clearance, n - width - rules.clearance),
-    )
-    firsts = [f for side in sides for f in side if free[f : f + width].min() >= rules.least_share]
+    n, clearance = len(free), rules.clearance
+    crowded = free < rules.least_share
+    firsts = [f for f in range(clearance, n - width - clearance) if not crowded[f - clearance : f + width + clearance].any()]
     brightness = _brightness(np.moveaxis(counts, slab.axis, 0), in_plane, free, rules)
     banks = np.r_[max(slab.first - BANK, 0) : slab.first, slab.last + 1 : min(slab.last + 1 + BANK, n)]
     wanted = brightness(banks)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.writing import check_output
-from braggfill.scan.formats.contents import HDF5_SUFFIXES, TIF_SUFFIXES, FormatName, Scan, readable
+from braggfill.scan.formats.contents import Scan, readable
 from braggfill.scan.formats.cxi import write_cxi
 from braggfill.scan.formats.hdf5 import read_hdf5, read_hdf5_mask, read_hdf5_provenance
+from braggfill.scan.formats.names import HDF5_SUFFIXES, TIF_SUFFIXES, FormatName
 from braggfill.scan.formats.npz import (
     CDIUTILS_DATA,
     partner_of,

@@ -1,6 +1,7 @@
 """The endless stream of training portions, cut from simulated scans with gaps exactly as a fill cuts them.
 
-Everything depends on the seed and the step number alone, so that a resumed training sees the same stream.
+Everything depends on the seed and the step number alone, not on how many threads compute, so that a resumed training and
+processes that share a batch see the same stream.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import torch
 from braggfill.base.errors import InputError
 from braggfill.base.ranges import check_ranges, log_uniform, require_positive
 from braggfill.classical.kriging import guessed
-from braggfill.network.portions import NORMAL
+from braggfill.network.config import NORMAL
 from braggfill.network.practice_scan import Portions, PracticeScan, stacked
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.measured import MeasuredScan
@@ -100,7 +101,8 @@ class PortionStream:
             mask = missing | random_mask(rng, expected.shape, peak, self.config.gaps)
             scan = GappedScan.blanked(drawn, mask)
             if scan.slabs:
-                return PracticeScan.of(guessed(scan, self.device), expected, drawn, known)
+                with one_thread():
+                    return PracticeScan.of(guessed(scan, self.device), expected, drawn, known)
 
     def _simulated(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[float, ...], np.ndarray]:
         """Expected and drawn counts of a random crystal, its peak in voxels, and the pixels (rows, columns) that follow it."""

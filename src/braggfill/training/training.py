@@ -257,6 +257,7 @@ class TrainingRun:
         saved, own = description.get("training"), json.loads(json.dumps(self.request))
         if saved is None or "curve" not in description:
             raise InputError(f"resume {path}: got no state of a training, expected one; start anew in another folder")
+        saved = json.loads(json.dumps(asdict(TrainConfig()))) | saved  # options that came later had their default
         if saved != own:
             different = sorted(k for k in own if saved.get(k) != own[k])
             raise InputError(

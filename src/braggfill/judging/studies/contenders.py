@@ -16,7 +16,8 @@ from braggfill.classical.kriging import guessed, kriging
 from braggfill.classical.ridge import ridge
 from braggfill.classical.spread import LogFill, filled_counts
 from braggfill.filling.methods import METHODS, of_logarithms
-from braggfill.filling.terms import Estimate, FillOptions
+from braggfill.filling.options import FillOptions
+from braggfill.filling.terms import Estimate
 from braggfill.judging.studies.findings import Row
 from braggfill.network.gapnet import GapNet
 from braggfill.network.sliding import network_predictor, slide

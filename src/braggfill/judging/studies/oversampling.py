@@ -18,7 +18,7 @@ from braggfill.judging.studies.contenders import CONTENDERS, Contender, draw_cur
 from braggfill.judging.studies.crystals import sampled_pattern
 from braggfill.judging.studies.findings import Findings, Row, Setting
 from braggfill.judging.studies.gaps import columns
-from braggfill.network.portions import NORMAL
+from braggfill.network.config import NORMAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

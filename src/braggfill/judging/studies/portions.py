@@ -11,7 +11,7 @@ from braggfill.judging.studies.contenders import CONTENDERS, expected_in
 from braggfill.judging.studies.crystals import held_out
 from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting
 from braggfill.judging.studies.gaps import brightest_voxel, cut, known
-from braggfill.network.portions import PORTION
+from braggfill.network.config import PORTION
 from braggfill.scan.boxes import with_margin
 from braggfill.scan.measured import MeasuredScan
 

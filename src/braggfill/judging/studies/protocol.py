@@ -19,7 +19,7 @@ from braggfill.judging.studies.contenders import CONTENDERS, Contender
 from braggfill.judging.studies.crystals import Shape, held_out
 from braggfill.judging.studies.findings import Row
 from braggfill.judging.studies.gaps import bright, columns, columns_beside
-from braggfill.network.portions import PORTION
+from braggfill.network.config import PORTION
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.scans import SimulatedScan
 

@@ -4,18 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.scan.formats.names import SUFFIXES
 
-HDF5_SUFFIXES = (".h5", ".hdf5", ".cxi", ".nxs")
-TIF_SUFFIXES = (".tif", ".tiff")
-SUFFIXES = (".npz", ".npy", *HDF5_SUFFIXES, *TIF_SUFFIXES)
-
-FormatName = Literal["npz", "cxi", "cdiutils", "bcdi", "cohere"]
-"""The ways of writing a scan; what each is stands in the table of formats."""
 JOULES_PER_EV = 1.602176634e-19
 
 

@@ -1,0 +1,11 @@
+"""How formats and their files are named. Quick to import."""
+
+from typing import Literal
+
+HDF5_SUFFIXES = (".h5", ".hdf5", ".cxi", ".nxs")
+TIF_SUFFIXES = (".tif", ".tiff")
+SUFFIXES = (".npz", ".npy", *HDF5_SUFFIXES, *TIF_SUFFIXES)
+
+
+FormatName = Literal["npz", "cxi", "cdiutils", "bcdi", "cohere"]
+"""The ways of writing a scan; what each is stands in the table of formats."""
