@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float32
+from torch import Tensor
 
 from braggfill.base.fourier import along_each_axis
 
@@ -11,8 +13,8 @@ LINES_AT_ONCE = 16
 """Frames or rows that are smoothed together in place."""
 
 
-def gaussian_matrix(length: int, sigma: float, wrap: bool = False) -> torch.Tensor:
-    """Matrix (length, length) that smooths an axis with a Gaussian of ``sigma`` voxels; its rows sum to 1.
+def gaussian_matrix(length: int, sigma: float, wrap: bool = False) -> Float32[Tensor, "{length} {length}"]:
+    """Matrix that smooths an axis with a Gaussian of ``sigma`` voxels; its rows sum to 1.
 
     Beyond the border the axis goes on round the other side (``wrap``) or is not there: the weights inside make up for it.
     """
@@ -24,8 +26,10 @@ def gaussian_matrix(length: int, sigma: float, wrap: bool = False) -> torch.Tens
     return (weights / weights.sum(1, keepdim=True)).to(torch.float32)
 
 
-def gaussian_blur(field: torch.Tensor, sigma: float | tuple[float, float, float], wrap: bool = False) -> torch.Tensor:
-    """Smooth the last three axes of a float32 tensor (…, frames, rows, columns) with Gaussians of ``sigma`` voxels."""
+def gaussian_blur(
+    field: Float32[Tensor, "*parts frames rows columns"], sigma: float | tuple[float, float, float], wrap: bool = False
+) -> Float32[Tensor, "*parts frames rows columns"]:
+    """Smooth the last three axes with Gaussians of ``sigma`` voxels."""
     widths = np.broadcast_to(sigma, 3)
     frames, rows, columns = (
         gaussian_matrix(n, float(s), wrap).to(field.device) for n, s in zip(field.shape[-3:], widths, strict=True)
@@ -33,8 +37,8 @@ def gaussian_blur(field: torch.Tensor, sigma: float | tuple[float, float, float]
     return along_each_axis(field, frames, rows, columns)
 
 
-def blur_in_place(field: torch.Tensor, sigma: float) -> None:
-    """As ``gaussian_blur`` for one field (frames, rows, columns), but in its own memory, a few frames or rows at a time."""
+def blur_in_place(field: Float32[Tensor, "frames rows columns"], sigma: float) -> None:
+    """As ``gaussian_blur`` for one field, but in its own memory, a few frames or rows at a time."""
     frames, rows, columns = (gaussian_matrix(n, sigma).to(field.device) for n in field.shape)
     for some in field.split(LINES_AT_ONCE):
         some.copy_(rows @ (some @ columns.T))
@@ -44,8 +48,8 @@ def blur_in_place(field: torch.Tensor, sigma: float) -> None:
 
 def correlated_field(
     rng: np.random.Generator, shape: Sequence[int], correlation: float, device: torch.device | str = "cpu"
-) -> torch.Tensor:
-    """Gaussian random field, float32 (frames, rows, columns), correlated over some voxels, of zero mean and unit variance."""
+) -> Float32[Tensor, "frames rows columns"]:
+    """Gaussian random field, correlated over some voxels, of zero mean and unit variance."""
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
     white = torch.randn(tuple(shape), generator=generator, device=device)
     field = gaussian_blur(white, correlation, wrap=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from torch import Tensor
@@ -49,28 +50,32 @@ TOLERANCE = 1e-9
 TYPICAL_WEIGHT = 0.1
 """Statistical weight that the preconditioner takes every voxel to have, as a share of the largest."""
 
+Volume = Float32[Tensor, "frames rows columns"]
+"""Of a scan, or of a box in it."""
+Lags = Float32[Tensor, "lags lags lags"]
+"""From -reach to reach along each axis, zero lag in the middle."""
+
 
 @dataclass(frozen=True)
 class Fringes:
-    """A scan as an envelope and what rides on it; tensors are float32 (frames, rows, columns).
+    """A scan as an envelope and what rides on it.
 
     Only two local means are kept of the whole scan; what follows from them is made for the part that is asked for.
     """
 
-    counts: Tensor
+    counts: Volume
     """Zero where not measured."""
-    measured: Tensor
-    """Bool."""
-    mean: Tensor
+    measured: Bool[Tensor, "frames rows columns"]
+    mean: Volume
     """Local mean of the counts."""
-    envelope: Tensor
+    envelope: Volume
     """Local mean of log(1 + counts)."""
-    autocovariance: Tensor
-    """Of the contrast at lags -reach … reach along each axis, zero lag in the middle."""
+    autocovariance: Lags
+    """Of the contrast."""
     model: FringeModel
 
     @classmethod
-    def of(cls, counts: Tensor, measured: Tensor, model: FringeModel = SHIPPED) -> "Fringes":
+    def of(cls, counts: Volume, measured: Bool[Tensor, "frames rows columns"], model: FringeModel = SHIPPED) -> "Fringes":
         """Take a scan apart; ``counts`` are zero where not ``measured``."""
         alike = bool((measured == measured[:1]).all())
         covered = (measured[:1] if alike else measured).to(counts.dtype)
@@ -79,19 +84,19 @@ class Fringes:
             blur_in_place(field, model.envelope_sigma)
         for field in (mean, envelope):
             field.div_(covered.clamp_(min=1e-6))
-        scan = cls(counts, measured, mean, envelope, counts.new_zeros(0), model)
+        scan = cls(counts, measured, mean, envelope, counts.new_zeros(0, 0, 0), model)
         return replace(scan, autocovariance=autocovariance(scan.parts(), counts.shape, model))
 
-    def scale(self, box: Box = EVERYWHERE) -> Tensor:
+    def scale(self, box: Box = EVERYWHERE) -> Volume:
         """What a fringe of relative height 1 is in log(1 + counts)."""
         mean = self.mean[box]
         return (mean + FAINT_ENVELOPE) / (1 + mean)
 
-    def contrast(self, box: Box = EVERYWHERE) -> Tensor:
+    def contrast(self, box: Box = EVERYWHERE) -> Volume:
         """(log(1 + counts) - envelope) / scale where measured, else zero."""
         return self.counts[box].log1p().sub_(self.envelope[box]).div_(self.scale(box)).mul_(self.measured[box])
 
-    def noise(self, box: Box = EVERYWHERE) -> Tensor:
+    def noise(self, box: Box = EVERYWHERE) -> Volume:
         """Counting variance of the contrast, from the counts close by."""
         wider, inside = with_margin(box, self.counts.shape, NOISE_MARGIN)
         weight = self.measured[wider].to(self.counts.dtype)
@@ -99,7 +104,7 @@ class Fringes:
         near = gaussian_blur(self.counts[wider], NOISE_SIGMA)[inside].div(covered).add_(FAINT_COUNTS)
         return near / ((1 + near) * self.scale(box)) ** 2
 
-    def weight(self, box: Box = EVERYWHERE) -> Tensor:
+    def weight(self, box: Box = EVERYWHERE) -> Volume:
         """How much voxels count in the autocovariance: bright ones fully, those not measured not at all."""
         mean = self.mean[box]
         return (mean / (mean + BRIGHT_COUNTS)).mul_(self.measured[box])
@@ -121,22 +126,22 @@ class Fringes:
         trust = self.measured[box] / (self.noise(box) + departure)
         return Surroundings(trust, self.contrast(box), self.scale(box), self.envelope[box].clone())
 
-    def estimate(self, box: Box) -> Tensor:
+    def estimate(self, box: Box) -> Volume:
         """Expected log(1 + counts) in a box of the scan, from what is measured in it."""
         return self.cut_out(box).estimate(self.autocovariance)
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """A box of a scan taken apart; tensors as in ``Fringes``."""
+    """A box of a scan taken apart, as in ``Fringes``."""
 
-    trust: Tensor
+    trust: Volume
     """Inverse variance of the contrast, zero where not measured."""
-    contrast: Tensor
-    scale: Tensor
-    envelope: Tensor
+    contrast: Volume
+    scale: Volume
+    envelope: Volume
 
-    def estimate(self, kernel: Tensor) -> Tensor:
+    def estimate(self, kernel: Lags) -> Volume:
         """Expected log(1 + counts), by the scan's autocovariance."""
         return conditional_mean(kernel, self.trust, self.contrast) * self.scale + self.envelope
 
@@ -145,8 +150,8 @@ class Surroundings:
 class Part:
     """Some frames of a scan as the autocovariance needs them."""
 
-    weighted: Tensor
-    """Contrast times weight, float32: these frames and those within reach after them."""
+    weighted: Volume
+    """Contrast times weight: these frames and those within reach after them."""
     frames: int
     """How many of them are these frames."""
     weights: float
@@ -155,8 +160,8 @@ class Part:
     """Sum of the squared weights times the counting variance."""
 
 
-def autocovariance(parts: Iterable[Part], shape: torch.Size, model: FringeModel = SHIPPED) -> Tensor:
-    """Weighted autocovariance (2 reach + 1 a side) of a scan's contrast less its counting noise, tapered.
+def autocovariance(parts: Iterable[Part], shape: torch.Size, model: FringeModel = SHIPPED) -> Lags:
+    """Weighted autocovariance of a scan's contrast less its counting noise, tapered.
 
     Every frame, transformed along rows and columns, is correlated with itself and the frames within reach after it; the lags
     before are the same, mirrored.
@@ -185,7 +190,7 @@ def padded_lengths(shape: Sequence[int], reach: int) -> list[int]:
     return [next_fast_len(max(n + reach, 2 * reach + 1), real=True) for n in shape]
 
 
-def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
+def conditional_mean(kernel: Lags, weight: Volume, data: Volume) -> Volume:
     """Expectation f of a Gaussian field, given its data: (S⁻¹ + W) f = W data, with S the field's autocovariance.
 
     Conjugate gradients, preconditioned by the solution z = (S⁻¹ + τ)⁻¹ r for one weight τ everywhere, which is a product in
@@ -193,14 +198,10 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
 
     Parameters
     ----------
-    kernel : float32 tensor (2 reach + 1 along each axis)
-        Autocovariance, zero lag in the middle; the field is uncorrelated beyond and nothing wraps round the borders.
-    weight, data : float32 tensors (frames, rows, columns)
+    kernel : float32 tensor
+        Autocovariance; the field is uncorrelated beyond and nothing wraps round the borders.
+    weight, data : float32 tensors
         Inverse variance of the data's noise, zero where there are none.
-
-    Returns
-    -------
-    float32 tensor (frames, rows, columns)
     """
     reach = len(kernel) // 2
     padded, inside = padded_lengths(data.shape, reach), tuple(slice(0, n) for n in data.shape)
@@ -228,13 +229,14 @@ def conditional_mean(kernel: Tensor, weight: Tensor, data: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def smoothed(scan: GappedScan, device: str | torch.device = "cpu", model: FringeModel = SHIPPED) -> NDArray[np.float32]:
+def smoothed(
+    scan: GappedScan, device: str | torch.device = "cpu", model: FringeModel = SHIPPED
+) -> Float32[NDArray[np.float32], "frames rows columns"]:
     """Best linear estimate of every voxel in and around the gaps: these are filled, what is measured is freed of noise.
 
     Parameters
     ----------
     scan : GappedScan
-        Arrays (frames, rows, columns).
     device : torch device
         Where to compute.
     model : FringeModel
@@ -242,7 +244,7 @@ def smoothed(scan: GappedScan, device: str | torch.device = "cpu", model: Fringe
 
     Returns
     -------
-    float32 array (frames, rows, columns)
+    float32 array
         log(1 + expected counts), NaN where nothing was estimated. Where arms cross, their estimates are averaged.
     """
     mask = scan.mask
@@ -268,12 +270,12 @@ def guessed(scan: GappedScan, device: str | torch.device = "cpu") -> GappedScan:
     return scan if scan.guess is not None else scan.with_guess(smoothed(scan, device))
 
 
-def kriging(scan: GappedScan) -> NDArray[np.float32]:
+def kriging(scan: GappedScan) -> Float32[NDArray[np.float32], "frames rows columns"]:
     """Fill the gaps with the best linear estimate of log(1 + counts).
 
     Returns
     -------
-    float32 array (frames, rows, columns)
+    float32 array
         log(1 + counts) where measured, zero where nothing was estimated.
     """
     return np.where(scan.mask, np.nan_to_num(guessed(scan).first_guess), np.log1p(scan.counts))

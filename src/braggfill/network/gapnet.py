@@ -9,6 +9,7 @@ the expected count and how far off that expectation may be.
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,6 +25,13 @@ LOG_SCALE = 5.0
 """log(1 + counts) is divided by this at the entrance."""
 LARGEST_CORRECTION = 12.0
 """Limit on the network's departure from its first guess, in natural logarithms: beyond it lies no data it was trained on."""
+
+Features = Float[Tensor, "batch channels height width"]
+"""In float32, or lower precision where that is asked for."""
+Coarse = Float[Tensor, "batch more height//2 width//2"]
+"""Features at half the resolution of the plane."""
+Slabs = Float32[Tensor, "batch normal height width"]
+Marked = Bool[Tensor, "batch normal height width"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,8 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(channels_out, channels_out, 3, padding=1)
         self.skip = nn.Conv2d(channels_in, channels_out, 1) if channels_in != channels_out else nn.Identity()
 
-    def forward(self, x: Tensor, coarse: Tensor | None = None) -> Tensor:
-        """(batch, channels, h, w), with ``coarse`` at half the resolution as further channels, to (batch, channels_out, h, w).
+    def forward(self, x: Features, coarse: Coarse | None = None) -> Float[Tensor, "batch out height width"]:
+        """From some channels, with those of ``coarse`` as further ones, to ``channels_out``.
 
         Without gradients it goes through the plane in strips with the two rows beyond that the convolutions reach: the same
         numbers in a fraction of the memory.
@@ -58,20 +66,20 @@ class ResidualBlock(nn.Module):
             out[:, :, first : first + STRIP] = part[:, :, first - above :][:, :, :STRIP]
         return out
 
-    def convolved(self, x: Tensor) -> Tensor:
-        """(batch, channels_in, h, w) to (batch, channels_out, h, w)."""
+    def convolved(self, x: Features) -> Float[Tensor, "batch out height width"]:
+        """From ``channels_in`` to ``channels_out``."""
         in_place = not torch.is_grad_enabled()
         inner = self.second(F.silu(self.first(x), in_place))
         return F.silu(inner.add_(self.skip(x)), in_place)
 
 
-def _empty_plane(like: Tensor, channels: int) -> Tensor:
+def _empty_plane(like: Features, channels: int) -> Float[Tensor, "batch {channels} height width"]:
     """A plane of many channels in the order in which convolutions are quick."""
     shape = (len(like), channels, *like.shape[2:])
     return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
 
 
-def joined(x: Tensor, coarse: Tensor | None, rows: slice) -> Tensor:
+def joined(x: Features, coarse: Coarse | None, rows: slice) -> Float[Tensor, "batch joint rows width"]:
     """Some rows of a plane, with those of a coarse one as further channels; they start and end at even rows."""
     if coarse is None:
         return x[:, :, rows]
@@ -96,22 +104,22 @@ class GapNet(nn.Module):
             nn.init.zeros_(parameter)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, counts: Tensor, measured: Tensor, guess: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, counts: Slabs, measured: Marked, guess: Slabs | None = None) -> tuple[Slabs, Slabs]:
         """Predict every voxel of a slab.
 
         Parameters
         ----------
-        counts : float32 tensor (batch, NORMAL, height, width)
+        counts : float32 tensor
             Photon counts; the values of voxels not measured are ignored.
-        measured : bool tensor (batch, NORMAL, height, width)
-        guess : float32 tensor (batch, NORMAL, height, width), optional
+        measured : bool tensor
+        guess : float32 tensor, optional
             First guess of log(1 + counts), also of measured voxels; NaN where there is none.
 
         Returns
         -------
-        log_mean : float32 tensor (batch, NORMAL, height, width)
+        log_mean : float32 tensor
             Natural logarithm of the expected count.
-        log_dispersion : float32 tensor (batch, NORMAL, height, width)
+        log_dispersion : float32 tensor
             Natural logarithm of the relative variance a of the expectation: counts vary by mean + a mean².
         """
         height, width = counts.shape[2:]
@@ -133,8 +141,8 @@ class GapNet(nn.Module):
         log_dispersion = 6 * torch.tanh(spread / 6) - 3
         return log_mean[..., :height, :width], log_dispersion[..., :height, :width]
 
-    def features_to_head(self, features: Tensor) -> Tensor:
-        """The U-Net proper: (batch, 3 NORMAL, h, w) to (batch, 2 NORMAL, h, w), h and w multiples of PLANE_STRIDE."""
+    def features_to_head(self, features: Features) -> Float[Tensor, "batch out height width"]:
+        """The U-Net proper, from 3 NORMAL channels to 2 NORMAL; height and width are multiples of PLANE_STRIDE."""
         full = self.stem(features)
         del features
         full = self.down_full(full)
@@ -146,20 +154,12 @@ class GapNet(nn.Module):
         return found
 
 
-def log_linear_along_normal(log_counts: Tensor, measured: Tensor) -> Tensor:
+def log_linear_along_normal(log_counts: Slabs, measured: Marked) -> Slabs:
     """Fill voxels not measured linearly between the nearest measured ones along the normal.
 
     A line with one bank only takes that bank's value; a line with none (inside the crossing arm of a cross) takes the mean of
     the filled lines around it. Otherwise ``classical.interpolate.linear_along`` with tensors: part of the network, and of what
     it was trained with.
-
-    Parameters
-    ----------
-    log_counts, measured : float and bool tensors (batch, normal, height, width)
-
-    Returns
-    -------
-    float tensor (batch, normal, height, width)
     """
     known = measured.any(1, keepdim=True)
     lines = zip(torch.split(log_counts, STRIP, 2), torch.split(measured, STRIP, 2), strict=True)
@@ -170,7 +170,7 @@ def log_linear_along_normal(log_counts: Tensor, measured: Tensor) -> Tensor:
     return filled
 
 
-def _lines_filled(log_counts: Tensor, measured: Tensor) -> Tensor:
+def _lines_filled(log_counts: Slabs, measured: Marked) -> Slabs:
     """Lines along the normal by themselves; one without a measured voxel means nothing."""
     n = log_counts.shape[1]
     position = torch.arange(n, device=log_counts.device).view(1, n, 1, 1)
@@ -183,8 +183,8 @@ def _lines_filled(log_counts: Tensor, measured: Tensor) -> Tensor:
     return torch.where(measured, log_counts, from_before + share * (from_after - from_before))
 
 
-def mean_of_known_lines(filled: Tensor, known: Tensor, reach: int = 8) -> Tensor:
-    """Mean over the known lines within ±reach of the plane: (batch, normal, h, w), known (batch, 1, h, w)."""
+def mean_of_known_lines(filled: Slabs, known: Bool[Tensor, "batch 1 height width"], reach: int = 8) -> Slabs:
+    """Mean over the known lines within ±reach of the plane."""
 
     def window_mean(x: Tensor) -> Tensor:
         x = F.avg_pool2d(x, (2 * reach + 1, 1), 1, (reach, 0))

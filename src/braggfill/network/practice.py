@@ -155,6 +155,7 @@ def bright_copies(
     return copies & ~scan.mask
 
 
-def chequerboard(shape: tuple[int, ...], block: int) -> np.ndarray:
+def chequerboard(shape: tuple[int, ...], block: int) -> NDArray[np.bool_]:
     """Bool (height, width), True in the black squares."""
-    return np.add.outer(*(np.arange(n) // block for n in shape)) % 2 == 0
+    squares = np.add.outer(*(np.arange(n) // block for n in shape))
+    return np.asarray(squares % 2 == 0)

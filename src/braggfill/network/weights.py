@@ -45,13 +45,13 @@ class Learned:
         return replace(self, model=self.model.to(find_device(device)))
 
 
-def write_tensors(path: Path, tensors: dict[str, torch.Tensor], description: dict) -> None:
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> None:
     """Write named tensors and a JSON-ready description; the file appears whole or not at all."""
     with whole_or_nothing(path) as file:
         file.write(save({name: t.contiguous() for name, t in tensors.items()}, {FORMAT: json.dumps(description)}))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Read what ``write_tensors`` wrote: the tensors by name and the description."""
     try:
         with safe_open(path, "pt") as file:
@@ -70,12 +70,12 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
         ) from error
 
 
-def write_weights(path: Path, model: GapNet, description: dict) -> None:
+def write_weights(path: Path, model: GapNet, description: dict[str, Any]) -> None:
     """Write a network's weights; its size is added to the description."""
     write_tensors(path, model.state_dict(), {"model": asdict(model.config)} | description)
 
 
-def read_weights(path: Path = SHIPPED_WEIGHTS) -> tuple[GapNet, dict]:
+def read_weights(path: Path = SHIPPED_WEIGHTS) -> tuple[GapNet, dict[str, Any]]:
     """Build the network that a weights file describes, ready to predict, and return it with the description."""
     tensors, description = read_tensors(path)
     try:
@@ -86,6 +86,6 @@ def read_weights(path: Path = SHIPPED_WEIGHTS) -> tuple[GapNet, dict]:
     return model.eval().requires_grad_(False), description
 
 
-def fringe_models(description: dict) -> tuple[FringeModel, ...]:
+def fringe_models(description: dict[str, Any]) -> tuple[FringeModel, ...]:
     """The constants of kriging that weights were adapted with."""
     return tuple(FringeModel(**constants) for constants in description.get("fringes", [{}]))

@@ -13,6 +13,8 @@ the Poisson step: H. Chang, P. Enfedaque, S. Marchesini, SIAM J. Imaging Sci. 12
 from collections.abc import Callable, Iterator
 
 import torch
+from jaxtyping import Bool, Complex64, Float32, Shaped
+from torch import Tensor
 
 from braggfill.retrieval.treatments import Bounds
 
@@ -23,34 +25,39 @@ CHUNK_VOXELS = 16_384
 TINY = 1e-18
 """Added to an amplitude before it divides."""
 
+Chunk = Complex64[Tensor, " voxels"]
+Ends = Float32[Tensor, " voxels"]
+"""Least or largest amplitudes of a chunk."""
 
-def _hio(crystal: torch.Tensor, projected: torch.Tensor) -> None:
+
+def _hio(crystal: Chunk, projected: Chunk) -> None:
     crystal.sub_(projected, alpha=BETA)
 
 
-def _raar(crystal: torch.Tensor, projected: torch.Tensor) -> None:
+def _raar(crystal: Chunk, projected: Chunk) -> None:
     crystal.mul_(BETA).add_(projected, alpha=1 - 2 * BETA)
 
 
-def _er(crystal: torch.Tensor, projected: torch.Tensor) -> None:
+def _er(crystal: Chunk, projected: Chunk) -> None:
     crystal.zero_()
 
 
-ALGORITHMS: dict[str, Callable[[torch.Tensor, torch.Tensor], None]] = {"hio": _hio, "raar": _raar, "er": _er, "ml": _er}
+ALGORITHMS: dict[str, Callable[[Chunk, Chunk], None]] = {"hio": _hio, "raar": _raar, "er": _er, "ml": _er}
 """What becomes of an object outside its support, in place; inside it is what has the measured amplitudes."""
 
 
 class Iterate:
     """An object on its way, with its support and the amplitudes' intervals."""
 
-    def __init__(self, crystal: torch.Tensor, support: torch.Tensor, bounds: Bounds) -> None:
+    def __init__(
+        self, crystal: Complex64[Tensor, "frames rows columns"], support: Bool[Tensor, "frames rows columns"], bounds: Bounds
+    ) -> None:
         self.crystal = crystal
-        """complex64 (frames, rows, columns): what the next iteration starts from."""
+        """What the next iteration starts from."""
         self.bounds = bounds
         self.support = support
-        """Bool (frames, rows, columns)."""
         self.projected = torch.empty_like(crystal)
-        """complex64: the object with the measured amplitudes that the last iteration found."""
+        """The object with the measured amplitudes that the last iteration found."""
         self._amplitude = torch.empty_like(crystal)
 
     def step(self, algorithm: str) -> None:
@@ -65,20 +72,20 @@ class Iterate:
             torch.where(inside, projected, crystal, out=crystal)
 
 
-def chunks(*arrays: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
+def chunks(*arrays: Shaped[Tensor, "frames rows columns"]) -> Iterator[tuple[Shaped[Tensor, " voxels"], ...]]:
     """Flat views of a few voxels of each array; on a GPU of all."""
     flat = [a.view(-1) for a in arrays]
     size = CHUNK_VOXELS if arrays[0].device.type == "cpu" else flat[0].numel()
     return zip(*(torch.split(a, size) for a in flat), strict=True)
 
 
-def keep_within(amplitude: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> None:
+def keep_within(amplitude: Chunk, low: Ends, high: Ends) -> None:
     """Put the modulus of every amplitude into its interval, in place; phases stay."""
     modulus = amplitude.abs()
     amplitude.mul_(torch.clamp(modulus, low, high).div_(modulus.add_(TINY)))
 
 
-def follow_counts(amplitude: torch.Tensor, low: torch.Tensor, high: torch.Tensor) -> None:
+def follow_counts(amplitude: Chunk, low: Ends, high: Ends) -> None:
     """As ``keep_within``, but where a count n was measured, move the modulus r to what Poisson's likelihood and r agree on.
 
     It minimises a² - n log a² + (a - r)²: a = (r + √(r² + 8n)) / 4.

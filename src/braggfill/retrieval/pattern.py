@@ -1,7 +1,8 @@
 """The pattern that phase retrieval starts from: what was measured, what was filled, what is not known.
 
-Arrays are in the order of the Fourier transform, the brightest voxel at index 0: a pattern rolled by whole voxels is that of
-the same object with a phase ramp less, whatever wraps round the border, so that nothing need be cut off to centre it.
+Arrays are (frames, rows, columns) in the order of the Fourier transform, the brightest voxel at index 0: a pattern rolled by
+whole voxels is that of the same object with a phase ramp less, whatever wraps round the border, so that nothing need be cut
+off to centre it.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+from jaxtyping import Bool, Float32, Shaped
 from numpy.typing import NDArray
 from scipy.fft import prev_fast_len
 
@@ -22,22 +24,22 @@ LEAST_AXIS = 16
 
 @dataclass(frozen=True)
 class Pattern:
-    """Counts of a scan for phase retrieval; arrays are (frames, rows, columns), the peak at index 0."""
+    """Counts of a scan for phase retrieval, the peak at index 0."""
 
-    counts: NDArray[np.float32]
+    counts: Float32[NDArray[np.float32], "frames rows columns"]
     """Measured counts, estimates where filled, 0 elsewhere."""
-    missing: NDArray[np.bool_]
+    missing: Bool[NDArray[np.bool_], "frames rows columns"]
     """Not measured, whether filled or not."""
-    filled: NDArray[np.bool_]
+    filled: Bool[NDArray[np.bool_], "frames rows columns"]
     """Of these, estimated."""
-    std: NDArray[np.float32]
+    std: Float32[NDArray[np.float32], "frames rows columns"]
     """Standard deviation of the estimates in counts, else 0."""
     peak: tuple[int, int, int]
     """Index of the brightest voxel in the scan."""
 
     @property
-    def measured(self) -> NDArray[np.bool_]:
-        """Voxels with a count (frames, rows, columns)."""
+    def measured(self) -> Bool[NDArray[np.bool_], "frames rows columns"]:
+        """Voxels with a count."""
         return ~self.missing
 
 
@@ -52,7 +54,9 @@ def prepare_pattern(
 
     Parameters
     ----------
-    intensity, mask : arrays
+    intensity : array (frames, rows, columns)
+        As for ``fill_gaps``.
+    mask : array (frames, rows, columns) or (rows, columns), optional
         As for ``fill_gaps``; here a scan may be complete.
     filled : array like the intensity, optional
         > 0 where the intensity is an estimate.
@@ -135,7 +139,7 @@ def clear_box(pattern: Pattern) -> Pattern:
     return Pattern(counts, missing, filled, std, pattern.peak)
 
 
-def _reach(missing: NDArray[np.bool_], axis: int) -> int:
+def _reach(missing: Bool[NDArray[np.bool_], "frames rows columns"], axis: int) -> int:
     """Planes on the nearer side of the peak up to the first that is mostly missing."""
     others = tuple({0, 1, 2} - {axis})
     gone = np.flatnonzero(missing.mean(others) > 0.5)
@@ -144,14 +148,18 @@ def _reach(missing: NDArray[np.bool_], axis: int) -> int:
     return int(min(distance.min(initial=half), half))
 
 
-def low_frequencies(array: NDArray[Kind], lengths: Sequence[int]) -> NDArray[Kind]:
+def low_frequencies(
+    array: Shaped[NDArray[Kind], "frames rows columns"], lengths: Sequence[int]
+) -> Shaped[NDArray[Kind], "low_frames low_rows low_columns"]:
     """The box of given lengths about index 0 of an array in the order of the Fourier transform."""
     for axis, length in enumerate(lengths):
         array = np.take(array, np.fft.fftfreq(length, 1 / length).astype(int), axis)
     return array
 
 
-def high_frequencies_added(array: NDArray[Kind], shape: tuple[int, ...]) -> NDArray[Kind]:
+def high_frequencies_added(
+    array: Shaped[NDArray[Kind], "low_frames low_rows low_columns"], shape: tuple[int, ...]
+) -> Shaped[NDArray[Kind], "frames rows columns"]:
     """The inverse of ``low_frequencies``: an array of a larger shape, zeros round about."""
     larger = np.zeros(shape, array.dtype)
     places = [np.fft.fftfreq(n, 1 / n).astype(int) for n in array.shape]

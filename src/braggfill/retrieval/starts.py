@@ -7,8 +7,10 @@ V. Favre-Nicolin, S. Leake, Y. Chushkin, Sci. Rep. 10, 2664 (2020), https://doi.
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Complex64, Inexact
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
+from torch import Tensor
 
 from braggfill.base.metrics import poisson_deviance
 from braggfill.retrieval.pattern import Pattern
@@ -28,16 +30,18 @@ def start_generator(seed: int, start: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STARTS, start)))
 
 
-def hide_voxels(rng: np.random.Generator, pattern: Pattern) -> NDArray[np.bool_]:
-    """Draw the measured voxels that a retrieval is judged by: bool (frames, rows, columns)."""
+def hide_voxels(rng: np.random.Generator, pattern: Pattern) -> Bool[NDArray[np.bool_], "frames rows columns"]:
+    """Draw the measured voxels that a retrieval is judged by."""
     seeds = rng.random(pattern.counts.shape) < HIDDEN_SHARE / ISLAND**3
     islands: NDArray[np.bool_] = maximum_filter(seeds, ISLAND, mode="wrap")
     faint: NDArray[np.bool_] = pattern.counts < BRIGHTEST_HIDDEN * pattern.counts.max()
     return islands & pattern.measured & faint
 
 
-def random_crystal(rng: np.random.Generator, support: torch.Tensor, counts: float) -> torch.Tensor:
-    """An object (frames, rows, columns), complex64, with a random phase in every voxel of a support, bool, like it.
+def random_crystal(
+    rng: np.random.Generator, support: Bool[Tensor, "frames rows columns"], counts: float
+) -> Complex64[Tensor, "frames rows columns"]:
+    """An object with a random phase in every voxel of a support.
 
     It scatters ``counts`` photons in all.
     """
@@ -47,11 +51,10 @@ def random_crystal(rng: np.random.Generator, support: torch.Tensor, counts: floa
     return torch.polar(modulus * strength, phase)
 
 
-def hidden_deviance(crystal: torch.Tensor, pattern: Pattern, hidden: NDArray[np.bool_]) -> float:
-    """Mean Poisson deviance of hidden counts from what an object scatters; of all counts, should none be faint enough to hide.
-
-    Crystal (complex tensor), pattern and hidden (bool) are (frames, rows, columns).
-    """
+def hidden_deviance(
+    crystal: Inexact[Tensor, "frames rows columns"], pattern: Pattern, hidden: Bool[NDArray[np.bool_], "frames rows columns"]
+) -> float:
+    """Mean Poisson deviance of hidden counts from what an object scatters; of all counts, should none be hidden."""
     where = hidden if hidden.any() else pattern.measured
     expected = torch.fft.fftn(crystal).abs().square().cpu().numpy()
     return poisson_deviance(expected[where], pattern.counts[where])

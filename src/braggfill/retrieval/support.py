@@ -6,6 +6,8 @@ S. Marchesini et al., Phys. Rev. B 68, 140101 (2003), https://doi.org/10.1103/Ph
 """
 
 import torch
+from jaxtyping import Bool, Float32
+from torch import Tensor
 
 from braggfill.base.errors import InputError
 from braggfill.base.smoothing import gaussian_blur
@@ -25,17 +27,19 @@ MARGIN = 4
 """Voxels round the old support in which the new one is looked for: it may grow as well."""
 
 
-def first_support(counts: torch.Tensor) -> tuple[torch.Tensor, tuple[float, float, float]]:
+def first_support(
+    counts: Float32[Tensor, "frames rows columns"],
+) -> tuple[Bool[Tensor, "frames rows columns"], tuple[float, float, float]]:
     """Half the size of the autocorrelation's support, and how often it fits into the array.
 
     Parameters
     ----------
-    counts : float32 tensor (frames, rows, columns)
+    counts : float32 tensor
         The pattern, the peak at index 0.
 
     Returns
     -------
-    support : bool tensor (frames, rows, columns)
+    support : bool tensor
         About the middle of the array: where the autocorrelation of twice the distance is large. For a convex object it is
         of the object's size along every axis.
     oversampling : three floats
@@ -54,19 +58,17 @@ def first_support(counts: torch.Tensor) -> tuple[torch.Tensor, tuple[float, floa
     return support, tuple(2 * n / float(e) for n, e in zip(counts.shape, extents, strict=True))  # type: ignore[return-value]
 
 
-def shrink_wrap(modulus: torch.Tensor, support: torch.Tensor, blur: float) -> torch.Tensor:
+def shrink_wrap(
+    modulus: Float32[Tensor, "frames rows columns"], support: Bool[Tensor, "frames rows columns"], blur: float
+) -> Bool[Tensor, "frames rows columns"]:
     """Where the blurred modulus is large, in and near the old support.
 
     Parameters
     ----------
-    modulus : float32 tensor (frames, rows, columns)
-    support : bool tensor (frames, rows, columns)
+    modulus : float32 tensor
+    support : bool tensor
     blur : float
         Width of the Gaussian in voxels.
-
-    Returns
-    -------
-    bool tensor (frames, rows, columns)
 
     Raises
     ------

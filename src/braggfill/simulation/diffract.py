@@ -7,7 +7,9 @@ import finufft
 import gemmi
 import numpy as np
 import torch
+from jaxtyping import Complex, Complex64, Complex128, Float32, Inexact
 from numpy.typing import NDArray
+from torch import Tensor
 
 from braggfill.base.errors import InputError
 from braggfill.base.fourier import box_to_reciprocal, reciprocal_to_box
@@ -18,7 +20,9 @@ PRECISION = 1e-8
 """Relative error that is asked of the non-uniform transform."""
 
 
-def amplitude(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> NDArray[np.complex128]:
+def amplitude(
+    crystal: Crystal, grid: Grid, energy_kev: float | None = None
+) -> Complex128[NDArray[np.complex128], "frames rows columns"]:
     """Scattered amplitude A(q) = f Σ exp(-i[G.u + q.(R + u)]) of the atoms around a Bragg peak.
 
     Parameters
@@ -32,7 +36,7 @@ def amplitude(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> 
 
     Returns
     -------
-    complex128 array (frames, rows, columns)
+    complex128 array
         In electrons.
 
     Raises
@@ -60,8 +64,10 @@ def amplitude(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> 
     return total * form_factor(crystal, grid, energy_kev)
 
 
-def form_factor(crystal: Crystal, grid: Grid, energy_kev: float | None = None) -> NDArray[np.inexact[Any]]:
-    """Atomic form factor in electrons at every voxel of a grid (frames, rows, columns), real unless an energy is given."""
+def form_factor(
+    crystal: Crystal, grid: Grid, energy_kev: float | None = None
+) -> Inexact[NDArray[np.inexact[Any]], "frames rows columns"]:
+    """Atomic form factor in electrons at every voxel of a grid, real unless an energy is given."""
     element = gemmi.Element(crystal.particle.metal)
     terms = element.it92
     axes = [
@@ -98,12 +104,12 @@ def refuse_neighbouring_peak(crystal: Crystal, grid: Grid) -> None:
         )
 
 
-def atomic_object(crystal: Crystal, box: CrystalBox) -> torch.Tensor:
+def atomic_object(crystal: Crystal, box: CrystalBox) -> Complex64[Tensor, "size size size"]:
     """The complex object of a crystal's atoms in a box, by transforming their amplitude back.
 
     Returns
     -------
-    complex64 tensor (size, size, size)
+    complex64 tensor
         Modulus about 1 inside; phase -G.u in radians.
 
     Raises
@@ -124,16 +130,16 @@ def atomic_object(crystal: Crystal, box: CrystalBox) -> torch.Tensor:
 
 
 def diffraction_pattern(
-    crystal: torch.Tensor,
+    crystal: Complex[Tensor, "size size size"],
     shape: tuple[int, int, int],
     oversampling: tuple[float, float, float],
     peak: tuple[float, float, float],
-) -> torch.Tensor:
+) -> Float32[Tensor, "frames rows columns"]:
     """Intensity |A(q)|² of a crystal in its box, normalised to a maximum of 1.
 
     Parameters
     ----------
-    crystal : complex tensor (size, size, size)
+    crystal : complex tensor
         Complex object that spans ``FILLED_SHARE_OF_BOX`` of its box.
     shape : (frames, rows, columns)
         Size of the pattern in voxels.
@@ -141,10 +147,6 @@ def diffraction_pattern(
         Voxels per fringe along each axis: array size over crystal size (2 is the Nyquist limit).
     peak : three floats
         Position of q = 0 in the pattern, in voxels.
-
-    Returns
-    -------
-    float32 tensor (frames, rows, columns)
 
     Raises
     ------
