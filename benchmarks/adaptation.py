@@ -23,7 +23,8 @@ from braggfill import fill_gaps, simulate
 from braggfill.base.metrics import poisson_deviance
 from braggfill.base.writing import write_table
 from braggfill.judging.studies.findings import Row
-from braggfill.judging.studies.gaps import bright, columns
+from braggfill.judging.studies.gaps import columns
+from braggfill.scan.copies import bright
 from braggfill.simulation.measurement import MeasurementRanges
 from braggfill.simulation.scans import PatternRanges, SimulationConfig
 

@@ -5,13 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from braggfill.scan.copies import Trial
+from braggfill.scan.copies import FEWEST_VOXELS, Trial
 from braggfill.scan.gapped import GappedScan
 
 LogFill = Callable[[GappedScan], NDArray[np.float32]]
 """A scan to log(1 + expected counts), float32 (frames, rows, columns)."""
-FEWEST_VOXELS = 200
-"""With fewer voxels of copies in a brightness bin than this nothing is measured and the spread is taken as 100 %."""
 BINS = 12
 """Most bins of brightness."""
 SPREAD_LIMITS = (1e-4, 9.0)

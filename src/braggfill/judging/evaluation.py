@@ -10,7 +10,6 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
@@ -21,15 +20,10 @@ from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.judging.options import EvaluationOptions
 from braggfill.judging.verdict import Band, Score, advised, in_words, judge_bands, score
-from braggfill.scan.copies import Trial, large_gaps
+from braggfill.scan.copies import FEWEST_VOXELS, Trial, bright, large_gaps
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import voxels_to_fill
-
-SCORED_COUNTS = 0.5
-"""Voxels are scored where the smoothed counts (Gaussian width 3) exceed this: elsewhere every fill is right."""
-FEWEST_VOXELS = 200
-"""Parts with fewer voxels are not judged."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,7 @@ def evaluate(
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
     scan = GappedScan.blanked(measured * np.float32(scale), missing)
     trial = Trial.of(scan)
-    scored = (gaussian_filter(scan.counts, 3) > SCORED_COUNTS)[trial.scored]
+    scored = bright(scan.counts)[trial.scored]
     if np.count_nonzero(scored) < FEWEST_VOXELS:
         raise InputError(
             f"intensity: got {np.count_nonzero(scored)} voxels with counts where copies of the gaps fit, expected at least "

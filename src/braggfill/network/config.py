@@ -67,8 +67,6 @@ class PracticeConfig:
     """Extent in the plane of the blocks of which every second one is held out, and that count as independent."""
     bright_counts: float = 0.2
     """Copies reach as far in the plane as smoothed counts exceed this."""
-    scored_counts: float = 0.5
-    """Voxels are scored where smoothed counts exceed this."""
     fewest_voxels: int = 2000
     """With fewer voxels of counts to be judged on, nothing is learned."""
 

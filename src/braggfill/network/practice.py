@@ -26,7 +26,7 @@ from braggfill.network.portions import Predictor
 from braggfill.network.practice_scan import PracticeScan
 from braggfill.network.sliding import slide
 from braggfill.scan.boxes import bounding_box
-from braggfill.scan.copies import lay_copies
+from braggfill.scan.copies import bright, lay_copies
 from braggfill.scan.copy_rules import CopyRules
 from braggfill.scan.gapped import GappedScan
 
@@ -124,7 +124,7 @@ def held_out_portions(
 ) -> HeldOut:
     """The scan without the voxels held out, and what was measured there."""
     blank = with_copies(scan, hidden, device, fringes)
-    at = (hidden & (gaussian_filter(scan.counts, 3) > config.scored_counts))[blank.wanted]
+    at = (hidden & bright(scan.counts))[blank.wanted]
     straight = np.expm1(linear(np.log1p(blank.counts), blank.mask, blank.slabs)[blank.wanted][at].astype(float))
     _, block = np.unique(label(hidden)[0][blank.wanted][at], return_inverse=True)  # a chequerboard's blocks touch at edges only
     return HeldOut((blank,), at, scan.counts[blank.wanted][at], straight, block)

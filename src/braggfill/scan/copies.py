@@ -30,6 +30,10 @@ BRIGHTNESS_SIGMA, BRIGHTNESS_FLOOR = 0.8, 0.01
 """Chance of a place that is drawn: Gaussian in the logarithm of its counts about the gap's own, and a little anywhere."""
 BRIGHTER = 0.7
 """Logarithm of counts over the gap's own above which a place is not drawn: a copy through a peak outweighs all others."""
+SCORED_COUNTS, SCORED_BLUR = 0.5, 3.0
+"""Voxels are scored where smoothed counts exceed the first; width in voxels of the Gaussian that smooths them."""
+FEWEST_VOXELS = 200
+"""With fewer voxels of copies, or of a part of them, nothing is told."""
 RELAXED = ((8, 0.8), (4, 0.6), (1, 0.4))
 """Clearance and least share that are tried one after the other where a scan must be tested at any cost."""
 ENOUGH = 0.5
@@ -154,3 +158,9 @@ def large_gaps(slabs: list[Slab]) -> list[Slab]:
     """Those of a detector's gaps, the largest first; all where there are only small ones."""
     ordered = sorted(slabs, key=lambda s: -np.count_nonzero(s.target))
     return [s for s in ordered if np.count_nonzero(s.target) >= LARGE_VOXELS] or ordered
+
+
+def bright(counts: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where a scan (frames, rows, columns) is bright enough to be scored: elsewhere every fill is right."""
+    smooth: NDArray[np.float32] = gaussian_filter(counts.astype(np.float32, copy=False), SCORED_BLUR)
+    return smooth > SCORED_COUNTS

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from braggfill.base.errors import InputError
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.judging.evaluation import SCORED_COUNTS
 from braggfill.scan.boxes import Box
 from braggfill.simulation.scans import SimulatedScan
 
@@ -17,8 +15,6 @@ Voxel = tuple[int, int, int]
 """Indices of frame, row and column."""
 Arm = tuple[int, int, int]
 """Of a gap: its normal's axis, voxels from the peak to its first plane (negative before the peak), planes."""
-SCORED_BLUR = 3.0
-"""Width in voxels of the Gaussian that smooths the counts by which voxels are chosen to be scored."""
 
 
 def brightest_voxel(counts: NDArray[np.float32]) -> Voxel:
@@ -64,12 +60,6 @@ def columns_beside(scan: SimulatedScan, measured: int, width: int) -> int:
 def columns(shape: Sequence[int], first: int, width: int) -> NDArray[np.bool_]:
     """The voxels (frames, rows, columns) of a gap across columns."""
     return cut(shape, (0, 0, first), [(2, 0, width)])
-
-
-def bright(counts: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where a scan (frames, rows, columns) is bright enough to be scored: elsewhere every fill is right."""
-    smooth: NDArray[np.float32] = gaussian_filter(counts.astype(np.float32, copy=False), SCORED_BLUR)
-    return smooth > SCORED_COUNTS
 
 
 def box_about(centre: Sequence[int], size: Sequence[int], shape: Sequence[int]) -> Box:

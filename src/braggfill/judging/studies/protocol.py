@@ -18,8 +18,9 @@ from braggfill.filling.terms import Estimate
 from braggfill.judging.studies.contenders import CONTENDERS, Contender
 from braggfill.judging.studies.crystals import Shape, held_out
 from braggfill.judging.studies.findings import Row
-from braggfill.judging.studies.gaps import bright, columns, columns_beside
+from braggfill.judging.studies.gaps import columns, columns_beside
 from braggfill.network.config import PORTION
+from braggfill.scan.copies import bright
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.scans import SimulatedScan
 

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import log_ceiling, log_correlation, poisson_deviance, skill, total_bias
 from braggfill.base.pictures import new_figure, show_counts
-from braggfill.judging.evaluation import FEWEST_VOXELS
 from braggfill.judging.studies.contenders import CONTENDERS, expected_in
 from braggfill.judging.studies.crystals import held_out
 from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting
-from braggfill.judging.studies.gaps import box_about, bright, brightest_voxel, cut, known
+from braggfill.judging.studies.gaps import box_about, brightest_voxel, cut, known
+from braggfill.scan.copies import FEWEST_VOXELS, bright
 from braggfill.scan.measured import MeasuredScan
 
 if TYPE_CHECKING:
