@@ -1,17 +1,14 @@
 """A filled scan."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.options import FillOptions
+from braggfill.network.lesson import Lesson
 from braggfill.scan.gaps import Gap
-
-if TYPE_CHECKING:
-    from braggfill.network.lesson import Lesson
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class FillResult:
     options: FillOptions
     weights_sha256: str | None
     """SHA-256 of the weights file, None for a classical method."""
-    lesson: "Lesson | None" = None
+    lesson: Lesson | None = None
     """What was learned from this scan before it was filled."""
 
     @property
