@@ -48,7 +48,7 @@ HOUSE = [
     Room("", "the door: the public names, and the entry point"),
 ]
 NEEDED_BY_A_FILL = {"base", "scan.formats", "scan", "classical", "network", "filling", ""}
-AT_THE_TOP_OF_THE_TESTS = {"structure", "examples", "docs"}
+AT_THE_TOP_OF_THE_TESTS = {"structure", "docstrings", "examples", "docs"}
 SUBJECTS = {"filling": {"real_scan"}}
 """Tests that are named after neither a module nor a room."""
 

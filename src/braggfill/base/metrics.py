@@ -11,6 +11,7 @@ from scipy.special import xlogy
 from scipy.stats import nbinom, poisson
 
 Values = NDArray[np.floating[Any] | np.integer[Any]]
+"""Of any shape, which those of one call share."""
 LEAST_MEAN = 1e-3
 """Estimates below this many counts are taken as this many: an estimate of zero rules a photon out."""
 BRIGHT_MEAN = 60.0
@@ -66,7 +67,7 @@ def total_bias(estimate: Values, counts: Values) -> float:
 
 
 def predictive_rank(rng: np.random.Generator, mean: Values, std: Values, counts: Values) -> NDArray[np.float64]:
-    """Where counts lie in their predicted distributions, 0 to 1; uniform if these are right.
+    """Where counts lie in their predicted distributions, 0 to 1, an array like them; uniform if these are right.
 
     Predicted counts are negative binomial: an expectation ``mean`` ± ``std`` and counting noise. Counts are whole, so that each
     stands for an interval of ranks, of which one is drawn.

@@ -24,15 +24,19 @@ BAND_MARGIN = 8
 BANK_POINTS = 3
 """Measured voxels on each bank through which the cubic spline goes."""
 
+Volume = NDArray[np.float32]
+"""log(1 + counts) (frames, rows, columns)."""
+Mask = NDArray[np.bool_]
+"""(frames, rows, columns), True = not measured."""
 Band = NDArray[np.floating[Any]]
-BandFill = Callable[[NDArray[np.float32], NDArray[np.bool_], Slab, Box], Band]
+BandFill = Callable[[Volume, Mask, Slab, Box], Band]
 """(values, mask, slab, slab's place in the band) to filled values, all of the band around one slab; NaN where unknown."""
 
 
-def nearest(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
+def nearest(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
     """Value of the nearest measured voxel."""
 
-    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
+    def fill(band: Volume, missing: Mask, slab: Slab, place: Box) -> Band:
         if missing.all():
             return np.full_like(band, np.nan)
         at = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
@@ -42,21 +46,21 @@ def nearest(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Sl
     return _fill_bands(values, mask, slabs, fill)
 
 
-def linear(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
+def linear(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
     """Straight line between the banks, along the gap's normal; from the filled arms where arms cross."""
 
-    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
+    def fill(band: Volume, missing: Mask, slab: Slab, place: Box) -> Band:
         return linear_along(band, missing, slab.axis)
 
     return _fill_bands(values, mask, slabs, fill)
 
 
-def cubic(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
+def cubic(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
     """Cubic spline through three voxels on each bank, along the gap's normal; a line without them stays straight."""
     whole = linear(values, mask, slabs)
     unknown = mask & ~voxels_to_fill(slabs, mask.shape)
 
-    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
+    def fill(band: Volume, missing: Mask, slab: Slab, place: Box) -> Band:
         lines, blank = np.moveaxis(band, slab.axis, 0).copy(), np.moveaxis(missing, slab.axis, 0)
         inside = np.arange(len(lines))[place[slab.axis]]
         before, after = np.arange(inside[0])[-BANK_POINTS:], np.arange(inside[-1] + 1, len(lines))[:BANK_POINTS]
@@ -69,13 +73,13 @@ def cubic(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab
     return np.where(mask, _fill_bands(whole, unknown, slabs, fill), values)
 
 
-def idw(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
+def idw(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
     """Mean of the measured voxels within ±8, weighted by the inverse square of their distance."""
     offsets = np.arange(-BAND_MARGIN, BAND_MARGIN + 1)
     squared = sum(o.astype(np.float32) ** 2 for o in np.meshgrid(offsets, offsets, offsets, indexing="ij", sparse=True))
     kernel = np.where(squared > 0, 1 / np.maximum(squared, 1), 0).astype(np.float32)
 
-    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
+    def fill(band: Volume, missing: Mask, slab: Slab, place: Box) -> Band:
         weight = fftconvolve((~missing).astype(np.float32), kernel, "same")
         total = fftconvolve(np.where(missing, 0, band), kernel, "same")
         return np.where(weight > kernel.min() / 2, np.maximum(total, 0) / np.maximum(weight, 1e-9), np.nan)
@@ -83,10 +87,10 @@ def idw(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab])
     return _fill_bands(values, mask, slabs, fill)
 
 
-def biharmonic(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab]) -> NDArray[np.float32]:
+def biharmonic(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
     """Biharmonic equation solved slice by slice in planes that contain the gap's normal (scikit-image)."""
 
-    def fill(band: NDArray[np.float32], missing: NDArray[np.bool_], slab: Slab, place: Box) -> Band:
+    def fill(band: Volume, missing: Mask, slab: Slab, place: Box) -> Band:
         stack = 0 if slab.axis != 0 else 2
         filled = np.moveaxis(np.full_like(band, np.nan), stack, -1)
         slices, holes = np.moveaxis(band, stack, -1), np.moveaxis(missing, stack, -1)
@@ -103,7 +107,7 @@ def biharmonic(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list
     return _fill_bands(values, mask, slabs, fill)
 
 
-def _fill_bands(values: NDArray[np.float32], mask: NDArray[np.bool_], slabs: list[Slab], fill: BandFill) -> NDArray[np.float32]:
+def _fill_bands(values: Volume, mask: Mask, slabs: list[Slab], fill: BandFill) -> Volume:
     """Fill every slab within its own band; average where slabs overlap; bridge from the filled where that left holes."""
     wanted = voxels_to_fill(slabs, mask.shape)
     number = number_voxels(wanted)
@@ -149,7 +153,7 @@ def _bridge(
 def linear_along(values: NDArray[np.float32], missing: NDArray[np.bool_], axis: int) -> NDArray[np.float32]:
     """Interpolate along one axis; a line with one bank takes its value, a line with none is NaN where it is missing.
 
-    Values and missing (True = not measured) are alike in shape, of any dimension.
+    Values and missing (True = not measured) are arrays of one shape, of any dimension; so is what is returned.
 
     ``network.gapnet.log_linear_along_normal`` does the same with tensors, inside the network and on its device: running
     maxima along an axis are the core of both and are spelled differently in numpy and torch, which this module does without.

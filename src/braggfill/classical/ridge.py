@@ -50,7 +50,7 @@ class Neighbourhood:
         return np.concatenate([*columns, np.ones((len(places), 1), values.dtype)], 1)
 
     def targets(self, values: NDArray[np.float32], places: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Voxels inside the imagined gap (places, width)."""
+        """Voxels inside the imagined gap (places, width) at places (places, 3) of a volume (normal, height, width)."""
         inside: NDArray[np.float32] = values[places[:, :1] + np.arange(self.width), places[:, 1:2], places[:, 2:]]
         return inside
 
@@ -127,7 +127,10 @@ def fit(volume: NDArray[np.float32], missing: NDArray[np.bool_], hood: Neighbour
 
 
 def places_to_learn_from(volume: NDArray[np.float32], missing: NDArray[np.bool_], hood: Neighbourhood) -> NDArray[np.int64]:
-    """Some free places (n, 3), more of them where it is bright, always the same for the same scan."""
+    """Some free places (n, 3), more of them where it is bright, always the same for the same scan.
+
+    Volume and missing are both (normal, height, width).
+    """
     rng = np.random.default_rng(0)
     places = free_places(rng, missing, hood)
     if not len(places):
@@ -140,7 +143,10 @@ def places_to_learn_from(volume: NDArray[np.float32], missing: NDArray[np.bool_]
 def free_places(
     rng: np.random.Generator, missing: NDArray[np.bool_], hood: Neighbourhood, tries: int = 200_000
 ) -> NDArray[np.int64]:
-    """Random places (n, 3) at which banks and imagined gap lie inside the array and touch nothing missing."""
+    """Random places (n, 3) at which banks and imagined gap lie inside the array and touch nothing missing.
+
+    ``missing`` is (normal, height, width).
+    """
     low = np.array([max(-hood.along.min(initial=0), 0), RADIUS, RADIUS])
     high = np.array(missing.shape) - [max(hood.along.max(initial=0), hood.width - 1), RADIUS, RADIUS]
     if (high <= low).any():
@@ -156,7 +162,7 @@ def free_places(
 
 
 def near_holes(holes: NDArray[np.bool_], first: int, hood: Neighbourhood) -> NDArray[np.bool_]:
-    """Places of the plane (height, width) whose neighbourhood across a gap at ``first`` has a hole that nothing fills."""
+    """Places (height, width) near which, across a gap at ``first``, are holes (normal, height, width) that nothing fills."""
     on_banks = np.asarray(holes[first + hood.along].any(0))
     near: NDArray[np.bool_] = binary_dilation(on_banks, np.ones((2 * RADIUS + 1,) * 2, bool)) if on_banks.any() else on_banks
     return near
@@ -165,7 +171,10 @@ def near_holes(holes: NDArray[np.bool_], first: int, hood: Neighbourhood) -> NDA
 def predict(
     volume: NDArray[np.float32], first: int, places: NDArray[np.bool_], hood: Neighbourhood, solution: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Predicted log(1 + counts) (gap's width, height, width) at the marked places (height, width), never below zero."""
+    """Predicted log(1 + counts) (gap's width, height, width) at the marked places (height, width), never below zero.
+
+    From a volume (normal, height, width), by the coefficients (features, gap's width) of ``fit``.
+    """
     padded = np.pad(volume, ((0, 0), (RADIUS, RADIUS), (RADIUS, RADIUS)), mode="edge")
     plane = np.nonzero(places)
     corners = np.stack([np.full(len(plane[0]), first), plane[0] + RADIUS, plane[1] + RADIUS], 1)

@@ -49,7 +49,10 @@ def standard_deviation(fill: LogFill, scan: GappedScan, mean: NDArray[np.float64
 def spread_by_brightness(
     filled: NDArray[np.float32], known: NDArray[np.float32], mean: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Standard deviation of expected counts ``mean``, from a trial's ``filled`` and ``known`` counts (trial voxels,)."""
+    """Standard deviation of expected counts ``mean``, both (voxels,), from what was filled and is known in a trial.
+
+    ``filled`` and ``known`` are counts (trial voxels,).
+    """
     order = np.argsort(filled)
     filled, known = filled[order].astype(float), known[order].astype(float)
     bins = np.array_split(np.arange(filled.size), min(BINS, filled.size // FEWEST_VOXELS))

@@ -56,7 +56,10 @@ def mask(
 
 
 def silent_lines(intensity: "NDArray[Any]", made: "NDArray[np.bool_]", yes: bool) -> "NDArray[np.bool_]":
-    """Rows and columns (rows, columns) that never count, if a person takes them as not measured."""
+    """Rows and columns, bool (rows, columns), that never count, if a person takes them as not measured.
+
+    Intensity and the mask made so far are both (frames, rows, columns).
+    """
     from braggfill.reports.tables import mask_table
     from braggfill.scan.masks import find_silent_lines
 

@@ -57,7 +57,7 @@ def figures_of(result: "Deformation") -> dict[str, float]:
 
 
 def compared(volume: "NDArray[Any]", truth: str, geometry: dict[str, Any]) -> dict[str, float]:
-    """RMSE of the strain against a known object's, and the correlation of the objects."""
+    """RMSE of an object's strain (frames, rows, columns) against that of a known one, and the correlation of the objects."""
     from braggfill.retrieval.alignment import align
     from braggfill.retrieval.deformation import interior, strain, strain_rmse
     from braggfill.retrieval.files import read_crystal

@@ -35,7 +35,7 @@ def of_logarithms(fill: Callable[[NDArray[np.float32], NDArray[np.bool_], list[S
 
 
 def kriging(scan: GappedScan) -> NDArray[np.float32]:
-    """Kriging, whose import takes seconds (torch) that the other classical fills do not need."""
+    """Kriging (frames, rows, columns), whose import takes seconds (torch) that the other classical fills do not need."""
     from braggfill.classical.kriging import kriging as fill
 
     return fill(scan)

@@ -90,7 +90,7 @@ def to_pynx(result: FillResult, mode: Literal["hard", "soft"] = "hard") -> PynxI
 def bounded_spread(estimate: NDArray[np.float64], relative: NDArray[np.float32]) -> float:
     """Largest relative standard deviation among the surest voxels that together hold ``SHARE`` of the estimated counts.
 
-    Estimates and their relative standard deviations are (voxels,).
+    Estimates and their relative standard deviations are both (voxels,).
     """
     if not estimate.size:
         return 0.0

@@ -110,7 +110,7 @@ def side_by_side(
     voxel_nm: float | tuple[float, float, float] | NDArray[Any],
     q_inv_nm: tuple[float, float, float],
 ) -> list[Compared]:
-    """Align objects to the first, and measure their oscillations inside the first one's support."""
+    """Align objects to the first, and measure their oscillations inside its support; a voxel and G are as for ``strain``."""
     first = next(iter(results.values()))
     core = interior(first.support)
     compared = []

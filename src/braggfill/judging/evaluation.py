@@ -103,7 +103,7 @@ def evaluate(
 
 
 def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: dict[str, FilledTrial]) -> Evaluation:
-    """Compare fills of a trial, the one to judge first, with what was measured in its scored voxels."""
+    """Compare fills of a trial, the one to judge first, with what was measured; ``scored`` (trial voxels,) tells where."""
     known, estimates = scan.counts[trial.scored], {name: (f.mean[scored], f.std[scored]) for name, f in filled.items()}
     method, hidden = next(iter(filled)), known[scored]
     scores = [score(name, estimates, hidden, fill.seconds) for name, fill in filled.items()]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.metrics import (
     coverage,
@@ -21,6 +22,9 @@ BANDS = (0.0, 1.0, 10.0, 100.0, np.inf)
 """Bands of estimated counts for which advice is given."""
 USEFUL_SKILL, HONEST_COVERAGE, TOLERABLE_BIAS = 0.2, 0.8, 0.2
 """What filling must reach to be advised: share of linear's excess removed, counts in the 90 % interval, error of the total."""
+
+Estimated = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Mean and standard deviation of counts, each (voxels,)."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ class Band:
     coverage_90: float
 
 
-def score(name: str, estimates: dict[str, tuple[np.ndarray, np.ndarray]], hidden: np.ndarray, seconds: float) -> Score:
-    """Score one method's estimates (mean, std), each (voxels,), against the hidden counts."""
+def score(name: str, estimates: dict[str, Estimated], hidden: NDArray[np.float32], seconds: float) -> Score:
+    """Score one method's estimates against the hidden counts (voxels,)."""
     mean, std = estimates[name]
     floor = expected_deviance(mean)
     return Score(
@@ -78,8 +82,8 @@ def score(name: str, estimates: dict[str, tuple[np.ndarray, np.ndarray]], hidden
     )
 
 
-def judge_bands(estimate: tuple[np.ndarray, np.ndarray], linear: np.ndarray, hidden: np.ndarray) -> list[Band]:
-    """Scores of a method by the counts that it estimates."""
+def judge_bands(estimate: Estimated, linear: NDArray[np.float64], hidden: NDArray[np.float32]) -> list[Band]:
+    """Scores of a method by the counts that it estimates; the linear fill and the hidden counts are both (voxels,)."""
     mean, std = estimate
     bands = []
     for low, high in pairwise(BANDS):

@@ -98,7 +98,10 @@ class Choice:
 def choose_fringes(
     model: GapNet, start: Choice, scan: GappedScan, hidden: NDArray[np.bool_], config: AdaptationConfig
 ) -> Choice:
-    """The constants of kriging to add, with which the network fills held-out copies best, if surely better than without."""
+    """The constants of kriging to add, with which the network fills held-out copies best, if surely better than without.
+
+    ``hidden``, bool (frames, rows, columns), marks those copies.
+    """
     fewest, device = config.practice.fewest_voxels, device_of(model)
     if np.count_nonzero(hidden) < fewest:
         return start

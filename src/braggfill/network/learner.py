@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from braggfill.network.config import Descent
@@ -25,14 +26,14 @@ class Learner:
         )
 
     def bound(self, outputs: Sequence[Tensor], voxels: float) -> None:
-        """Limit the pull of one voxel on the network's outputs, of a loss that is a mean over so many voxels."""
+        """Limit the pull of one voxel on the network's outputs (of any shape), of a loss that is a mean over so many voxels."""
         limit = self.descent.voxel_gradient_limit / max(1.0, voxels)
         for output in outputs:
             output.register_hook(lambda gradient: gradient.clamp(-limit, limit))
 
     def descend(
         self,
-        loss: Tensor,
+        loss: Float[Tensor, ""],
         backward: Callable[[Tensor], None] = Tensor.backward,
         take_step: Callable[[], object] | None = None,
     ) -> None:

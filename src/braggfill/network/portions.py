@@ -86,8 +86,11 @@ def plane_windows(target: NDArray[np.bool_]) -> list[Window]:
     return [w for w in grid if target[w.slices].any()]
 
 
-def along_normal(volume: NDArray[Any], slab: Slab, beyond: float | bool) -> NDArray[Any]:
-    """The NORMAL voxels of a volume centred on a slab, normal first: (NORMAL, height, width); ``beyond`` the border."""
+def along_normal(volume: NDArray[Kind], slab: Slab, beyond: float | bool) -> NDArray[Kind]:
+    """The NORMAL voxels of a volume (frames, rows, columns) centred on a slab, normal in front (NORMAL, height, width).
+
+    ``beyond`` stands in for what is beyond the border.
+    """
     volume = np.moveaxis(volume, slab.axis, 0)
     start = normal_start(slab)
     inside = volume[max(start, 0) : start + NORMAL]

@@ -59,7 +59,7 @@ class HeldOut:
 class HeldOutScore:
     """How right a network is in the held-out copies."""
 
-    losses: np.ndarray
+    losses: NDArray[np.float64]
     """(blocks,): Poisson deviance of a block's counts, over the number of all voxels."""
     skill: float
     """Share of the linear fill's excess deviance that is removed."""
@@ -122,7 +122,7 @@ def held_out_portions(
     device: torch.device | str = "cpu",
     fringes: FringeModel = SHIPPED,
 ) -> HeldOut:
-    """The scan without the voxels held out, and what was measured there."""
+    """The scan without the voxels held out, bool (frames, rows, columns), and what was measured there."""
     blank = with_copies(scan, hidden, device, fringes)
     at = (hidden & bright(scan.counts))[blank.wanted]
     straight = np.expm1(linear(np.log1p(blank.counts), blank.mask, blank.slabs)[blank.wanted][at].astype(float))
@@ -131,7 +131,7 @@ def held_out_portions(
 
 
 def with_copies(scan: GappedScan, copies: NDArray[np.bool_], device: torch.device | str, fringes: FringeModel) -> GappedScan:
-    """The scan without the voxels of copies, which alone are filled; with kriging's first guess in and around them."""
+    """The scan without the voxels of copies (frames, rows, columns), which alone are filled; with kriging's first guess."""
     blank = GappedScan.blanked(scan.counts, scan.mask | copies)
     slabs = [s for s in blank.slabs if (np.moveaxis(copies, s.axis, 0)[s.first : s.last + 1] & s.target).any()]
     practised = replace(blank, slabs=slabs)

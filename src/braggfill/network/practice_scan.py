@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from braggfill.network.portions import along_normal, normal_start
 from braggfill.scan.gapped import GappedScan
+
+Portion = tuple[NDArray[Any], ...]
+"""The parts of ``Portions``, each (NORMAL, plane, plane)."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class PracticeScan:
     def of(
         cls, scan: GappedScan, expected: NDArray[np.float32], drawn: NDArray[np.float32], known: NDArray[np.bool_]
     ) -> "PracticeScan":
-        """Weigh the places where portions are drawn: more often where it is bright."""
+        """Weigh the places where portions are drawn: more often where it is bright; arrays are as in ``PracticeScan``."""
         places, weights = [np.empty((0, 3), int)], [np.empty(0)]
         for number, slab in enumerate(scan.slabs):
             inside = np.log1p(20 * np.moveaxis(expected, slab.axis, 0)[slab.first : slab.last + 1])
@@ -60,7 +64,7 @@ class PracticeScan:
             weights.append(weight[tuple(at.T)] / np.sqrt(weight.sum()))
         return cls(scan, expected, drawn, known, np.concatenate(places), np.cumsum(np.concatenate(weights)))
 
-    def portion(self, rng: np.random.Generator, plane: int) -> tuple[np.ndarray, ...]:
+    def portion(self, rng: np.random.Generator, plane: int) -> Portion:
         """Counts, measured, guess, target, expected and drawn of a random portion, randomly mirrored and turned."""
         number, *centre = self.places[np.searchsorted(self.chances, self.chances[-1] * rng.random(), "right")]
         scan, slab = self.scan, self.scan.slabs[number]
@@ -71,7 +75,7 @@ class PracticeScan:
         crop = [slice(c, c + plane) for c in corner]
         crop.insert(slab.axis, slice(None))
         frames, rows, columns = crop
-        volumes = [
+        volumes: list[tuple[NDArray[Any], float | bool]] = [
             (scan.counts[frames, rows, columns], 0.0),
             (~scan.mask[frames, rows, columns], False),
             (scan.first_guess[frames, rows, columns], np.nan),
@@ -96,6 +100,6 @@ def draw_batch(
     return stacked([scans[int(rng.integers(len(scans)))].portion(rng, plane) for _ in range(size)], device)
 
 
-def stacked(portions: Sequence[tuple[np.ndarray, ...]], device: torch.device | str) -> Portions:
+def stacked(portions: Sequence[Portion], device: torch.device | str) -> Portions:
     """Portions as one batch on a device."""
     return Portions(*(torch.from_numpy(np.stack(part)).to(device) for part in zip(*portions, strict=True)))

@@ -46,13 +46,13 @@ class Learned:
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], description: dict[str, Any]) -> None:
-    """Write named tensors and a JSON-ready description; the file appears whole or not at all."""
+    """Write named tensors, of any shape, and a JSON-ready description; the file appears whole or not at all."""
     with whole_or_nothing(path) as file:
         file.write(save({name: t.contiguous() for name, t in tensors.items()}, {FORMAT: json.dumps(description)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read what ``write_tensors`` wrote: the tensors by name and the description."""
+    """Read what ``write_tensors`` wrote: the tensors (of any shape) by name and the description."""
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

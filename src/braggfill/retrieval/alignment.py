@@ -13,7 +13,7 @@ from skimage.registration import phase_cross_correlation
 from braggfill.retrieval.pattern import low_frequencies
 
 Object = NDArray[np.complexfloating[Any, Any]]
-"""What scatters: its modulus is electron density, its phase tells of the lattice's displacement."""
+"""What scatters, (frames, rows, columns): its modulus is electron density, its phase tells of the lattice's displacement."""
 UPSAMPLING = 30
 """Fraction of a voxel to which shifts are found."""
 LARGEST_BLOCK = 96
@@ -21,18 +21,18 @@ LARGEST_BLOCK = 96
 
 
 def correlation(one: Object, other: Object) -> float:
-    """Modulus of the normalised inner product of two complex arrays, 0 to 1."""
+    """Modulus of the normalised inner product of two objects, 0 to 1."""
     scale = np.linalg.norm(one) * np.linalg.norm(other)
     return float(np.abs(np.vdot(one, other)) / scale) if scale > 0 else 0.0
 
 
 def twin(crystal: Object) -> Object:
-    """The object (frames, rows, columns) inverted through the middle voxel and conjugated."""
+    """The object inverted through the middle voxel and conjugated."""
     return np.roll(crystal[::-1, ::-1, ::-1].conj(), [1 - n % 2 for n in crystal.shape], (0, 1, 2))
 
 
 def shifted(crystal: Object, shift: tuple[float, float, float]) -> Object:
-    """An object (frames, rows, columns) moved by parts of a voxel, as its Fourier series has it between them."""
+    """An object moved by parts of a voxel, as its Fourier series has it between them."""
     spectrum = torch.fft.fftn(torch.from_numpy(np.ascontiguousarray(crystal)))
     for axis, (s, n) in enumerate(zip(shift, crystal.shape, strict=True)):
         ramp = torch.exp(-2j * torch.pi * s * torch.fft.fftfreq(n, dtype=torch.float64)).to(spectrum.dtype)
@@ -46,11 +46,11 @@ def align(reference: Object, crystal: Object) -> tuple[Object, float]:
 
     Parameters
     ----------
-    reference, crystal : complex arrays (frames, rows, columns)
+    reference, crystal : complex arrays
 
     Returns
     -------
-    aligned : complex array (frames, rows, columns)
+    aligned : complex array
     correlation : float
         With the reference, 0 to 1.
 
@@ -81,14 +81,14 @@ def average_modes(crystals: list[Object]) -> tuple[Object, NDArray[np.float64]]:
 
     Parameters
     ----------
-    crystals : list of complex arrays (frames, rows, columns)
+    crystals : list of complex arrays
         Aligned to the first.
 
     Returns
     -------
     mode : complex array (frames, rows, columns)
         The combination that explains most of all of them, in phase with the first and of their mean strength.
-    shares : array (len(crystals),)
+    shares : array (crystals,)
         Share of the energy in each mode: the first is 1 if all are alike.
     """
     overlaps = np.array([[np.vdot(a, b) for b in crystals] for a in crystals])

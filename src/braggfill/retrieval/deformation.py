@@ -57,7 +57,7 @@ def strain(
 
     Parameters
     ----------
-    crystal : complex array (frames, rows, columns)
+    crystal : complex array
         As ``retrieve`` gives it.
     support : array (frames, rows, columns), optional
         > 0 = inside the crystal; else where the modulus exceeds a share of the bulk's.
@@ -106,7 +106,7 @@ def strain(
 
 
 def check_crystal(crystal: Object, support: NDArray[Any] | None = None) -> NDArray[np.bool_]:
-    """The voxels inside a crystal, bool (frames, rows, columns), or InputError where there is no crystal."""
+    """The voxels inside a crystal, bool, by its support or its modulus, all (frames, rows, columns), or InputError."""
     if crystal.ndim != 3 or crystal.dtype.kind != "c" or not np.isfinite(crystal).all() or not crystal.any():
         raise InputError(
             f"crystal: got {crystal.dtype} of shape {crystal.shape}, expected a complex volume, finite and not all zero, as "
@@ -164,7 +164,7 @@ def phase_gradient(crystal: Object, inside: NDArray[np.bool_]) -> NDArray[np.flo
 
 
 def interior(support: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Voxels (frames, rows, columns) at least ``SURFACE`` below the surface; those of the whole support if none is."""
+    """Voxels at least ``SURFACE`` below the surface, those of the whole support if none is; both (frames, rows, columns)."""
     core: NDArray[np.bool_] = binary_erosion(support, iterations=SURFACE)
     return core if core.any() else support
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Complex64, Float64
 from numpy.typing import NDArray
+from torch import Tensor
 
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.options import spelled_out
 from braggfill.base.tasks import Progress
-from braggfill.retrieval.alignment import align, average_modes
+from braggfill.retrieval.alignment import Object, align, average_modes
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.options import RetrievalOptions, Schedule, SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box, high_frequencies_added, prepare_pattern
@@ -43,25 +45,25 @@ class Start:
 class Found:
     """What one random start found."""
 
-    crystal: NDArray[np.complex64]
-    """(frames, rows, columns), the object in the middle."""
-    support: torch.Tensor
-    """bool (frames, rows, columns): where it is."""
+    crystal: Complex64[NDArray[np.complex64], "frames rows columns"]
+    """The object in the middle."""
+    support: Bool[Tensor, "frames rows columns"]
+    """Where it is."""
     deviance: float
     """Of the hidden counts, as of a ``Start``."""
 
 
 @dataclass(frozen=True)
 class RetrievalResult:
-    """A retrieved object; arrays are (frames, rows, columns), the object in the middle."""
+    """A retrieved object, in the middle of its arrays."""
 
-    crystal: NDArray[np.complex64]
-    """ the best starts' common mode; the squared modulus of its Fourier transform is counts."""
-    support: NDArray[np.bool_]
+    crystal: Complex64[NDArray[np.complex64], "frames rows columns"]
+    """The best starts' common mode; the squared modulus of its Fourier transform is counts."""
+    support: Bool[NDArray[np.bool_], "frames rows columns"]
     """Where the object is."""
     starts: list[Start]
     """Best first."""
-    modes: NDArray[np.float64]
+    modes: Float64[NDArray[np.float64], " starts"]
     """Shares of the energy in the orthogonal modes of the averaged starts; the first is 1 if all are alike."""
     oversampling: tuple[float, float, float]
     """Array size over the autocorrelation's half size; 2 where that fills the array."""
@@ -137,7 +139,11 @@ def retrieve(
 
 
 def best_starts(
-    pattern: Pattern, treatment: TreatmentName, support: torch.Tensor, options: SearchOptions, on_progress: Progress
+    pattern: Pattern,
+    treatment: TreatmentName,
+    support: Bool[Tensor, "frames rows columns"],
+    options: SearchOptions,
+    on_progress: Progress,
 ) -> tuple[list[Start], list[Found]]:
     """How all random starts ended, best first, and what the best of them found; what is not kept is let go at once."""
     ends: list[Start] = []
@@ -157,12 +163,12 @@ def best_starts(
 def run_start(
     pattern: Pattern,
     treatment: TreatmentName,
-    support: torch.Tensor,
+    support: Bool[Tensor, "frames rows columns"],
     options: SearchOptions,
     number: int,
     on_iteration: Callable[[int], None],
 ) -> Found:
-    """Search for the object from one random start, within a support (frames, rows, columns)."""
+    """Search for the object from one random start, within a support."""
     rng = start_generator(options.seed, number)
     hidden = hide_voxels(rng, pattern)
     crystal = random_crystal(rng, support, float(pattern.counts.sum(dtype=float)))
@@ -198,13 +204,21 @@ def run_schedule(
         on_iteration(n)
 
 
-def centred(crystal: torch.Tensor, support: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def centred(
+    crystal: Complex64[Tensor, "frames rows columns"], support: Bool[Tensor, "frames rows columns"]
+) -> tuple[Complex64[Tensor, "frames rows columns"], Bool[Tensor, "frames rows columns"]]:
     """Move an object by whole voxels, so that its support's box is in the middle."""
     shifts = [n // 2 - (span.start + span.stop - 1) // 2 for span, n in zip(bounding_box(support), support.shape, strict=True)]
     return crystal.roll(shifts, (0, 1, 2)), support.roll(shifts, (0, 1, 2))
 
 
-def common_object(crystals: list[NDArray[Any]], support: torch.Tensor) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def common_object(
+    crystals: list[Object], support: Bool[Tensor, "frames rows columns"]
+) -> tuple[
+    Complex64[NDArray[np.complex64], "frames rows columns"],
+    Bool[NDArray[np.bool_], "frames rows columns"],
+    Float64[NDArray[np.float64], " starts"],
+]:
     """What several objects have in common once aligned to the first, its support, and the shares of their modes."""
     aligned = [crystals[0], *(align(crystals[0], c)[0] for c in crystals[1:])]
     mode, shares = average_modes(aligned)
@@ -212,8 +226,8 @@ def common_object(crystals: list[NDArray[Any]], support: torch.Tensor) -> tuple[
     return mode.astype(np.complex64), tight.cpu().numpy(), shares
 
 
-def given_support(support: NDArray[Any], shape: tuple[int, ...]) -> torch.Tensor:
-    """A support of the user's on the grid of the pattern, or InputError."""
+def given_support(support: NDArray[Any], shape: tuple[int, ...]) -> Bool[Tensor, "frames rows columns"]:
+    """A support of the user's, an array like the intensity, on the grid of the pattern; or InputError."""
     support = np.asarray(support)
     if support.ndim != 3 or support.dtype.kind not in "iufb" or not (support > 0).any():
         raise InputError(
@@ -229,7 +243,7 @@ def given_support(support: NDArray[Any], shape: tuple[int, ...]) -> torch.Tensor
     return inside
 
 
-def _resampled(support: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+def _resampled(support: NDArray[np.bool_], shape: tuple[int, ...]) -> Bool[NDArray[np.bool_], "frames rows columns"]:
     """A support on another grid of the same extent: the nearest voxel's."""
     for axis, (n, old) in enumerate(zip(shape, support.shape, strict=True)):
         places = np.rint((np.arange(n) - n // 2) * (old / n)).astype(int) + old // 2
@@ -237,9 +251,11 @@ def _resampled(support: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return support
 
 
-def finer(crystal: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+def finer(
+    crystal: Complex64[NDArray[np.complex64], "coarse_frames coarse_rows coarse_columns"], shape: tuple[int, ...]
+) -> Complex64[NDArray[np.complex64], "frames rows columns"]:
     """An object on a finer grid of the same extent; what was not measured at high frequencies is zero there."""
     spectrum = torch.fft.fftn(torch.fft.ifftshift(torch.from_numpy(crystal))).numpy()
     fine = torch.fft.ifftn(torch.from_numpy(high_frequencies_added(spectrum, shape)))
-    moved: NDArray[Any] = torch.fft.fftshift(fine).numpy()
+    moved: NDArray[np.complex64] = torch.fft.fftshift(fine).numpy()
     return moved

@@ -91,7 +91,7 @@ def check_treatment(name: TreatmentName, pattern: Pattern) -> None:
 def amplitude_bounds(
     pattern: Pattern,
     treatment: TreatmentName,
-    hidden: np.ndarray,
+    hidden: NDArray[np.bool_],
     deviations: float = BOUND_WIDTH,
     device: torch.device | str = "cpu",
 ) -> Bounds:

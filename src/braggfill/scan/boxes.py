@@ -22,7 +22,7 @@ def as_box(spans: Sequence[slice]) -> Box:
 
 
 def bounding_box(inside: "NDArray[np.bool_] | Tensor", margin: int = 0) -> tuple[slice, ...]:
-    """The smallest box round the True voxels of an array or tensor, and a margin where there is room: a slice for each axis."""
+    """The smallest box round the True voxels of an array of any shape, and a margin where there is room: a slice an axis."""
     spans = []
     for axis, length in enumerate(inside.shape):
         along = np.flatnonzero(inside.any(tuple(a for a in range(inside.ndim) if a != axis)).tolist())

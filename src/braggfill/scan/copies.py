@@ -49,7 +49,7 @@ class Copy:
     """First index along the normal."""
 
     def within(self, volume: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The part of a volume (frames, rows, columns) between its first and last plane, the normal in front: a view."""
+        """The part of a volume (frames, rows, columns) between its first and last plane, a view (normal, height, width)."""
         return np.moveaxis(volume, self.slab.axis, 0)[self.first : self.first + len(self.slab.target)]
 
 
@@ -63,7 +63,7 @@ class Trial:
 
     @classmethod
     def with_copies(cls, scan: GappedScan, copies: NDArray[np.bool_]) -> "Trial":
-        """Blank measured voxels ``copies`` beside what a scan already lacks."""
+        """Blank measured voxels ``copies``, bool (frames, rows, columns), beside what a scan already lacks."""
         blank = GappedScan.blanked(scan.counts, scan.mask | copies)
         return cls(blank, copies & blank.wanted)
 
@@ -104,7 +104,10 @@ def choose_places(
     rules: CopyRules,
     rng: np.random.Generator | None = None,
 ) -> list[int]:
-    """First indices along its normal of copies of a gap; ``taken`` (frames, rows, columns) was not measured, or is a copy."""
+    """First indices along its normal of copies of a gap.
+
+    ``taken`` was not measured, or is a copy; it and the counts are both (frames, rows, columns).
+    """
     firsts, brighter = possible_places(slab, counts, taken, rules)
     left = np.ones(len(firsts), bool) if rng is None else brighter < BRIGHTER
     chance = np.exp(-0.5 * (brighter / BRIGHTNESS_SIGMA) ** 2) + BRIGHTNESS_FLOOR
@@ -122,7 +125,7 @@ def possible_places(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """First indices (places,) that the rules allow, and how much brighter it is there than at the gap's banks (places,).
 
-    Brightness is a logarithm of counts in the gap's part of the planes.
+    Brightness is a logarithm of counts in the gap's part of the planes; counts and ``taken`` are both (frames, rows, columns).
     """
     width, in_plane = len(slab.target), np.any(slab.target, axis=0)
     free = 1 - np.moveaxis(taken, slab.axis, 0)[:, in_plane].mean(1)

@@ -48,7 +48,7 @@ def measured_values(intensity: NDArray[Any], mask: NDArray[Any] | None) -> tuple
 
 
 def as_volume(intensity: NDArray[Any]) -> NDArray[Any]:
-    """The scan (frames, rows, columns) as an array of real numbers, or InputError."""
+    """The scan as an array of real numbers (frames, rows, columns), or InputError where it is not of that shape."""
     values = np.asarray(intensity)
     if values.ndim != 3:
         raise InputError(
@@ -63,7 +63,7 @@ def as_volume(intensity: NDArray[Any]) -> NDArray[Any]:
 
 
 def unit_of_counts(measured: NDArray[np.float32]) -> float:
-    """One, if the measured values are whole counts, or InputError: their noise would not be known."""
+    """One, if the measured values (of any shape) are whole counts, or InputError: their noise would not be known."""
     if (measured == np.rint(measured)).all():
         return 1.0
     example = measured[measured != np.rint(measured)][0]
@@ -74,7 +74,7 @@ def unit_of_counts(measured: NDArray[np.float32]) -> float:
 
 
 def as_mask(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The mask as bool (frames, rows, columns), True = not measured, or InputError."""
+    """The mask, of a frame (rows, columns) or of all, as bool (frames, rows, columns), True = not measured, or InputError."""
     if mask is None:
         return np.zeros(shape, bool)
     mask = np.asarray(mask)
@@ -86,7 +86,7 @@ def as_mask(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.boo
 
 
 def unmeasured(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Voxels that carry no measurement by their value: NaN, infinite, negative, or the largest integer."""
+    """Which values (of any shape) are no measurement, bool like them: NaN, infinite, negative, or the largest integer."""
     if values.dtype.kind == "b":
         return np.zeros(values.shape, bool)
     largest = np.finfo(np.float32).max if values.dtype.kind == "f" else np.iinfo(values.dtype).max
@@ -97,7 +97,7 @@ def unmeasured(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def check_missing(missing: NDArray[np.bool_]) -> None:
-    """Raise InputError where there is nothing to fill, or nothing to fill it from."""
+    """Raise InputError where nothing is missing (frames, rows, columns) that could be filled, or everything is."""
     if not missing.any():
         raise InputError("mask: got no voxel marked as not measured, expected a gap; give the mask, 1 = not measured")
     if missing.all():

@@ -101,7 +101,10 @@ def read_scan(address: str) -> Scan:
 
 
 def read_mask(address: str) -> NDArray[Any]:
-    """Read a mask (> 0 = not measured) from a file of its own; ``.npz`` keys: ``mask``, else ``data``, else its only array."""
+    """Read a mask, > 0 = not measured, (frames, rows, columns) or (rows, columns), from a file of its own.
+
+    In ``.npz`` it has the key ``mask``, else ``data``, else it is the only array.
+    """
     path, dataset = split_address(address)
     with readable(path, "mask"):
         if path.suffix.lower() == ".npz":
@@ -153,6 +156,6 @@ def write_scan(path: Path, scan: Scan, kind: FormatName | None = None) -> None:
 
 
 def write_mask(path: Path, mask: NDArray[Any]) -> None:
-    """Write a mask of its own as ``.npz``, uint8, 1 = not measured; one frame if all are alike."""
+    """Write a mask (frames, rows, columns) or (rows, columns) as ``.npz``, 1 = not measured; one frame if all are alike."""
     flat = one_frame_for_all(mask) if mask.ndim == 3 else mask
     write_npz_mask(path, flat[0] if flat.ndim == 3 and len(flat) == 1 else flat)

@@ -25,17 +25,17 @@ class GappedScan:
 
     @classmethod
     def blanked(cls, counts: NDArray[np.float32], mask: NDArray[np.bool_]) -> "GappedScan":
-        """Forget the counts of what a mask says was not measured, and find what of it can be filled."""
+        """Forget the counts that a mask says were not measured, both (frames, rows, columns), and find what can be filled."""
         return cls(np.where(mask, 0, counts).astype(np.float32, copy=False), mask, find_slabs(mask))
 
     @cached_property
     def wanted(self) -> NDArray[np.bool_]:
-        """True: the voxels that are filled."""
+        """The voxels that are filled, bool (frames, rows, columns)."""
         return voxels_to_fill(self.slabs, self.mask.shape)
 
     @property
     def first_guess(self) -> NDArray[np.float32]:
-        """The guess of a scan that must have one."""
+        """The guess (frames, rows, columns) of a scan that must have one."""
         if self.guess is None:
             raise ValueError("scan: got no first guess; expected one, as kriging makes it")
         return self.guess
@@ -46,10 +46,10 @@ class GappedScan:
         return sha256_of(self.counts, self.mask)
 
     def with_guess(self, guess: NDArray[np.float32]) -> "GappedScan":
-        """The same scan with a first guess."""
+        """The same scan with a first guess (frames, rows, columns)."""
         return replace(self, guess=guess)
 
 
 def sha256_of(counts: NDArray[np.float32], mask: NDArray[np.bool_]) -> str:
-    """SHA-256 of counts and mask (frames, rows, columns), as 64 hexadecimal digits."""
+    """SHA-256 of counts and mask, both (frames, rows, columns), as 64 hexadecimal digits."""
     return hashlib.sha256(counts.tobytes() + mask.tobytes()).hexdigest()

@@ -51,7 +51,7 @@ class Slab:
         return as_box(spans)
 
     def within(self, volume: NDArray[Kind]) -> NDArray[Kind]:
-        """The part of a volume (frames, rows, columns) that the target lies in, the normal in front: a view."""
+        """The part of a volume (frames, rows, columns) that the target lies in: a view (normal, height, width)."""
         return np.moveaxis(volume, self.axis, 0)[self.first : self.last + 1]
 
 

@@ -23,7 +23,7 @@ FEWEST_COUNTS = 25.0
 
 
 def choose_mask(scan: Scan, choice: MaskChoice) -> NDArray[Any] | None:
-    """The mask of a scan, > 0 = not measured; None if there is none.
+    """The mask of a scan (frames, rows, columns) or of each frame (rows, columns), > 0 = not measured; None if there is none.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def choose_mask(scan: Scan, choice: MaskChoice) -> NDArray[Any] | None:
 
 
 def full_mask(intensity: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[np.bool_]:
-    """What of a scan (frames, rows, columns) was not measured, by its mask or by the voxels' values: True."""
+    """What of a scan was not measured, bool, by its mask or by the voxels' values; all arrays are (frames, rows, columns)."""
     values = as_volume(intensity)
     missing: NDArray[np.bool_] = as_mask(mask, values.shape) | unmeasured(values)
     return missing
@@ -62,7 +62,7 @@ def mask_without_scan(choice: MaskChoice) -> NDArray[np.bool_]:
 
 
 def summed_counts(intensity: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Counts that were measured, summed over the frames: (frames, rows, columns) to (rows, columns)."""
+    """Measured counts summed over the frames (rows, columns), from intensity and missing, both (frames, rows, columns)."""
     summed: NDArray[np.float64] = np.where(missing, 0, intensity).sum(0, dtype=float)
     return summed
 
@@ -109,7 +109,7 @@ def _beside(totals: NDArray[np.float64], masked: NDArray[np.bool_], first: int, 
 
 
 def half_masked(mask: NDArray[Any]) -> str | None:
-    """A sentence if a mask covers so much that it may be inverted."""
+    """A sentence if a mask (of any shape) covers so much that it may be inverted."""
     share = float((mask > 0).mean())
     if share <= 0.5:
         return None

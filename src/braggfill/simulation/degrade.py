@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Complex64
+from torch import Tensor
 
 from braggfill.base.ranges import check_ranges, log_uniform
 from braggfill.base.smoothing import correlated_field, gaussian_blur
 from braggfill.simulation.realism import SUPPORT_SHARE
 
+Object = Complex64[Tensor, "x y z"]
 VANISHING = 1e-20
 """Modulus so small that its phase does not matter."""
 
@@ -38,40 +41,36 @@ class ObjectRanges:
         check_ranges(self, ("phase_range_rad", "phase_correlation", "modulus_correlation"), shares)
 
 
-def smooth_modulus(crystal: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Blur the modulus of an object (x, y, z) by ``sigma`` voxels, its phase left alone, and cut it off outside the support."""
+def smooth_modulus(crystal: Object, sigma: float) -> Object:
+    """Blur the modulus of an object by ``sigma`` voxels, its phase left alone, and cut it off outside the support."""
     modulus = crystal.abs()
     smooth = gaussian_blur(modulus, sigma)
     return crystal * (torch.where(smooth > SUPPORT_SHARE * smooth.amax(), smooth, 0.0) / modulus.clamp(min=VANISHING))
 
 
-def uneven_modulus(rng: np.random.Generator, crystal: torch.Tensor, noise: float, correlation: float) -> torch.Tensor:
-    """Multiply an object (x, y, z) by 1 plus correlated noise of a standard deviation; it is never turned below zero."""
+def uneven_modulus(rng: np.random.Generator, crystal: Object, noise: float, correlation: float) -> Object:
+    """Multiply an object by 1 plus correlated noise of a standard deviation; it is never turned below zero."""
     field = correlated_field(rng, tuple(crystal.shape), correlation, crystal.device)
     return crystal * (1 + noise * field).clamp(min=0)
 
 
-def replaced_phase(rng: np.random.Generator, crystal: torch.Tensor, range_rad: float, correlation: float) -> torch.Tensor:
-    """Give an object (x, y, z) a correlated phase whose range inside the crystal, peak to valley, is ``range_rad``."""
+def replaced_phase(rng: np.random.Generator, crystal: Object, range_rad: float, correlation: float) -> Object:
+    """Give an object a correlated phase whose range inside the crystal, peak to valley, is ``range_rad``."""
     modulus = crystal.abs()
     field = correlated_field(rng, tuple(crystal.shape), correlation, crystal.device)
     inside = field[modulus > 0.5 * modulus.max()]
     return torch.polar(modulus, field * (range_rad / (inside.max() - inside.min())))
 
 
-def degraded_object(rng: np.random.Generator, crystal: torch.Tensor, ranges: ObjectRanges | None = None) -> torch.Tensor:
+def degraded_object(rng: np.random.Generator, crystal: Object, ranges: ObjectRanges | None = None) -> Object:
     """Draw all changes of S2.2 and make them.
 
     Parameters
     ----------
     rng : numpy Generator
-    crystal : complex64 tensor (size, size, size)
+    crystal : complex64 tensor
         Object in its box.
     ranges : ObjectRanges, optional
-
-    Returns
-    -------
-    complex64 tensor (size, size, size)
     """
     ranges, size = ranges or ObjectRanges(), crystal.shape[0]
     crystal = smooth_modulus(crystal, size * rng.uniform(*ranges.smoothing))

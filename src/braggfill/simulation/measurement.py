@@ -11,11 +11,14 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
+from torch import Tensor
 
 from braggfill.base.ranges import check_ranges, log_uniform
 from braggfill.base.smoothing import gaussian_blur
 
+Intensity = Float32[Tensor, "frames rows columns"]
 NOISE_STREAMS = 8
 """Counting noise is drawn in so many parts, each from a generator of its own: the same counts on any number of threads."""
 
@@ -67,17 +70,15 @@ class MeasurementRanges:
 class ExpectedPattern:
     """A noise-free pattern of any dose: intensity with maximum 1, and the pixels that do not follow it."""
 
-    intensity: torch.Tensor
-    """float32 (frames, rows, columns)."""
-    dead: torch.Tensor
-    """bool (rows, columns)."""
-    hot_counts: torch.Tensor
-    """float32 (rows, columns): counts that a pixel adds in every frame, 0 for a sound one."""
+    intensity: Intensity
+    dead: Bool[Tensor, "rows columns"]
+    hot_counts: Float32[Tensor, "rows columns"]
+    """Counts that a pixel adds in every frame, 0 for a sound one."""
 
     def expected(
         self, peak_counts: float, background_counts: float, where: tuple[slice, slice, slice] | None = None
-    ) -> torch.Tensor:
-        """Expected photon counts, float32 (frames, rows, columns), at a dose and over a flat background, in a part."""
+    ) -> Intensity:
+        """Expected photon counts at a dose and over a flat background, in a part."""
         frames, rows, columns = where or (slice(None),) * 3
         counts = (self.intensity[frames, rows, columns] * peak_counts).add_(background_counts)
         if self.sound:
@@ -85,8 +86,8 @@ class ExpectedPattern:
         return counts.masked_fill_(self.dead[rows, columns], 0.0).add_(self.hot_counts[rows, columns])
 
     @cached_property
-    def faulty(self) -> torch.Tensor:
-        """Pixels (rows, columns), bool, whose counts do not tell of the pattern."""
+    def faulty(self) -> Bool[Tensor, "rows columns"]:
+        """Pixels whose counts do not tell of the pattern."""
         return self.dead | (self.hot_counts > 0)
 
     @cached_property
@@ -97,7 +98,7 @@ class ExpectedPattern:
 
 def measured_pattern(
     rng: np.random.Generator,
-    intensity: torch.Tensor,
+    intensity: Intensity,
     peak: tuple[float, float, float],
     ranges: MeasurementRanges | None = None,
 ) -> ExpectedPattern:
@@ -106,7 +107,7 @@ def measured_pattern(
     Parameters
     ----------
     rng : numpy Generator
-    intensity : float32 tensor (frames, rows, columns)
+    intensity : float32 tensor
         Ideal pattern with maximum 1.
     peak : three floats
         Position of the Bragg peak in voxels.
@@ -128,17 +129,17 @@ def measured_pattern(
     return ExpectedPattern(light, torch.from_numpy(dead).to(light.device), torch.from_numpy(hot_counts).to(light.device))
 
 
-def partial_coherence(rng: np.random.Generator, intensity: torch.Tensor, ranges: MeasurementRanges) -> torch.Tensor:
-    """Blur a pattern (frames, rows, columns) by a random, slightly anisotropic Gaussian; its maximum becomes 1."""
+def partial_coherence(rng: np.random.Generator, intensity: Intensity, ranges: MeasurementRanges) -> Intensity:
+    """Blur a pattern by a random, slightly anisotropic Gaussian; its maximum becomes 1."""
     frames, rows, columns = rng.uniform(*ranges.coherence_sigma) * 1.4 ** rng.uniform(-0.5, 0.5, 3)
     blurred = gaussian_blur(intensity, (frames, rows, columns))
     return blurred.div_(blurred.amax())
 
 
 def add_stray_light(
-    rng: np.random.Generator, light: torch.Tensor, peak: tuple[float, float, float], ranges: MeasurementRanges
+    rng: np.random.Generator, light: Intensity, peak: tuple[float, float, float], ranges: MeasurementRanges
 ) -> None:
-    """Add diffuse scattering and another crystal's light, each in its share, to a pattern (frames, rows, columns)."""
+    """Add diffuse scattering and another crystal's light, each in its share, to a pattern."""
     axes = _positions(light)
     if rng.random() < ranges.inelastic_share:
         width = rng.uniform(*ranges.inelastic_width)
@@ -150,8 +151,8 @@ def add_stray_light(
         light += y * x * (z * height)
 
 
-def distort_exposure(rng: np.random.Generator, light: torch.Tensor, ranges: MeasurementRanges) -> None:
-    """Let frames of (frames, rows, columns) differ in exposure and bright voxels lose counts, in their shares of the scans."""
+def distort_exposure(rng: np.random.Generator, light: Intensity, ranges: MeasurementRanges) -> None:
+    """Let frames of a pattern differ in exposure and bright voxels lose counts, in their shares of the scans."""
     if rng.random() < ranges.jitter_share:
         exposures = rng.lognormal(0, log_uniform(rng, ranges.jitter), (light.shape[0], 1, 1))
         light *= torch.from_numpy(exposures.astype(np.float32)).to(light.device)
@@ -161,8 +162,8 @@ def distort_exposure(rng: np.random.Generator, light: torch.Tensor, ranges: Meas
         light /= (1 - loss) + loss * light  # non-paralysable; the maximum stays 1
 
 
-def counting_noise(rng: np.random.Generator, expected: torch.Tensor) -> torch.Tensor:
-    """Photon counts (float32, integer-valued) drawn from Poisson distributions with the expected counts."""
+def counting_noise(rng: np.random.Generator, expected: Float32[Tensor, "*voxels"]) -> Float32[Tensor, "*voxels"]:
+    """Photon counts, whole, drawn from Poisson distributions with the expected counts."""
     seeds = rng.integers(2**62, size=NOISE_STREAMS)
 
     def draw(part: torch.Tensor, seed: int) -> torch.Tensor:

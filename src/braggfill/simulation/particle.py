@@ -106,7 +106,10 @@ def facet_normals() -> NDArray[np.float64]:
 
 
 def body_corners(normals: NDArray[np.float64], distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Corners (corners, 3) of the convex body {r : normals·r ≤ distances}, in any unit of length; InputError if it is empty."""
+    """Corners (corners, 3) of the convex body {r : normals·r ≤ distances}, in any unit of length; InputError if it is empty.
+
+    Normals are (facets, 3), their distances (facets,).
+    """
     # the centre of the largest sphere inside: maximise its radius, normals·r + radius <= distances
     constraints = np.column_stack([normals, np.linalg.norm(normals, axis=1)])
     largest = linprog([0, 0, 0, -1], constraints, distances, bounds=[(None, None)] * 3 + [(0, None)])

@@ -111,7 +111,7 @@ def relax_random(seed: int, index: int, ranges: ParticleRanges) -> Relaxed:
 
 
 def without_drift(ideal: NDArray[np.float64], moved: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Displacement (atoms, 3) less its mean and its mean (small) rotation, from two sets of positions in Å."""
+    """Displacement less its mean and its mean (small) rotation, from two sets of positions in Å, all (atoms, 3)."""
     shift: NDArray[np.float64] = moved - ideal
     shift -= shift.mean(0)
     about = ideal - ideal.mean(0)

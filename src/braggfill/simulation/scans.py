@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Complex64
 from numpy.typing import NDArray
+from torch import Tensor
 
 from braggfill.base.errors import InputError
 from braggfill.base.ranges import check_ranges, log_uniform
@@ -145,7 +147,7 @@ def random_object(
     crystals: Sequence[Relaxed],
     config: SimulationConfig,
     device: torch.device | str = "cpu",
-) -> tuple[torch.Tensor, dict[str, Any]]:
+) -> tuple[Complex64[Tensor, "box box box"], dict[str, Any]]:
     """Draw a crystal, a reflection and an orientation: the ideal object in a box of at least ``size``³, and its parameters."""
     ranges, from_library = config.patterns, len(crystals) > 0 and rng.random() < config.patterns.relaxed_share
     relaxed = crystals[int(rng.integers(len(crystals)))] if from_library else None

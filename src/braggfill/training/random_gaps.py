@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from braggfill.base.ranges import check_ranges, log_uniform, require_positive
 from braggfill.scan.gaps import MAX_WIDTH, MAX_WIDTH_ONE_BANK
@@ -49,7 +50,7 @@ class GapRanges:
 
 def random_mask(
     rng: np.random.Generator, shape: tuple[int, int, int], peak: tuple[float, ...], ranges: GapRanges
-) -> np.ndarray:
+) -> NDArray[np.bool_]:
     """Draw a mask of a scan: bool (frames, rows, columns), True = not measured; ``peak`` is the Bragg peak in voxels."""
     mask = np.zeros(shape, bool)
     axis = 0 if rng.random() < ranges.frame_share else int(rng.integers(1, 3))
@@ -74,9 +75,14 @@ def random_mask(
 
 
 def add_stripe(
-    rng: np.random.Generator, mask: np.ndarray, axis: int, peak: float | None, free: np.ndarray, ranges: GapRanges
+    rng: np.random.Generator,
+    mask: NDArray[np.bool_],
+    axis: int,
+    peak: float | None,
+    free: NDArray[np.bool_],
+    ranges: GapRanges,
 ) -> None:
-    """Blank a stripe, near the peak or anywhere, where its axis is ``free`` (length,), and claim its surroundings."""
+    """Mask a stripe (frames, rows, columns), near the peak or where its axis is ``free`` (length,), and claim what is near."""
     width, n = int(rng.integers(ranges.width[0], ranges.width[1] + 1)), mask.shape[axis]
     if peak is None:
         first = int(rng.integers(n))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.ranges import check_ranges, log_uniform, require_positive
@@ -104,7 +105,9 @@ class PortionStream:
                 with one_thread():
                     return PracticeScan.of(guessed(scan, self.device), expected, drawn, known)
 
-    def _simulated(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, tuple[float, ...], np.ndarray]:
+    def _simulated(
+        self, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[float, ...], NDArray[np.bool_]]:
         """Expected and drawn counts of a random crystal, its peak in voxels, and the pixels (rows, columns) that follow it."""
         config, shape = self.config.simulation, (self.config.scan_size,) * 3
         with one_thread():

@@ -274,7 +274,7 @@ class TrainingRun:
 
 
 def portion_skill(expected: Tensor, log_mean: Tensor, log_linear: Tensor) -> float | None:
-    """Skill in a portion's bright voxels, at least -1; None where there is nothing to gain."""
+    """Skill in a portion's bright voxels, at least -1; None where there is nothing to gain. All tensors are (voxels,)."""
     bright = expected > 0.5
     if not bright.any():
         return None

@@ -87,7 +87,7 @@ def sampled(
 
 
 def within(volume: NDArray[Any]) -> NDArray[Any]:
-    """The region (frames, rows, columns) without its margin."""
+    """A volume (frames, rows, columns) without its margin: the region (frames, rows, columns)."""
     return volume[(slice(MARGIN, -MARGIN),) * 3]
 
 

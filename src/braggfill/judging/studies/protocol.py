@@ -168,7 +168,7 @@ def crop_scores(
 
 
 def binned_mean(values: NDArray[np.float64], bins: NDArray[np.int64]) -> float:
-    """Mean of crops (crops,) over the bins of their means, crops without a correlation and empty bins left out."""
+    """Mean of crops over the bins of their means, both (crops,); crops without a correlation and empty bins are left out."""
     known = np.isfinite(values)
     return float(np.mean([values[known & (bins == b)].mean() for b in np.unique(bins[known])])) if known.any() else np.nan
 
@@ -214,6 +214,6 @@ def means_of(rows: Sequence[Row], scores: Sequence[str]) -> Row:
 
 
 def mean_of(values: NDArray[np.float64]) -> float:
-    """Mean of the finite values (any shape), NaN where there are none."""
+    """Mean of the finite values, an array of any shape; NaN where there are none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else np.nan

@@ -79,7 +79,7 @@ def beside(peak: int, length: int) -> int:
 
 
 def cross_scores(mean: NDArray[np.float64], linear: NDArray[np.float64], hidden: NDArray[np.float32]) -> Row:
-    """Scores of expected counts (voxels,), beside those of the linear fill."""
+    """Scores of expected counts, beside those of the linear fill, against what was hidden; all are (voxels,)."""
     return {
         "pcc": log_correlation(mean, hidden),
         "ceiling": log_ceiling(np.random.default_rng(0), hidden),
@@ -90,7 +90,7 @@ def cross_scores(mean: NDArray[np.float64], linear: NDArray[np.float64], hidden:
 
 
 def draw(rows: list[Row], slices: dict[str, NDArray[np.float64]], kind: str) -> "Figure":
-    """The in-gap slice of every method."""
+    """The in-gap slice (frames, columns) of every method."""
     figure = new_figure(13, 6.2)
     panels = figure.subplots(2, 4).ravel()
     scores = {row["method"]: row for row in rows}

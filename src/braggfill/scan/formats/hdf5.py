@@ -60,7 +60,7 @@ def _first_array(file: h5py.File, places: tuple[str, ...], shape: tuple[int, ...
 
 
 def read_hdf5_mask(path: Path, place: str | None) -> NDArray[Any]:
-    """Read a mask from a place, else from the usual ones."""
+    """Read a mask, (frames, rows, columns) or (rows, columns), from a place, else from the usual ones."""
     with h5py.File(path) as file:
         return read_dataset(file, place or find_place(file, MASK_PLACES, "mask", path), "mask", path)
 
@@ -94,7 +94,7 @@ def find_place(file: h5py.File, wanted: tuple[str, ...], role: str, path: Path) 
 
 
 def read_dataset(file: h5py.File, where: str, role: str, path: Path) -> NDArray[Any]:
-    """Read a dataset that must be there, with the filters that compressed it."""
+    """Read a dataset (of any shape) that must be there, with the filters that compressed it."""
     if where not in file or not isinstance(file[where], h5py.Dataset):
         raise InputError(
             f"{role} {path}: got no dataset '{where}' in it; expected '{path.name}:/path/to/data' of one that exists"

@@ -34,13 +34,13 @@ def read_npz(path: Path) -> Scan:
 
 
 def read_npz_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Those of the named arrays that are there."""
+    """Those of the named arrays, of any shape, that are there."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in names if name in arrays.files}
 
 
 def read_npz_mask(path: Path) -> NDArray[Any]:
-    """Read ``mask``, else ``data``, else the only array."""
+    """Read ``mask``, else ``data``, else the only array: a mask (frames, rows, columns) or (rows, columns)."""
     with readable(path, "mask"), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         stored: NDArray[Any] = arrays[choose(arrays.files, ("mask", "data"), "mask", path)]
         return stored
@@ -106,7 +106,10 @@ def _write(path: Path, scan: Scan, with_mask: bool) -> None:
 
 
 def write_npz_mask(path: Path, mask: NDArray[Any]) -> None:
-    """Write a mask, 1 = not measured, under the keys that PyNX, bcdi (``mask``) and cdiutils (``data``) look for."""
+    """Write a mask (frames, rows, columns) or (rows, columns) under all keys that are looked for, 1 = not measured.
+
+    PyNX and bcdi look for ``mask``, cdiutils for ``data``.
+    """
     marked = (mask > 0).astype(np.uint8)
     with whole_or_nothing(path) as file:
         np.savez_compressed(file, mask=marked, data=marked)
