@@ -76,7 +76,7 @@ def _shift(reference: Object, crystal: Object) -> tuple[float, float, float]:
     return f, r, c
 
 
-def average_modes(crystals: list[Object]) -> tuple[Object, NDArray[np.float64]]:
+def average_modes(crystals: list[Object]) -> tuple[Object, NDArray[np.floating[Any]]]:
     """What aligned objects have in common, as the first of their orthogonal modes.
 
     Parameters

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Complex64, Float64
+from jaxtyping import Bool, Complex64, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -63,7 +63,7 @@ class RetrievalResult:
     """Where the object is."""
     starts: list[Start]
     """Best first."""
-    modes: Float64[NDArray[np.float64], " starts"]
+    modes: Float[NDArray[np.floating[Any]], " starts"]
     """Shares of the energy in the orthogonal modes of the averaged starts; the first is 1 if all are alike."""
     oversampling: tuple[float, float, float]
     """Array size over the autocorrelation's half size; 2 where that fills the array."""
@@ -217,7 +217,7 @@ def common_object(
 ) -> tuple[
     Complex64[NDArray[np.complex64], "frames rows columns"],
     Bool[NDArray[np.bool_], "frames rows columns"],
-    Float64[NDArray[np.float64], " starts"],
+    Float[NDArray[np.floating[Any]], " starts"],
 ]:
     """What several objects have in common once aligned to the first, its support, and the shares of their modes."""
     aligned = [crystals[0], *(align(crystals[0], c)[0] for c in crystals[1:])]

@@ -164,10 +164,10 @@ def distort_exposure(rng: np.random.Generator, light: Intensity, ranges: Measure
 
 def counting_noise(rng: np.random.Generator, expected: Float32[Tensor, "*voxels"]) -> Float32[Tensor, "*voxels"]:
     """Photon counts, whole, drawn from Poisson distributions with the expected counts."""
-    seeds = rng.integers(2**62, size=NOISE_STREAMS)
+    seeds = rng.integers(2**62, size=NOISE_STREAMS).tolist()
 
     def draw(part: torch.Tensor, seed: int) -> torch.Tensor:
-        return torch.poisson(part, torch.Generator(part.device).manual_seed(int(seed)))
+        return torch.poisson(part, torch.Generator(part.device).manual_seed(seed))
 
     parts = expected.flatten().chunk(NOISE_STREAMS)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
