@@ -11,11 +11,13 @@ from jaxtyping import install_import_hook
 
 SOURCE = Path(__file__).parents[1] / "src" / "braggfill"
 SHAPED = [path.relative_to(SOURCE).with_suffix("") for path in SOURCE.rglob("*.py") if "from jaxtyping" in path.read_text()]
-"""Modules whose annotations hold shapes: every call is held against them. The hook must be there before they are imported."""
-install_import_hook(
-    [".".join(("braggfill", *path.parts)) for path in SHAPED],
-    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # where a float is asked for, an int will do
-)
+"""Modules whose annotations hold shapes. With BRAGGFILL_SHAPES set every call is held against them, which takes longer; the
+hook must be there before they are imported."""
+if os.environ.get("BRAGGFILL_SHAPES"):
+    install_import_hook(
+        [".".join(("braggfill", *path.parts)) for path in SHAPED],
+        "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # where a float is asked for, an int will do
+    )
 
 from braggfill.network.config import PracticeConfig
 from braggfill.scan.copies import CopyRules

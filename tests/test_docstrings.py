@@ -1,4 +1,4 @@
-"""Whoever takes or gives an array says its shape: in the annotation (jaxtyping; held by the tests), or in the docstring."""
+"""Whoever takes or gives an array says its shape: in the annotation (jaxtyping), or in the docstring."""
 
 import ast
 import re
