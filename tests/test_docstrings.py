@@ -31,14 +31,18 @@ def aliases(tree: ast.Module) -> Aliases:
     return found
 
 
-def known_to(tree: ast.Module, modules: dict[str, ast.Module]) -> Aliases:
-    """Aliases of a module and those that it imports from others."""
+def known_to(tree: ast.Module, modules: dict[str, ast.Module], seen: dict[ast.Module, Aliases] | None = None) -> Aliases:
+    """Aliases of a module and those that it imports from others; ``seen`` holds those that were looked at."""
+    seen = {} if seen is None else seen
+    if tree in seen:
+        return seen[tree]
     found: Aliases = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module in modules:
-            theirs = known_to(modules[node.module], modules)
+            theirs = known_to(modules[node.module], modules, seen)
             found |= {name.name: theirs[name.name] for name in node.names if name.name in theirs}
-    return found | aliases(tree)
+    seen[tree] = found | aliases(tree)
+    return seen[tree]
 
 
 def without_shape(annotation: ast.expr, known: Aliases) -> bool:
