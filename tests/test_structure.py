@@ -38,6 +38,7 @@ HOUSE = [
     Room("classical", "fills that need no training: interpolation, ridge, kriging, and their spread"),
     Room("simulation", "scans made from scratch: particle, relaxation, diffraction, measurement", ("library", "dataset")),
     Room("retrieval", "from a pattern to the crystal and its strain, with every treatment of the gaps"),
+    Room("crystal", "the crystal as the prior: one finite object, partially coherent light, the fit of both to the counts"),
     Room("network", "the network: its portions, its weights, and how it learns from the scan at hand", ("weights",)),
     Room("filling", "from a scan and its mask to estimates: the table of methods, the result, its record"),
     Room("training", "where the network learns from simulated scans: random gaps, a stream, the loop"),

@@ -1,0 +1,102 @@
+"""From the coarse level to the whole pattern: an object carried up by its transform and fitted, its support fitted with it.
+
+What voxels may vary by beyond counting noise, κ, falls from step to step: at first the bright voxels, where any error of the
+model outweighs all others, must not decide.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+
+from braggfill.crystal.levels import Level, finer
+from braggfill.crystal.likelihood import fit
+from braggfill.crystal.search import (
+    REFINED_BLUR,
+    REFINING,
+    SUPPORT_SHARE,
+    State,
+    Turn,
+    better,
+    judged,
+    refined,
+    take_turn,
+    tightened,
+)
+
+LOOSE = 0.05
+"""κ of every level but the last, and of the last one's first step."""
+STEPS = ((0.01, 25), (0.0, 75))
+"""κ of the last level's further steps, or the scan's own if that is more, and evaluations of the loss: the last step is a long
+one, for each begins without memory of the curvature."""
+REFINEMENTS = 2
+"""Of the support, on every level but the last, which has one."""
+BLUR = 1.0
+"""Width in voxels of the Gaussian that blurs the modulus before the support is cut."""
+NARROWEST_START = 0.35
+"""Least width of partial coherence's Gaussian, in voxels, that a level begins with: from less than a third none comes back."""
+LIFT = Turn(60, 40, 10, 25, refinements=2)
+"""Iterations that may find a way out where a fit is stuck."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is expected of the object and of the counting, beside the counts."""
+
+    mu: float = 0.3
+    """Weight of the interior amplitude's roughness on the way up."""
+    search_mu: float = 0.03
+    """The same on the coarse level, where κ makes little of the counts: with 0.3 crystals of ten voxels do not converge."""
+    kappa: float = 0.0
+    """Share of its counts by which a voxel of this scan varies beyond counting noise."""
+
+    @property
+    def loose(self) -> float:
+        """κ while the object is searched for."""
+        return max(LOOSE, self.kappa)
+
+
+def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1) -> State:
+    """Carry starts from the first of some levels to the last.
+
+    Parameters
+    ----------
+    levels : list of Level
+        Coarse to fine; the states are on the first one's grid.
+    state : State
+    prior : Prior
+    lifts : int
+        Times that a level between the first and the last is iterated from what was fitted, and fitted again; the better stays.
+
+    Returns
+    -------
+    State
+        On the grid of the last level.
+    """
+    for coarse, fine in pairwise(levels):
+        state = raised(state, coarse, fine)
+        between = fine is not levels[-1]
+        for _ in range(REFINEMENTS if between else 1):
+            state = refined(fine, state, REFINING, prior.loose, prior.mu)
+        for _ in range(lifts if between else 0):
+            state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), prior.loose, prior.mu))
+    for kappa, evaluations in STEPS:
+        state = settled(levels[-1], state, evaluations, max(kappa, prior.kappa), prior.mu)
+    return state
+
+
+def raised(state: State, coarse: Level, fine: Level) -> State:
+    """States on the grid of a finer level, their supports cut anew."""
+    crystal = finer(state.crystal, coarse, fine)
+    factors = torch.ones(len(crystal), fine.shape[0], device=crystal.device)
+    numbers = torch.arange(coarse.first[0], coarse.first[0] + coarse.shape[0], device=crystal.device)
+    factors[:, numbers % fine.shape[0]] = state.instrument.frame_factors[:, numbers % coarse.shape[0]]
+    support = tightened(crystal.abs(), BLUR, SUPPORT_SHARE)
+    widths = state.instrument.widths.clamp(min=NARROWEST_START)
+    return State(crystal, support, replace(state.instrument, frame_factors=factors, widths=widths), state.misfit)
+
+
+def settled(level: Level, state: State, evaluations: int, kappa: float, mu: float) -> State:
+    """States after a fit within their supports."""
+    found = fit(level, state.crystal, state.support, state.instrument, evaluations, kappa, mu)
+    return judged(level, found, state.support, kappa)

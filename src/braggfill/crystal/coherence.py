@@ -1,0 +1,112 @@
+"""Partial coherence and the instrument: what becomes of |FFT(object)|² before it is counted.
+
+Light = frame factor × (|FFT(object)|² ⊗ Gaussian of three widths) + flat background; expected counts = light / (1 + dead time ×
+light), as a detector without paralysis has them. The Gaussian is the Fourier
+transform of the degree of coherence; sampled, normalised, and going on round the border, it is one small matrix an axis.
+
+References
+----------
+J. N. Clark, X. Huang, R. Harder, I. K. Robinson, Nat. Commun. 3, 993 (2012), https://doi.org/10.1038/ncomms1994
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int64
+
+from braggfill.base.fourier import along_each_axis
+from braggfill.crystal.shapes import Matrices, Objects, PerAxis, PerFrame, PerStart, Volume, Volumes
+
+FLOOR_COUNTS = 0.1
+"""Expected counts below this many are taken as this many when an amplitude is scaled to its counts."""
+LARGEST_RATIO = 10.0
+"""Most that a projection multiplies an amplitude by."""
+SPACE = (-3, -2, -1)
+"""Axes of frames, rows and columns; before them comes that of the starts."""
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What a scan adds to a coherent pattern, for each of several starts."""
+
+    widths: PerAxis
+    """float32 (starts, 3): standard deviations of the Gaussian in voxels."""
+    frame_factors: PerFrame
+    """float32 (starts, frames)."""
+    background: PerStart
+    """float32 (starts,): counts a voxel."""
+    dead_time: PerStart
+    """float32 (starts,): share of the light that is lost for each count of it."""
+
+    def chosen(self, which: Int64[torch.Tensor, " chosen"]) -> "Instrument":
+        """Those of some of the starts."""
+        return Instrument(self.widths[which], self.frame_factors[which], self.background[which], self.dead_time[which])
+
+
+def blur_matrix(length: int, width: PerStart) -> tuple[Matrices, Matrices]:
+    """Matrices (starts, n, n) of a Gaussian of ``width`` (starts,) voxels on a ring, and their derivatives by log width."""
+    position = torch.arange(length, device=width.device, dtype=width.dtype)
+    distance = (position[:, None] - position).abs()
+    square = (torch.minimum(distance, length - distance) / width[:, None, None]).square()
+    kernel = torch.exp(-0.5 * square)
+    matrix = kernel / kernel.sum(-1, keepdim=True)
+    slope = matrix * square
+    return matrix, slope - matrix * slope.sum(-1, keepdim=True)
+
+
+def blurred(intensity: Volumes, widths: PerAxis) -> Volumes:
+    """Blur intensities (starts, frames, rows, columns) with Gaussians of ``widths`` (starts, 3)."""
+    frames, rows, columns = (blur_matrix(n, widths[:, axis])[0] for axis, n in enumerate(intensity.shape[-3:]))
+    return through_matrices(intensity, frames, rows, columns)
+
+
+def through_matrices(field: Volumes, frames: Matrices, rows: Matrices, columns: Matrices) -> Volumes:
+    """Each start's own matrix (starts, n, n) along each axis of its field."""
+    if len(field) == 1:
+        return along_each_axis(field[0], frames[0], rows[0], columns[0])[None]
+    field = rows[:, None] @ (field @ columns[:, None].mT)
+    light: Volumes = (frames @ field.flatten(2)).unflatten(2, field.shape[-2:])
+    return light
+
+
+def squared_modulus(amplitude: Objects) -> Volumes:
+    """|A|², float32."""
+    parts = torch.view_as_real(amplitude)
+    return parts.square().sum(-1)
+
+
+def expected_counts(crystal: Objects, instrument: Instrument | None, taper: Volume) -> Volumes:
+    """Counts that tapered objects (starts, frames, rows, columns) lead to expect; of full coherence without an instrument."""
+    intensity = squared_modulus(torch.fft.fftn(crystal, dim=SPACE)).div_(taper)
+    return intensity if instrument is None else measured_by(intensity, instrument)
+
+
+def measured_by(intensity: Volumes, instrument: Instrument) -> Volumes:
+    """What an instrument makes of coherent intensities (starts, frames, rows, columns)."""
+    light = blurred(intensity, instrument.widths)
+    light *= instrument.frame_factors[:, :, None, None]
+    light += instrument.background[:, None, None, None]
+    return light.div_(1 + instrument.dead_time[:, None, None, None] * light)
+
+
+def project_modulus(
+    amplitude: Objects, least: Volume, most: Volume, taper: Volume, instrument: Instrument | None = None
+) -> Objects:
+    """Scale amplitudes, in place, by the root of the counts allowed over those expected; phases stay.
+
+    Parameters
+    ----------
+    amplitude : complex64 tensor (starts, frames, rows, columns)
+        Of tapered objects.
+    least, most : float32 tensors (frames, rows, columns)
+        Interval of the counts; its ends coincide where a voxel was measured.
+    taper : float32 tensor (frames, rows, columns)
+    instrument : Instrument, optional
+        What blurs the intensity; without one this is the usual modulus projection.
+    """
+    expected = squared_modulus(amplitude).div_(taper)
+    if instrument is not None:
+        expected = measured_by(expected, instrument)
+    expected.clamp_(min=FLOOR_COUNTS)
+    ratio = torch.clamp(expected, least, most).div_(expected).sqrt_().clamp_(max=LARGEST_RATIO)
+    return amplitude.mul_(ratio)

@@ -1,0 +1,164 @@
+"""Levels of resolution: the pattern cut to a window about its peak, with what each voxel is to agree with and how surely.
+
+A window that cuts the pattern where it is bright gives its object edges that ring over the whole array, and then no object in
+a finite support agrees with it. So objects are smoothed: their intensity is the crystal's times a Gaussian taper that is low at
+the border. |FFT(object)|² / taper is compared with the counts, which weigh less where the taper is low.
+
+Arrays of a level are in the order of the Fourier transform, the peak at index 0. A window lies inside the scan as far as it
+can, so that a peak beside the middle does not bring light of one border to the other.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.fft import next_fast_len
+
+from braggfill.crystal.shapes import Objects, Volume, Voxels
+
+BOUND_DEVIATIONS = 2.0
+"""Standard deviations that a gap's counts may lie above their prior mean while the object is searched for."""
+FAINT_COUNTS = 0.375
+"""Anscombe's 3/8: with it the square root of a Poisson count has a variance near 1/4 down to a few counts."""
+BORDER = 0.05
+"""Taper of a coarse level in the middle of each of its faces."""
+LARGEST_GAIN = 5.0
+"""Most that an amplitude is raised by where the taper is taken off again."""
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class GappedCounts:
+    """A scan with its gaps and what is known of them; arrays are (frames, rows, columns)."""
+
+    counts: NDArray[np.float32]
+    """Photon counts where measured."""
+    mask: NDArray[np.bool_]
+    """True = not measured."""
+    prior_mean: NDArray[np.float32]
+    """Expected counts in the gaps; NaN where nothing is known."""
+    prior_std: NDArray[np.float32]
+    """Their standard deviation in counts."""
+    peak: Triple
+    """Index of the voxel that becomes index 0."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of a scan; tensors are (frames, rows, columns) in the order of the Fourier transform."""
+
+    target: Volume
+    """float32: counts where measured, prior means in the gaps."""
+    weight: Volume
+    """float32: the taper where measured, times the doubled root's inverse variance in the gaps, 0 where nothing is known."""
+    measured: Voxels
+    """bool."""
+    most: Volume
+    """float32: largest counts that an iteration may have; the counts themselves where measured."""
+    first: Triple
+    """Offset of the window's first voxel from the peak."""
+    taper: Volume
+    """float32: |FFT(object)|² over it is compared with the counts."""
+
+    @property
+    def shape(self) -> Triple:
+        """(frames, rows, columns)."""
+        frames, rows, columns = self.target.shape
+        return frames, rows, columns
+
+    def weighted(self, kappa: float) -> Volume:
+        """Weights when counts vary by m + (κ m)²: the doubled square root then varies by 1 + κ² m."""
+        return self.weight / (1 + kappa**2 * self.target) if kappa else self.weight
+
+
+def even_fast_length(length: float) -> int:
+    """The next even size, at least ``length``, that transforms quickly."""
+    return 2 * int(next_fast_len(int(np.ceil(length / 2)), real=True))
+
+
+def level_of(scan: GappedCounts, share: float, border: float = 1.0, device: torch.device | str = "cpu") -> Level:
+    """Cut the central ``share`` of a scan along each axis.
+
+    Parameters
+    ----------
+    scan : GappedCounts
+    share : float
+        1 for the whole scan, which is padded with unknown voxels to a size that transforms quickly.
+    border : float
+        The taper in the middle of each face; 1 leaves the object as it is.
+    device : torch device
+
+    Returns
+    -------
+    Level
+    """
+    lengths = [even_fast_length(share * n) for n in scan.counts.shape]
+    starts = [
+        min(max(p - n // 2, 0), size - n) if n <= size else 0
+        for p, n, size in zip(scan.peak, lengths, scan.counts.shape, strict=True)
+    ]
+
+    def cut(array: np.ndarray, beyond: float) -> torch.Tensor:
+        inside = array[tuple(slice(s, s + n) for s, n in zip(starts, lengths, strict=True))]
+        padding = [(0, n - m) for n, m in zip(lengths, inside.shape, strict=True)]
+        padded = np.pad(inside, padding, constant_values=beyond)
+        return torch.from_numpy(np.roll(padded, [s - p for s, p in zip(starts, scan.peak, strict=True)], (0, 1, 2))).to(device)
+
+    known = scan.mask & np.isfinite(scan.prior_mean)
+    mean = np.where(known, scan.prior_mean, 0).astype(np.float32)
+    std = np.where(known, scan.prior_std, 1).astype(np.float32)
+    certainty = np.where(known, np.minimum((mean + FAINT_COUNTS) / np.maximum(std, 1e-6) ** 2, 1), 0)
+    most = np.where(known, mean + BOUND_DEVIATIONS * std, np.inf)
+    f, r, c = (s - p for s, p in zip(starts, scan.peak, strict=True))
+    taper = gaussian_taper((f, r, c), (lengths[0], lengths[1], lengths[2]), border).to(device)
+    return Level(
+        cut(np.where(scan.mask, mean, scan.counts).astype(np.float32), 0),
+        cut(np.where(scan.mask, certainty, 1).astype(np.float32), 0) * taper,
+        cut(~scan.mask, 0),
+        cut(np.where(scan.mask, most, scan.counts).astype(np.float32), np.inf),
+        (f, r, c),
+        taper,
+    )
+
+
+def gaussian_taper(first: Triple, shape: Triple, border: float) -> Volume:
+    """A Gaussian about index 0, 1 there and ``border`` in the middle of each face of a window, float32.
+
+    It is as wide on each side of the peak as the window: where an object's transform ends, not at half the array's length, it
+    has to be low.
+    """
+    axes = []
+    for start, length in zip(first, shape, strict=True):
+        offset = torch.roll(torch.arange(start, start + length), start).float()
+        reach = torch.where(offset < 0, float(max(-start, 1)), float(max(start + length - 1, 1)))
+        axes.append(torch.exp(np.log(border) * (offset / reach).square()))
+    return axes[0][:, None, None] * axes[1][:, None] * axes[2]
+
+
+def finer(crystal: Objects, coarse: Level, fine: Level) -> Objects:
+    """Objects (…, frames, rows, columns) on the grid of a finer level: their transform, zeros beyond its window.
+
+    The coarse level's taper is taken off, as far as ``LARGEST_GAIN`` goes, and the finer one's laid on.
+    """
+    amplitude = torch.fft.fftn(crystal, dim=(-3, -2, -1)) * coarse.taper.rsqrt().clamp(max=LARGEST_GAIN)
+    larger = amplitude.new_zeros(*crystal.shape[:-3], *fine.shape)
+    places = [offsets(level_first, n) for level_first, n in zip(coarse.first, coarse.shape, strict=True)]
+    there = [torch.from_numpy(k % n).to(crystal.device) for k, n in zip(places, fine.shape, strict=True)]
+    here = [torch.from_numpy(k % n).to(crystal.device) for k, n in zip(places, coarse.shape, strict=True)]
+    ordered = amplitude[..., here[0][:, None, None], here[1][:, None], here[2]]
+    larger[..., there[0][:, None, None], there[1][:, None], there[2]] = ordered
+    raised: Objects = torch.fft.ifftn(larger * fine.taper.sqrt(), dim=(-3, -2, -1))
+    return raised
+
+
+def offsets(first: int, length: int) -> NDArray[np.int64]:
+    """Distances (length,) from the peak of the lines of an axis of a window, in the scan's order."""
+    return np.arange(first, first + length)
+
+
+def counts_outside(scan: GappedCounts, share: float) -> float:
+    """Share of a scan's measured counts that lie outside its central ``share`` along each axis."""
+    inside = level_of(scan, share)
+    held = float(inside.target[inside.measured].sum(dtype=torch.float64))
+    return 1 - held / float(scan.counts[~scan.mask].sum(dtype=np.float64))

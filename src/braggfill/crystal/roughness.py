@@ -1,0 +1,99 @@
+"""The amplitude inside a crystal is smooth: how rough an object is where its edges have no say.
+
+An object on which retrieval got stuck has the right shape and phase and carries stripes in its amplitude; the sum over
+neighbours inside of (|x| - |x'|)², x over its root mean square, tells it from the true one.
+"""
+
+import torch
+
+from braggfill.crystal.shapes import Objects, PerStart, Supports
+
+DEEPEST = 4
+"""Most voxels that the support is eroded by."""
+LEAST_SHARE = 0.25
+"""Least share of the support that is left."""
+AXES = (-3, -2, -1)
+"""Of frames, rows and columns; before them comes that of the starts."""
+TINY = 1e-12
+"""Added to a modulus before it divides."""
+
+
+def eroded(support: Supports) -> Supports:
+    """Supports (starts, frames, rows, columns), bool, less every voxel with a neighbour along an axis outside."""
+    inner = support.clone()
+    for window in neighbours(support):
+        inner &= window
+    return inner
+
+
+def dilated(support: Supports) -> Supports:
+    """Supports (starts, frames, rows, columns), bool, and every voxel with a neighbour along an axis inside."""
+    outer = support.clone()
+    for window in neighbours(support):
+        outer |= window
+    return outer
+
+
+def neighbours(support: Supports) -> list[Supports]:
+    """For each of the six directions whether the next voxel is inside; beyond the array none is."""
+    padded = torch.nn.functional.pad(support, (1, 1, 1, 1, 1, 1))
+    centres = {axis: (1, support.shape[axis]) for axis in AXES}
+    windows = []
+    for axis in AXES:
+        for start in (0, 2):
+            window = padded
+            for other, (centre, length) in centres.items():
+                window = window.narrow(other, start if other == axis else centre, length)
+            windows.append(window)
+    return windows
+
+
+def interior(support: Supports) -> Supports:
+    """Each support eroded by up to ``DEEPEST`` voxels, as long as ``LEAST_SHARE`` of it is left."""
+    least = LEAST_SHARE * support.flatten(1).sum(1)
+    inside = support
+    for _ in range(DEEPEST):
+        inner = eroded(inside)
+        enough = inner.flatten(1).sum(1) >= least
+        inside = torch.where(enough[:, None, None, None], inner, inside)
+    return inside
+
+
+def pairs(inside: Supports) -> list[Supports]:
+    """For each axis where both of two neighbours are inside, float32, one voxel shorter along it."""
+    return [
+        (inside.narrow(axis, 1, n - 1) & inside.narrow(axis, 0, n - 1)).float()
+        for axis, n in zip(AXES, inside.shape[-3:], strict=True)
+    ]
+
+
+def roughness(crystal: Objects, support: Supports, inside: list[Supports]) -> tuple[PerStart, Objects]:
+    """Roughness of objects and its gradient.
+
+    Parameters
+    ----------
+    crystal : complex64 tensor (starts, frames, rows, columns)
+        Zero outside the support.
+    support : bool tensor (starts, frames, rows, columns)
+    inside : list of tensors
+        From ``pairs``.
+
+    Returns
+    -------
+    roughness : float32 tensor (starts,)
+    gradient : complex64 tensor like the objects
+        Derivatives by the real and the imaginary parts.
+    """
+    modulus = crystal.abs()
+    square = modulus.square().sum(AXES) / support.flatten(1).sum(1)
+    slope = torch.zeros_like(modulus)
+    total = torch.zeros_like(square)
+    for axis, both in zip(AXES, inside, strict=True):
+        n = modulus.shape[axis]
+        step = (modulus.narrow(axis, 1, n - 1) - modulus.narrow(axis, 0, n - 1)) * both
+        total += step.square().sum(AXES)
+        slope.narrow(axis, 1, n - 1).add_(step)
+        slope.narrow(axis, 0, n - 1).sub_(step)
+    by_scale = total / (square * support.flatten(1).sum(1))
+    factor = slope / (modulus + TINY) - by_scale[:, None, None, None]
+    return total / square, crystal * (factor * (2 / square)[:, None, None, None])

@@ -1,0 +1,183 @@
+"""The coarse search: from random phases in a support from the autocorrelation to objects worth carrying to finer levels.
+
+Iterations of HIO and RAAR take turns with the fit of the likelihood; the first turn is coherent, the later ones project the
+blurred modulus. Several starts go through it together.
+
+References
+----------
+HIO: J. R. Fienup, Appl. Opt. 21, 2758 (1982), https://doi.org/10.1364/AO.21.002758;
+RAAR: D. R. Luke, Inverse Problems 21, 37 (2005), https://doi.org/10.1088/0266-5611/21/1/004;
+shrink-wrap: S. Marchesini et al., Phys. Rev. B 68, 140101 (2003), https://doi.org/10.1103/PhysRevB.68.140101
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+
+from braggfill.base.smoothing import gaussian_blur
+from braggfill.crystal.coherence import SPACE, Instrument, expected_counts, project_modulus
+from braggfill.crystal.levels import Level
+from braggfill.crystal.likelihood import Fitted, fit, misfit
+from braggfill.crystal.roughness import dilated
+from braggfill.crystal.shapes import Objects, PerStart, Supports, Volumes
+from braggfill.retrieval.support import first_support
+
+BETA = 0.9
+"""Feedback of HIO and RAAR; above it the blurred projection runs away."""
+SHRINK_EVERY = 20
+"""Iterations between two shrink-wraps."""
+SUPPORT_SHARE = 0.12
+"""Share of the blurred modulus' maximum above which a voxel belongs to the support while the object is searched for."""
+REFINED_SHARE, REFINED_BLUR = 0.06, 0.8
+"""The same share, and the blur in voxels, once it was fitted in a wider support."""
+FIRST_BLUR, LAST_BLUR = 1.5, 0.8
+"""Widths in voxels of the Gaussian that blurs the modulus for shrink-wrap, at the first and at the last turn."""
+FIRST_WIDTH, FIRST_BACKGROUND, FIRST_LOSS = 0.6, 0.01, 0.001
+"""Widths in voxels, counts a voxel, and share lost at the brightest voxel that the instrument starts with."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn: iterations, then a fit."""
+
+    hio: int
+    raar: int
+    er: int
+    evaluations: int
+    coherent: bool = False
+    refinements: int = 0
+    """Times that the support is fitted, after the object."""
+
+
+TURNS = (
+    Turn(150, 60, 20, 25, coherent=True),
+    Turn(100, 60, 20, 25, refinements=2),
+    Turn(60, 40, 10, 25, refinements=2),
+    Turn(60, 40, 10, 25, refinements=4),
+)
+"""The search of one start. Iterations raise the misfit, the refinements after them lower it below what it was before them."""
+REFINING = 30
+"""Evaluations of the loss in each half of a refinement."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Where several starts are; tensors are (starts, frames, rows, columns) on a level's grid."""
+
+    crystal: Objects
+    """complex64."""
+    support: Supports
+    """bool."""
+    instrument: Instrument
+    misfit: PerStart
+    """(starts,)"""
+
+    def chosen(self, which: Int64[torch.Tensor, " chosen"]) -> "State":
+        """Some of the starts."""
+        return State(self.crystal[which], self.support[which], self.instrument.chosen(which), self.misfit[which])
+
+
+def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
+    """Objects with random phases in half the autocorrelation's support that scatter the counts of the pattern."""
+    support, _ = first_support(level.target * level.taper)
+    supports = support.expand(starts, *level.shape).clone()
+    phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, supports.shape).astype(np.float32)).to(support.device)
+    strength = ((level.target * level.taper).sum() / level.target.numel() / support.sum()).sqrt()
+    device = support.device
+    instrument = Instrument(
+        torch.full((starts, 3), FIRST_WIDTH, device=device),
+        torch.ones(starts, level.shape[0], device=device),
+        torch.full((starts,), FIRST_BACKGROUND, device=device),
+        torch.full((starts,), FIRST_LOSS, device=device) / level.target.max(),
+    )
+    worst = torch.full((starts,), torch.inf, device=device)
+    return State(torch.polar(supports * strength, phase), supports, instrument, worst)
+
+
+def search(level: Level, state: State, turns: tuple[Turn, ...], kappa: float, mu: float) -> State:
+    """Take starts through all turns and keep of each the state of least misfit."""
+    best = state
+    blurs = np.linspace(FIRST_BLUR, LAST_BLUR, len(turns) + 1)
+    for number, turn in enumerate(turns):
+        state = take_turn(level, state, turn, (float(blurs[number]), float(blurs[number + 1])), kappa, mu)
+        best = better(best, state)
+    return best
+
+
+def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float], kappa: float, mu: float) -> State:
+    """Make the iterations of a turn, with shrink-wraps, and fit what comes of them."""
+    crystal, support = iterated(level, state, turn, blurs)
+    found = fit(level, crystal * support, support, state.instrument, turn.evaluations, kappa, mu)
+    state = judged(level, found, support, kappa)
+    for _ in range(turn.refinements):
+        state = refined(level, state, REFINING, kappa, mu)
+    return state
+
+
+def judged(level: Level, found: Fitted, support: Supports, kappa: float) -> State:
+    """A fit as a state with its misfit."""
+    expected = expected_counts(found.crystal, found.instrument, level.taper)
+    return State(found.crystal, support, found.instrument, misfit(level, expected, kappa))
+
+
+def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float]) -> tuple[Objects, Supports]:
+    """HIO, RAAR and ER with shrink-wraps whose blur goes from one width to the other: objects and supports."""
+    crystal, support = state.crystal.clone(), state.support
+    instrument = None if turn.coherent else state.instrument
+    least = torch.where(level.measured, level.target, 0.0)
+    names = ["hio"] * turn.hio + ["raar"] * turn.raar + ["er"] * turn.er
+    for n, name in enumerate(names, 1):
+        amplitude = project_modulus(torch.fft.fftn(crystal, dim=SPACE), least, level.most, level.taper, instrument)
+        projected = torch.fft.ifftn(amplitude, dim=SPACE)
+        crystal = stepped(name, crystal, projected, support)
+        if n % SHRINK_EVERY == 0 and n <= turn.hio + turn.raar:
+            blur = blurs[0] + (blurs[1] - blurs[0]) * n / (turn.hio + turn.raar)
+            support = tightened(projected.abs(), blur, SUPPORT_SHARE)
+    return crystal, support
+
+
+def stepped(name: str, crystal: Objects, projected: Objects, support: Supports) -> Objects:
+    """What an algorithm makes of an object and of its projection to the measured moduli."""
+    if name == "er":
+        return projected * support
+    outside = crystal - BETA * projected if name == "hio" else BETA * crystal + (1 - 2 * BETA) * projected
+    return torch.where(support, projected, outside)
+
+
+def refined(level: Level, state: State, evaluations: int, kappa: float, mu: float) -> State:
+    """States fitted in a support a voxel wider, then in what of it the fit fills.
+
+    Shrink-wrap looks at an object that does not agree with the counts yet, and cuts its soft edge: at equal correlation with
+    the true object the misfit is two to three times that in the right support.
+    """
+    wider = dilated(state.support)
+    loose = fit(level, state.crystal, wider, state.instrument, evaluations, kappa, mu)
+    support = tightened(loose.crystal.abs(), REFINED_BLUR, REFINED_SHARE)
+    found = fit(level, loose.crystal, support, loose.instrument, evaluations, kappa, mu)
+    return judged(level, found, support, kappa)
+
+
+def tightened(modulus: Volumes, blur: float, share: float) -> Supports:
+    """Supports where the blurred modulus of each start exceeds a share of its maximum."""
+    smooth = gaussian_blur(modulus, blur)
+    return smooth > share * smooth.amax(SPACE, keepdim=True)
+
+
+def better(one: State, other: State) -> State:
+    """Of each start the state with the smaller misfit."""
+    second = other.misfit < one.misfit
+    wide, a, b = second[:, None, None, None], one.instrument, other.instrument
+    instrument = Instrument(
+        torch.where(second[:, None], b.widths, a.widths),
+        torch.where(second[:, None], b.frame_factors, a.frame_factors),
+        torch.where(second, b.background, a.background),
+        torch.where(second, b.dead_time, a.dead_time),
+    )
+    return State(
+        torch.where(wide, other.crystal, one.crystal),
+        torch.where(wide, other.support, one.support),
+        instrument,
+        torch.where(second, other.misfit, one.misfit),
+    )

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import torch
+
+from braggfill.crystal.levels import GappedCounts, counts_outside, even_fast_length, finer, level_of
+
+SHAPE = (24, 30, 40)
+PEAK = (9, 17, 21)
+
+
+def scan(seed=0):
+    """Any counts with a gap of which half is known by a prior."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(50, SHAPE).astype(np.float32)
+    counts[PEAK] = 1e6
+    mask = np.zeros(SHAPE, bool)
+    mask[:, :, 25:29] = True
+    mean = np.full(SHAPE, np.nan, np.float32)
+    mean[:, :, 25:27] = 40.0
+    std = np.where(mask, 10, 0).astype(np.float32)
+    return GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, mean, std, PEAK)
+
+
+def offset(level, axis):
+    n = level.shape[axis]
+    return {k % n: k for k in range(level.first[axis], level.first[axis] + n)}
+
+
+@pytest.mark.parametrize("share", [0.5, 0.75, 1.0])
+def test_each_voxel_of_a_level_is_the_scans_own(share):
+    given = scan()
+    level = level_of(given, share)
+    assert all(n == even_fast_length(share * m) for n, m in zip(level.shape, SHAPE, strict=True))
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        at = tuple(int(rng.integers(n)) for n in level.shape)
+        there = tuple(PEAK[axis] + offset(level, axis)[at[axis]] for axis in range(3))
+        assert all(0 <= i < n for i, n in zip(there, SHAPE, strict=True)) or not level.measured[at]
+        if level.measured[at]:
+            assert level.target[at] == given.counts[there]
+
+
+def test_gaps_are_weighed_by_what_is_known_of_them():
+    level = level_of(scan(), 1.0)
+    known, unknown = (0, 0, 25 - PEAK[2]), (0, 0, 28 - PEAK[2])
+    assert level.target[known] == 40
+    assert level.weight[known].item() == pytest.approx((40 + 0.375) / 100)  # variance of 2 √m: std² / m
+    assert level.most[known] == 60
+    assert (level.weight[unknown], level.most[unknown]) == (0, torch.inf)
+
+
+def test_a_scan_of_an_odd_size_is_padded_by_unknown_voxels():
+    given = scan()
+    cut = GappedCounts(*(getattr(given, name)[:, :29] for name in ("counts", "mask", "prior_mean", "prior_std")), PEAK)
+    level = level_of(cut, 1.0)
+    assert level.shape == SHAPE
+    beyond = level.weight[:, 29 - PEAK[1]]
+    assert not beyond.any()
+    assert level.weight[0, 28 - PEAK[1], 0] == 1
+
+
+def test_the_taper_is_one_at_the_peak_and_low_at_the_faces():
+    level = level_of(scan(), 0.5, border=0.05)
+    assert level.target[0, 0, 0] == 1e6
+    for axis, (first, length) in enumerate(zip(level.first, level.shape, strict=True)):
+        for face in (first, first + length - 1):
+            assert level.taper[tuple(face if a == axis else 0 for a in range(3))].item() == pytest.approx(0.05)
+
+
+def test_an_object_carried_up_keeps_its_transform():
+    given = scan()
+    coarse, fine = level_of(given, 0.5), level_of(given, 1.0)
+    rng = np.random.default_rng(2)
+    crystal = torch.from_numpy(rng.normal(size=(2, *coarse.shape)) + 1j * rng.normal(size=(2, *coarse.shape)))
+    amplitude, above = np.fft.fftn(crystal, axes=(1, 2, 3)), np.fft.fftn(finer(crystal, coarse, fine), axes=(1, 2, 3))
+    assert np.sum(np.abs(above) ** 2) == pytest.approx(np.sum(np.abs(amplitude) ** 2))
+    for at in ((0, 0, 0), (2, 3, 4), (-3, -2, -5)):
+        np.testing.assert_allclose(above[(slice(None), *at)], amplitude[(slice(None), *at)], rtol=1e-6)
+
+
+def test_carrying_up_exchanges_the_tapers():
+    given = scan()
+    coarse, fine = level_of(given, 0.5, border=0.1), level_of(given, 1.0, border=0.4)
+    crystal = torch.from_numpy(np.random.default_rng(3).normal(size=(1, *coarse.shape)) + 0j)
+    at = (0, 2, 3, -4)
+    before, after = (np.fft.fftn(c, axes=(1, 2, 3))[at] for c in (crystal, finer(crystal, coarse, fine)))
+    expected = before * np.sqrt(fine.taper[at[1:]].item() / coarse.taper[at[1:]].item())
+    np.testing.assert_allclose(after, expected, rtol=1e-5)
+
+
+def test_counts_outside_are_those_of_the_scan():
+    given = scan()
+    level = level_of(given, 0.5)
+    slices = tuple(slice(p + f, p + f + n) for p, f, n in zip(PEAK, level.first, level.shape, strict=True))
+    outside = 1 - given.counts[slices].sum() / given.counts.sum()
+    assert counts_outside(given, 0.5) == pytest.approx(outside, abs=1e-6)

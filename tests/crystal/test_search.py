@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from braggfill.crystal.climb import Prior, climb, raised
+from braggfill.crystal.coherence import Instrument, expected_counts
+from braggfill.crystal.levels import GappedCounts, level_of
+from braggfill.crystal.likelihood import misfit, noise_misfit
+from braggfill.crystal.search import State, Turn, better, judged, random_starts, search, stepped, tightened
+from braggfill.retrieval.alignment import align
+from braggfill.simulation.scans import one_thread
+
+SHAPE = (32, 32, 32)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """A faceted, strained crystal, and its scan blurred by partial coherence, with a gap beside the peak."""
+    z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in SHAPE), indexing="ij")
+    inside = (np.abs(z) + np.abs(y) < 6) & (np.abs(x) < 4) & (z + y + x < 4)
+    crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
+    smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)  # no light beyond the array
+    crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
+    instrument = Instrument(
+        torch.tensor([[0.5, 0.6, 0.4]]), torch.ones(1, SHAPE[0]), torch.tensor([0.02]), torch.tensor([1e-8])
+    )
+    expected = np.roll(expected_counts(crystal, instrument, torch.ones(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2))
+    counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    mask = np.zeros(SHAPE, bool)
+    mask[:, :, 21:23] = True
+    nothing = np.full(SHAPE, np.nan, np.float32)
+    scan = GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, tuple(n // 2 for n in SHAPE))
+    return crystal, scan, expected
+
+
+TURNS = (Turn(80, 40, 10, 20, coherent=True), Turn(60, 40, 10, 20, refinements=1), Turn(40, 30, 10, 20, refinements=2))
+MU = 0.003
+
+
+@pytest.fixture(scope="module")
+def found(measured):
+    """The better of two starts on the coarse level."""
+    level = level_of(measured[1], 0.75, 0.05)
+    with one_thread():  # two wait for each other on a busy machine
+        state = search(level, random_starts(level, 2, np.random.default_rng(1)), TURNS, 0.05, MU)
+    return level, state.chosen(state.misfit.argmin(keepdim=True))
+
+
+def test_the_search_finds_the_crystal_and_the_climb_its_counts(measured, found):
+    crystal, scan, expected = measured
+    whole = level_of(scan, 1.0)
+    with one_thread():
+        state = climb([found[0], whole], found[1], Prior(mu=MU))
+    assert align(crystal[0].numpy(), state.crystal[0].numpy())[1] > 0.98
+    model = expected_counts(state.crystal, state.instrument, whole.taper)
+    assert misfit(whole, model).item() < 1.2 * noise_misfit(whole, model).item()
+    counts = np.roll(model[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2))
+    gap = scan.mask & (expected > 1)
+    assert np.corrcoef(np.log(counts[gap]), np.log(expected[gap]))[0, 1] > 0.99
+    assert counts[gap].sum() == pytest.approx(expected[gap].sum(), rel=0.06)
+
+
+def test_hio_and_raar_are_their_formulas():
+    rng = np.random.default_rng(3)
+    crystal, projected = (torch.from_numpy(rng.normal(size=(1, 4, 5, 6)) + 0j) for _ in range(2))
+    support = torch.from_numpy(rng.random((1, 4, 5, 6)) < 0.4)
+    reflected = 2 * projected - crystal
+    raar = 0.9 / 2 * ((2 * torch.where(support, reflected, 0) - reflected) + crystal) + 0.1 * projected
+    np.testing.assert_allclose(stepped("raar", crystal, projected, support), raar, atol=1e-12)
+    hio = torch.where(support, projected, crystal - 0.9 * projected)
+    np.testing.assert_allclose(stepped("hio", crystal, projected, support), hio, atol=1e-12)
+    assert not stepped("er", crystal, projected, support)[~support].any()
+
+
+def test_random_starts_scatter_the_counts_and_differ(found):
+    level = found[0]
+    states = random_starts(level, 2, np.random.default_rng(4))
+    scattered = (expected_counts(states.crystal, None, level.taper) * level.taper).sum((1, 2, 3))
+    np.testing.assert_allclose(scattered, float((level.target * level.taper).sum()), rtol=1e-3)
+    assert not torch.allclose(states.crystal[0], states.crystal[1])
+
+
+def test_the_better_of_two_is_chosen_start_by_start(found):
+    _, state = found
+    both = (torch.cat((v, v)) for v in (state.crystal, state.support))
+    two = State(*both, _twice(state.instrument), torch.tensor([1.0, 5.0]))
+    other = State(2 * two.crystal, two.support, two.instrument, torch.tensor([3.0, 3.0]))
+    best = better(two, other)
+    assert best.misfit.tolist() == [1, 3]
+    assert torch.equal(best.crystal[0], two.crystal[0])
+    assert torch.equal(best.crystal[1], other.crystal[1])
+
+
+def _twice(instrument):
+    values = (instrument.widths, instrument.frame_factors, instrument.background, instrument.dead_time)
+    return Instrument(*(torch.cat((v, v)) for v in values))
+
+
+def test_supports_are_cut_at_a_share_of_each_starts_own_maximum():
+    box = torch.zeros(2, 20, 20, 20)
+    box[:, 5:15, 5:15, 5:15] = torch.tensor([1.0, 1000.0])[:, None, None, None]
+    support = tightened(box, 0.5, 0.12)
+    assert torch.equal(support[0], support[1])
+    np.testing.assert_array_equal(support[0], box[0] > 0)
+
+
+def test_a_raised_state_keeps_the_frames_factors(measured, found):
+    level, state = found
+    whole = level_of(measured[1], 1.0)
+    factors = torch.arange(level.first[0], level.first[0] + level.shape[0]).roll(level.first[0])[None] * 0.01 + 1
+    marked = State(state.crystal, state.support, replace(state.instrument, frame_factors=factors), state.misfit)
+    up = raised(marked, level, whole).instrument.frame_factors[0]
+    for offset in (-5, 0, 7):
+        assert up[offset].item() == pytest.approx(1 + 0.01 * offset)
+    assert up[whole.shape[0] // 2].item() == 1
+
+
+def test_judging_tells_the_misfit(found):
+    from braggfill.crystal.likelihood import fit
+
+    level, state = found
+    fitted = fit(level, state.crystal, state.support, state.instrument, 3, 0.05)
+    again = judged(level, fitted, state.support, 0.05)
+    assert again.misfit.item() == pytest.approx(
+        misfit(level, expected_counts(fitted.crystal, fitted.instrument, level.taper), 0.05).item()
+    )
