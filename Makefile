@@ -25,7 +25,7 @@ test: $(BIN)/.installed
 	$(PYTEST)
 
 coverage: $(BIN)/.installed
-	$(PYTEST) --cov tests
+	$(PYTEST) --cov
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff format --check $(CODE)

@@ -73,6 +73,8 @@ def fill_one(job: "FillJob") -> None:
     console.print(gap_table(result.gaps, result.options.method))
     if result.lesson:
         say(console, lesson_in_words(result.lesson))
+    if result.sentence:
+        say(console, result.sentence)
     warn(warnings(result))
     say(console, f"{summary(result)}; written to {job.output}")
 

@@ -10,6 +10,7 @@ from braggfill.base.tasks import OnStep, Progress
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.filling.result import FillResult
+from braggfill.filling.terms import Estimate
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import find_gaps, find_slabs
@@ -60,10 +61,19 @@ def fill_gaps(
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
     counts = measured if scale == 1 else measured * np.float32(scale)
     scan = GappedScan(counts, missing, find_slabs(missing))
-    std, estimate = np.zeros(measured.shape, np.float32), None
+    std, estimate = np.zeros(measured.shape, np.float32), Estimate(np.zeros(0), np.zeros(0))
     if scan.slabs:
         estimate = METHODS[options.method].estimate(scan, options, on_progress, on_adapt)
         measured[scan.wanted], std[scan.wanted] = estimate.mean / scale, estimate.std / scale
-    gaps = find_gaps(missing, scan.wanted)
-    sha256, lesson = (estimate.weights_sha256, estimate.lesson) if estimate else (None, None)
-    return FillResult(measured, scan.wanted, std, missing & ~scan.wanted, gaps, options, sha256, lesson)
+    return FillResult(
+        intensity=measured,
+        filled=scan.wanted,
+        std=std,
+        mask=missing & ~scan.wanted,
+        gaps=find_gaps(missing, scan.wanted),
+        options=options,
+        weights_sha256=estimate.weights_sha256,
+        lesson=estimate.lesson,
+        sentence=estimate.sentence,
+        how=estimate.record,
+    )

@@ -57,8 +57,16 @@ def unet(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt
     return Estimate(mean, std, learned.sha256, lesson)
 
 
+def retrieval(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt: OnStep) -> Estimate:
+    """Phase retrieval, with the network as its prior and where it does no better; its import takes seconds (torch)."""
+    from braggfill.filling.by_crystal import by_crystal
+
+    return by_crystal(scan, options, lambda some: unet(some, options, lambda *_: None, on_adapt), on_progress)
+
+
 METHODS: dict[MethodName, Method] = {
     "unet": Method("counts", "the network, which corrects what kriging says about this scan", unet, guessed=True),
+    "retrieval": Method("counts", "the crystal that explains the counts, if hidden ones say so; else unet", retrieval),
     "kriging": classical(kriging, "best linear estimate from the scan's own autocovariance", guessed=True),
     "ridge": classical(of_logarithms(ridge), "regression from both banks, fitted on the rest of the same scan"),
     "linear": classical(of_logarithms(interpolate.linear), "straight line between the banks"),

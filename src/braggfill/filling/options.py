@@ -11,8 +11,9 @@ from braggfill.base.options import Device
 from braggfill.network.config import PORTION, AdaptationConfig
 from braggfill.network.lesson import check_effort
 
-MethodName = Literal["unet", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"]
+MethodName = Literal["unet", "retrieval", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"]
 """The ways of filling; what each does stands in the table of methods."""
+Effort = Literal["low", "usual", "high"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
@@ -30,6 +31,8 @@ class FillOptions:
     """Arithmetic of the network; bfloat16 and float16 are for graphics cards."""
     tta: bool = False
     """Average the network's predictions over the eight mirror images of every portion (test-time augmentation)."""
+    effort: Effort = "usual"
+    """How many random starts phase retrieval makes (the method 'retrieval')."""
     counts_per_unit: float | None = None
     """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
     weights: str | Path | None = None
@@ -51,6 +54,8 @@ class FillOptions:
                 f"skip: got {self.skip}, expected a whole number 0 to {PORTION - 1}: portions are {PORTION} voxels wide "
                 "and must not leave a voxel out"
             )
+        if self.effort not in get_args(Effort):
+            raise InputError(f"effort: got '{self.effort}', expected one of {', '.join(get_args(Effort))}")
         if self.precision not in get_args(Precision):
             raise InputError(f"precision: got '{self.precision}', expected one of {', '.join(get_args(Precision))}")
         if self.adapt and self.method != "unet":

@@ -51,6 +51,7 @@ def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
         "weights_sha256": result.weights_sha256,
         "adaptation": asdict(result.lesson) if result.lesson else None,
         "options": options,
+        "how": result.how or None,
         "input": input_name,
         "gaps": summarise_gaps(result.gaps),
     }

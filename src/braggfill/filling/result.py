@@ -1,6 +1,7 @@
 """A filled scan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,10 @@ class FillResult:
     """SHA-256 of the weights file, None for a classical method."""
     lesson: Lesson | None = None
     """What was learned from this scan before it was filled."""
+    sentence: str = ""
+    """What a user should know of how the estimates came about."""
+    how: dict[str, Any] = field(default_factory=dict)
+    """The same for a program, JSON-ready."""
 
     @property
     def relative_std(self) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """The words that filling shares: what may be asked of a fill, what it answers, and what a method is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,14 @@ class Estimate:
     """SHA-256 of the weights file, None for a method that has none."""
     lesson: Lesson | None = None
     """What was learned from this scan before it was filled."""
+    sentence: str = ""
+    """What a user should know of how it came about."""
+    record: dict[str, Any] = field(default_factory=dict)
+    """The same for a program, JSON-ready."""
+
+    def told(self, sentence: str, record: dict[str, Any]) -> "Estimate":
+        """The same with how it came about."""
+        return replace(self, sentence=sentence, record=record)
 
 
 Estimator = Callable[[GappedScan, FillOptions, Progress, OnStep], Estimate]

@@ -1,0 +1,137 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from braggfill import fill_gaps
+from braggfill.base.errors import InputError
+from braggfill.base.metrics import expected_deviance, poisson_deviance
+from braggfill.filling import by_crystal as module
+from braggfill.filling.by_crystal import Trial, by_crystal, judged, widening
+from braggfill.filling.options import FillOptions
+from braggfill.filling.terms import Estimate
+from braggfill.scan.gapped import GappedScan
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Expected counts (voxels,), and a draw from them."""
+    expected = np.random.default_rng(0).gamma(0.5, 200.0, 6000).astype(np.float32)
+    return expected, np.random.default_rng(1).poisson(expected).astype(np.float32)
+
+
+def test_the_fill_nearer_to_the_hidden_counts_is_taken(truth):
+    expected, known = truth
+    worse = expected * np.random.default_rng(2).lognormal(0, 0.3, expected.shape).astype(np.float32)
+    good = judged(Trial(known, expected, 0.1 * expected, worse))
+    bad = judged(Trial(known, worse, 0.1 * worse, expected))
+    assert good.taken
+    assert not bad.taken
+    assert good.crystal_deviance == pytest.approx(bad.network_deviance) == pytest.approx(expected_deviance(expected), rel=0.05)
+    assert good.hidden_voxels == len(known)
+
+
+def test_a_tie_goes_to_the_network(truth):
+    expected, known = truth
+    assert not judged(Trial(known, expected, expected, expected)).taken
+
+
+@pytest.mark.parametrize("too_sure", [1.0, 2.0, 4.0])
+def test_a_spread_that_was_taken_too_narrow_is_widened_to_what_it_is(truth, too_sure):
+    expected, _ = truth
+    rng = np.random.default_rng(3)
+    shape = 1 / 0.3**2  # a gamma expectation that is off by 30 %
+    known = rng.poisson(rng.gamma(shape, expected / shape)).astype(np.float32)
+    factor = widening(expected, 0.3 * expected / too_sure, known)
+    assert factor == pytest.approx(too_sure, rel=0.15)
+
+
+def test_what_is_sure_enough_stays(truth):
+    expected, known = truth
+    assert widening(expected, expected, known) == 1
+
+
+def told(scan):
+    """A network that expects one count everywhere."""
+    voxels = np.count_nonzero(scan.wanted)
+    return Estimate(np.ones(voxels), np.ones(voxels), "f" * 64)
+
+
+@pytest.fixture
+def gapped(scan, cross):
+    return GappedScan.blanked(scan.counts, np.broadcast_to(cross, scan.counts.shape))
+
+
+@pytest.mark.parametrize("change", ["dark", "small"])
+def test_a_scan_that_cannot_be_judged_is_filled_by_the_network_and_says_so(gapped, change):
+    if change == "dark":
+        gapped = GappedScan.blanked(np.zeros_like(gapped.counts), gapped.mask)
+    else:
+        gapped = GappedScan.blanked(gapped.counts[:16], gapped.mask[:16])
+    estimate = by_crystal(gapped, FillOptions("retrieval"), told, lambda *_: None)
+    assert (estimate.mean == 1).all()
+    assert "by the network: the scan is too small or too dark" in estimate.sentence
+
+
+def test_a_retrieval_that_fails_is_said_and_the_network_fills(gapped, monkeypatch):
+    def vanished(*_):
+        raise InputError("support: got an empty one")
+
+    monkeypatch.setattr(module, "fill_by_crystal", vanished)
+    estimate = by_crystal(gapped, FillOptions("retrieval"), told, lambda *_: None)
+    assert (estimate.mean == 1).all()
+    assert "support: got an empty one" in estimate.sentence
+
+
+@pytest.fixture(scope="module")
+def block():
+    """Counts of a bent block of 12 × 14 × 17 voxels, from their expectation by a discrete Fourier transform; and a cross."""
+    places = np.meshgrid(*(np.arange(n) - n // 2 for n in (64, 60, 72)), indexing="ij")
+    inside = (np.abs(places[0]) <= 5.5) & (np.abs(places[1]) <= 6.5) & (np.abs(places[2]) <= 8)
+    bent = inside * np.exp(0.02j * (places[0] ** 2 + places[1] * places[2]))
+    expected = np.abs(np.fft.fftshift(np.fft.fftn(bent))) ** 2
+    counts = np.random.default_rng(0).poisson(expected * 3e6 / expected.max())
+    cross = np.zeros(counts.shape[1:], bool)
+    cross[36:40] = cross[:, 42:46] = True
+    return counts, np.broadcast_to(cross, counts.shape)
+
+
+@pytest.fixture(scope="module")
+def progress():
+    return []
+
+
+@pytest.fixture(scope="module")
+def filled(block, progress):
+    return fill_gaps(*block, method="retrieval", effort="low", on_progress=lambda *step: progress.append(step))
+
+
+def test_the_crystal_fills_a_scan_of_one_far_better_than_the_network(block, filled):
+    counts, hidden = block
+    ours, theirs = (poisson_deviance(f.intensity[hidden], counts[hidden]) for f in (filled, fill_gaps(counts, hidden)))
+    assert filled.how["gate"]["taken"]
+    assert ours < 0.1 * theirs
+    assert filled.intensity[hidden].sum() == pytest.approx(counts[hidden].sum(), rel=0.03)
+    assert filled.sentence.startswith("filled by phase retrieval")
+    np.testing.assert_array_equal(filled.intensity[~filled.filled], counts[~filled.filled])
+    assert (filled.std[filled.filled] > 0).all()
+
+
+def test_how_it_came_about_can_be_written_down(filled):
+    told = json.loads(json.dumps(filled.how))
+    assert told["gate"]["hidden_voxels"] > 200
+    assert len(told["retrieval"]["climbed"]) == 1
+    assert told["retrieval"]["climbed"][0]["misfit"] > 0
+
+
+def test_progress_goes_to_its_end(filled, progress):
+    done, total = np.transpose(progress)
+    assert (np.diff(done) > 0).all()
+    assert (total == total[0]).all()
+    assert done[-1] == total[-1]
+
+
+def test_an_unknown_effort_is_refused():
+    with pytest.raises(InputError, match="effort: got 'heroic', expected one of low, usual, high"):
+        replace(FillOptions(), effort="heroic")
