@@ -2,7 +2,7 @@
 
 Every crystal of a split of the library is measured once, 128³ voxels; a gap is cut through all frames and rows some columns
 beside the peak, on the roomier side, and filled. Scores are those of the protocol (judging/studies/protocol.py); ``misfit`` and
-``noise_misfit`` are of the retrieved objects, best first; ``taken`` says whether the gate chose them; ``seconds`` are of the processor.
+``noise_misfit`` are of the retrieved objects, best first; ``taken`` says whether the gate chose them; ``seconds`` are CPU time.
 
 Usage: python benchmarks/crystal_fill.py [--split validation] [--crystals 0 1 2] [--width 6] [--distance 13] [--effort usual]
 [--out docs/results/crystal_fill.csv]    (rows are added as they are made; about 90 s each on one core)

@@ -9,7 +9,7 @@ from braggfill.scan.counts import unmeasured
 
 @pytest.mark.parametrize("method", METHODS)
 def test_measured_voxels_are_the_input_s_to_the_bit(scan, cross, method):
-    result = fill_gaps(scan.counts, cross, method=method)
+    result = fill_gaps(scan.counts, cross, method=method, effort="low")
     missing = np.broadcast_to(cross, scan.counts.shape)
     np.testing.assert_array_equal(result.intensity[~missing].view(np.uint32), scan.counts[~missing].view(np.uint32))
     np.testing.assert_array_equal(result.filled | result.mask, missing)
@@ -23,21 +23,23 @@ def test_measured_voxels_are_the_input_s_to_the_bit(scan, cross, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_what_lies_under_the_mask_is_not_used(scan, cross, method):
     hidden = np.where(cross, 1e6, scan.counts)
-    ours, theirs = (fill_gaps(values, cross, method=method).intensity for values in (scan.counts, hidden))
+    ours, theirs = (fill_gaps(values, cross, method=method, effort="low").intensity for values in (scan.counts, hidden))
     np.testing.assert_array_equal(ours, theirs)
 
 
 def test_learned_fills_remove_more_than_half_of_the_linear_fill_s_excess(scan, cross, excess_deviance):
     """Poisson deviance against the hidden counts, where it is bright enough to tell."""
     where = np.broadcast_to(cross, scan.counts.shape) & (scan.expected > 0.5)
-    excess = {m: excess_deviance(fill_gaps(scan.counts, cross, method=m).intensity, scan.counts, where) for m in METHODS}
+    excess = {
+        m: excess_deviance(fill_gaps(scan.counts, cross, method=m, effort="low").intensity, scan.counts, where) for m in METHODS
+    }
     assert max(excess["unet"], excess["kriging"]) < 0.5 * excess["linear"]
     assert excess["linear"] < min(excess["nearest"], excess["idw"])
 
 
 @pytest.mark.parametrize("method", ["unet", "kriging"])
 def test_the_spread_covers_the_hidden_counts(scan, cross, method):
-    result = fill_gaps(scan.counts, cross, method=method)
+    result = fill_gaps(scan.counts, cross, method=method, effort="low")
     bright = result.filled & (result.intensity > 5)
     pulls = (scan.counts - result.intensity)[bright] / np.sqrt(result.std**2 + result.intensity)[bright]
     assert 0.8 < np.mean(np.abs(pulls) < 1.645) < 0.99
@@ -94,7 +96,7 @@ def test_a_flat_field_is_continued_also_beside_a_gap_too_wide(method):
     counts = np.random.default_rng(0).poisson(100.0, (40, 64, 64))
     mask = np.zeros((64, 64), bool)
     mask[30:34] = mask[36:56] = True
-    result = fill_gaps(counts, mask, method=method)
+    result = fill_gaps(counts, mask, method=method, effort="low")
     assert result.filled.sum() == 40 * 4 * 64
     filled = result.intensity[result.filled].astype(float)
     learned = method == "unet"  # a flat field is nothing like what the network knows; its spread must say so
@@ -108,7 +110,9 @@ def test_the_spread_is_not_fooled_by_a_second_gap_where_the_copy_would_lie(metho
     counts = np.random.default_rng(0).poisson(100.0, (30, 100, 40))
     mask = np.zeros((100, 40), bool)
     mask[20:32] = mask[20 + distance : 32 + distance] = True
-    assert np.median(fill_gaps(counts, mask, method=method).std[:, 24]) < 40  # a cubic amplifies noise to about 30
+    assert (
+        np.median(fill_gaps(counts, mask, method=method, effort="low").std[:, 24]) < 40
+    )  # a cubic amplifies noise to about 30
 
 
 def test_masked_arrays_bring_their_mask(scan, cross):
@@ -127,16 +131,16 @@ def test_wide_stripes_stay_masked_and_zero(scan):
 
 @pytest.mark.parametrize("method", ["linear", "kriging", "unet"])
 def test_mirroring_the_detector_mirrors_the_fill_within_its_uncertainty(scan, cross, method):
-    straight = fill_gaps(scan.counts, cross, method=method)
-    mirrored = fill_gaps(scan.counts[:, ::-1, ::-1], cross[::-1, ::-1], method=method)
+    straight = fill_gaps(scan.counts, cross, method=method, effort="low")
+    mirrored = fill_gaps(scan.counts[:, ::-1, ::-1], cross[::-1, ::-1], method=method, effort="low")
     difference = np.abs(mirrored.intensity[:, ::-1, ::-1] - straight.intensity)[straight.filled]
     assert (difference <= 1.645 * straight.std[straight.filled] + 1).mean() > 0.95
 
 
 @pytest.mark.parametrize("method", ["kriging", "unet"])
 def test_transposing_the_detector_transposes_the_fill(scan, cross, method):
-    straight = fill_gaps(scan.counts, cross, method=method)
-    transposed = fill_gaps(scan.counts.transpose(0, 2, 1), cross.T, method=method)
+    straight = fill_gaps(scan.counts, cross, method=method, effort="low")
+    transposed = fill_gaps(scan.counts.transpose(0, 2, 1), cross.T, method=method, effort="low")
     difference = np.abs(transposed.intensity.transpose(0, 2, 1) - straight.intensity)[straight.filled]
     assert (difference <= 0.5 * straight.std[straight.filled] + 0.5).mean() > 0.97
 
@@ -186,7 +190,7 @@ def test_any_finite_scan_and_mask_give_finite_estimates(seed, method):
     counts = np.floor(10 ** rng.uniform(-1, rng.uniform(0, 9), shape))
     mask = rng.random(shape) < rng.uniform(0.01, 0.3)
     mask.flat[0], mask.flat[-1] = True, False
-    result = fill_gaps(counts, mask, method=method)
+    result = fill_gaps(counts, mask, method=method, effort="low")
     assert np.isfinite(result.intensity).all()
     assert np.isfinite(result.std).all()
     np.testing.assert_array_equal(result.intensity[~mask], counts[~mask].astype(np.float32))
