@@ -18,7 +18,7 @@ $(BIN)/.installed: $(BIN)/.program
 
 demo: $(BIN)/.program
 	mkdir -p demo
-	$(BIN)/braggfill fill examples/demo_scan.npz -o demo/filled.npz --plot demo/filled.png --overwrite
+	$(BIN)/braggfill fill examples/demo_scan.npz --method retrieval -o demo/filled.npz --plot demo/filled.png --overwrite
 	@echo "Look at demo/filled.png; the filled scan is demo/filled.npz."
 
 test: $(BIN)/.installed
