@@ -7,7 +7,7 @@ from typing import Literal
 
 from braggfill.base.errors import InputError
 from braggfill.base.tasks import OnStep, Progress, Workers, spread
-from braggfill.commands.jobs import FillJob
+from braggfill.commands.jobs import FillJob, with_defaults
 from braggfill.commands.opening import open_scan
 from braggfill.filling.fill import fill_gaps
 from braggfill.filling.record import write_result
@@ -76,8 +76,8 @@ def done_alike(job: FillJob) -> bool:
     """Whether a result is there, made with this configuration, that is not to be replaced."""
     if job.outputs.overwrite or not job.output.exists():
         return False
-    made = read_provenance(job.output) or {}
-    return bool(made.get("configuration") == job.record["configuration"])
+    made = (read_provenance(job.output) or {}).get("configuration")
+    return isinstance(made, dict) and with_defaults(made) == job.record["configuration"]
 
 
 def fill_scans(jobs: list[FillJob], workers: Workers, on_outcome: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:

@@ -51,11 +51,19 @@ class FillJob:
     @property
     def record(self) -> dict[str, Any]:
         """What goes into the result's provenance beside what the fill knows: JSON-ready, the options as flat as in TOML."""
-        chosen = asdict(self.options) | asdict(self.mask)
-        chosen |= {"format": self.outputs.format, "self_test": self.outputs.self_test}
-        if chosen["adaptation"] is None:  # as results have it that were made before there was this table
-            del chosen["adaptation"]
-        return {"command": self.command, "configuration": json.loads(json.dumps(chosen, default=str))}
+        return {"command": self.command, "configuration": configuration(self.options, self.mask, self.outputs)}
+
+
+def configuration(options: FillOptions, mask: MaskChoice, outputs: Outputs) -> dict[str, Any]:
+    """Everything that a fill from a file to a file depends on, JSON-ready and as flat as in TOML."""
+    chosen = asdict(options) | asdict(mask) | {"format": outputs.format, "self_test": outputs.self_test}
+    plain: dict[str, Any] = json.loads(json.dumps(chosen, default=str))
+    return plain
+
+
+def with_defaults(made: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as a result holds it; options that there were not yet when it was made are as if not given."""
+    return configuration(FillOptions(), MaskChoice(), Outputs()) | made
 
 
 def scan_numbers(text: str) -> list[int]:
