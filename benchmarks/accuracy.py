@@ -23,8 +23,9 @@ from braggfill import METHODS, FillResult, fill_gaps
 from braggfill.base.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
 from braggfill.base.writing import write_table
 from braggfill.judging.studies.findings import Row
-from braggfill.judging.studies.gaps import Arm, brightest_voxel, cut
+from braggfill.judging.studies.gaps import Arm, cut
 from braggfill.scan.copies import bright
+from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.measured import MeasuredScan, read_measured
 
 AVERAGED = ("skill", "pcc", "bias", "coverage_50", "coverage_90", "seconds")

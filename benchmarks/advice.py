@@ -23,10 +23,11 @@ from braggfill.filling.options import FillOptions
 from braggfill.judging.evaluation import Evaluation, fill_trial
 from braggfill.judging.record import write_evaluation
 from braggfill.judging.studies.findings import Row
-from braggfill.judging.studies.gaps import Arm, brightest_voxel, cut
+from braggfill.judging.studies.gaps import Arm, cut
 from braggfill.judging.verdict import Score, advised, score
 from braggfill.reports.plots import plot_evaluation
 from braggfill.scan.copies import Trial, bright
+from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.measured import MeasuredScan, read_measured
 

@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.climb import Prior
 from braggfill.crystal.coherence import Instrument, expected_counts
-from braggfill.crystal.retrieved import CrystalOptions, brightest_voxel, fill_by_crystal
+from braggfill.crystal.retrieved import CrystalOptions, fill_by_crystal
 from braggfill.crystal.search import Turn
 from braggfill.simulation.scans import one_thread
 
@@ -73,10 +73,3 @@ def test_the_record_tells_of_every_start_best_first(filled):
 
 def test_progress_counts_starts_and_climbs(filled):
     assert filled[2] == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
-
-
-def test_the_peak_is_found_beside_a_hot_voxel():
-    counts = np.zeros((20, 20, 20), np.float32)
-    counts[9:12, 9:12, 9:12] = 100
-    counts[3, 3, 3] = 150
-    assert brightest_voxel(counts) == (10, 10, 10)

@@ -18,7 +18,7 @@ from braggfill.judging.studies.conditions import cut_out
 from braggfill.judging.studies.contenders import CONTENDERS, classical, expected_in
 from braggfill.judging.studies.crystals import held_out, sampled_pattern, with_dose
 from braggfill.judging.studies.findings import Findings, Study, StudyName
-from braggfill.judging.studies.gaps import brightest_voxel, columns, columns_beside, cut
+from braggfill.judging.studies.gaps import columns, columns_beside, cut
 from braggfill.judging.studies.oversampling import MARGIN, gap_groups, predict_everywhere
 from braggfill.judging.studies.protocol import Crops, binned_mean, case_scores, crop_table
 from braggfill.judging.studies.skip import power_law
@@ -26,6 +26,7 @@ from braggfill.judging.studies.slices import FROM_PEAK, WIDTH, in_cross
 from braggfill.network.config import NORMAL
 from braggfill.network.portions import Window, windows_for
 from braggfill.scan.copies import bright
+from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import find_slabs
 from braggfill.scan.measured import MeasuredScan

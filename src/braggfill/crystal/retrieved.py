@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from braggfill.base.tasks import Progress
 from braggfill.crystal.climb import Prior, climb
@@ -20,6 +19,7 @@ from braggfill.crystal.mixture import UNSEEN, mean_of_starts, mixed, residual_va
 from braggfill.crystal.search import TURNS, State, random_starts, search
 from braggfill.crystal.shapes import Volume
 from braggfill.retrieval.starts import start_generator
+from braggfill.scan.counts import brightest_voxel
 
 CONVERGED = 1.2
 """Largest misfit of an object that counts as converged, over that of Poisson noise about its own counts."""
@@ -140,12 +140,6 @@ def fill_by_crystal(
     mean, std = together(scan, fields, climbed)
     best_first = tuple(sorted(climbed, key=lambda c: c.misfit))
     return mean, std, CrystalRecord(options, share, tuple(misfits), best_first, time.perf_counter() - began)
-
-
-def brightest_voxel(counts: Field) -> tuple[int, int, int]:
-    """Index of the maximum of the counts blurred by a voxel."""
-    f, r, c = np.unravel_index(int(gaussian_filter(counts.astype(np.float32), 1).argmax()), counts.shape)
-    return int(f), int(r), int(c)
 
 
 def coarse_start(level: Level, options: CrystalOptions, number: int) -> State:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from braggfill.base.errors import InputError
 
@@ -104,3 +105,10 @@ def check_missing(missing: NDArray[np.bool_]) -> None:
         raise InputError(
             "mask: got every voxel marked as not measured, expected measured ones; the mask may be inverted (1 = not measured)"
         )
+
+
+def brightest_voxel(counts: NDArray[np.float32]) -> tuple[int, int, int]:
+    """Where the Bragg peak of a scan (frames, rows, columns) is: the maximum of the counts blurred by one voxel."""
+    blurred = gaussian_filter(counts.astype(np.float32, copy=False), 1)
+    frame, row, column = np.unravel_index(int(blurred.argmax()), counts.shape)
+    return int(frame), int(row), int(column)

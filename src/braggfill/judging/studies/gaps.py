@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.base.smoothing import gaussian_blur
 from braggfill.scan.boxes import Box
 from braggfill.simulation.scans import SimulatedScan
 
@@ -15,13 +13,6 @@ Voxel = tuple[int, int, int]
 """Indices of frame, row and column."""
 Arm = tuple[int, int, int]
 """Of a gap: its normal's axis, voxels from the peak to its first plane (negative before the peak), planes."""
-
-
-def brightest_voxel(counts: NDArray[np.float32]) -> Voxel:
-    """Where the Bragg peak of a scan (frames, rows, columns) is: the maximum of the counts blurred by one voxel."""
-    blurred = gaussian_blur(torch.from_numpy(counts.astype(np.float32)), (1.0, 1.0, 1.0))
-    frame, row, column = np.unravel_index(int(blurred.argmax()), counts.shape)
-    return int(frame), int(row), int(column)
 
 
 def cut(shape: Sequence[int], peak: Voxel, arms: Sequence[Arm]) -> NDArray[np.bool_]:

@@ -10,9 +10,10 @@ from braggfill.base.pictures import new_figure, show_counts
 from braggfill.judging.studies.contenders import CONTENDERS, expected_in
 from braggfill.judging.studies.crystals import held_out
 from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting
-from braggfill.judging.studies.gaps import brightest_voxel, cut, known
+from braggfill.judging.studies.gaps import cut, known
 from braggfill.network.config import PORTION
 from braggfill.scan.boxes import with_margin
+from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.measured import MeasuredScan
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from braggfill.base.pictures import new_figure, show_counts
 from braggfill.judging.studies.contenders import CONTENDERS, expected_in
 from braggfill.judging.studies.crystals import held_out
 from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting
-from braggfill.judging.studies.gaps import box_about, brightest_voxel, cut, known
+from braggfill.judging.studies.gaps import box_about, cut, known
 from braggfill.scan.copies import FEWEST_VOXELS, bright
+from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.measured import MeasuredScan
 
 if TYPE_CHECKING:
