@@ -35,6 +35,13 @@ def test_estimates_are_mixed_by_their_variances_and_unknown_ones_left_out():
     np.testing.assert_allclose(spread, [2 * 11 * np.sqrt(0.125), 10, 10], rtol=1e-3)
 
 
+def test_an_estimate_that_is_not_trusted_changes_nothing():
+    mean, variance = np.full(2, 100, np.float32), np.full(2, 0.25, np.float32)
+    together, spread = mixed(mean, variance, np.full(2, 400, np.float32), np.full(2, 1, np.float32), trust=0.0)
+    np.testing.assert_allclose(together, mean, rtol=1e-6)
+    np.testing.assert_allclose(spread, 2 * 10 * 0.5, rtol=1e-6)
+
+
 def test_the_mixture_is_as_sure_as_it_is_right():
     rng = np.random.default_rng(1)
     truth = np.exp(rng.uniform(3, 8, 20_000))

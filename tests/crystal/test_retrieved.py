@@ -5,7 +5,8 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.climb import Prior
 from braggfill.crystal.coherence import Instrument, expected_counts
-from braggfill.crystal.retrieved import CrystalOptions, fill_by_crystal
+from braggfill.crystal.levels import GappedCounts
+from braggfill.crystal.retrieved import Climbed, CrystalOptions, fill_by_crystal, together
 from braggfill.crystal.search import Turn
 from braggfill.simulation.scans import one_thread
 
@@ -73,3 +74,21 @@ def test_the_record_tells_of_every_start_best_first(filled):
 
 def test_progress_counts_starts_and_climbs(filled):
     assert filled[2] == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("wrong", ["prior", "the other start"])
+def test_a_judge_chooses_what_is_nearest_to_the_counts_it_knows(measured, wrong):
+    expected, counts, mask = measured
+    truth = expected.astype(np.float32)
+    false = truth[::-1] + 50
+    prior = false if wrong == "prior" else truth
+    scan = GappedCounts(counts, mask, np.where(mask, prior, np.nan), np.where(mask, 0.1 * prior + 0.3, np.nan), (0, 0, 0))
+    fields = [truth, false] if wrong == "the other start" else [truth, truth]
+    climbed = [Climbed(n, 1.0 + 0.1 * n, 1.0, (0.5, 0.5, 0.5), 0.0, 0.0) for n in range(2)]
+
+    def judge(mean):
+        return float(np.abs(np.sqrt(mean) - np.sqrt(truth[mask])).mean())
+
+    chosen, plain = (judge(together(scan, fields, climbed, by)[0]) for by in (judge, None))
+    assert chosen < 0.5 * plain
+    assert chosen < 0.05

@@ -59,7 +59,7 @@ def squared_roots(model: Field, counts: Field) -> Field:
     return difference**2
 
 
-def mixed(mean: Field, variance: Field, prior_mean: Field, prior_std: Field) -> tuple[Field, Field]:
+def mixed(mean: Field, variance: Field, prior_mean: Field, prior_std: Field, trust: float = 1.0) -> tuple[Field, Field]:
     """Two independent estimates weighed by their variances: mean and standard deviation in counts.
 
     Parameters
@@ -68,11 +68,13 @@ def mixed(mean: Field, variance: Field, prior_mean: Field, prior_std: Field) -> 
         Retrieved counts, and the variance of their square roots.
     prior_mean, prior_std : float32 arrays (voxels,)
         The other estimate's counts and their standard deviation; NaN where there is none.
+    trust : float
+        Factor on the other estimate's precision: 0 leaves it out.
     """
     known = np.isfinite(prior_mean)
     root, other = np.sqrt(mean), np.sqrt(np.where(known, prior_mean, 0))
     precision = 1 / np.maximum(variance, LEAST_VARIANCE)
     spread = np.where(known, prior_std, 1) ** 2 / (4 * np.maximum(np.where(known, prior_mean, 1), 0.25))
-    other_precision = np.where(known, 1 / np.maximum(spread, LEAST_VARIANCE), 0)
+    other_precision = np.where(known, trust / np.maximum(spread, LEAST_VARIANCE), 0)
     together = (precision * root + other_precision * other) / (precision + other_precision)
     return together.astype(np.float32) ** 2, 2 * np.maximum(together, 0.5) * np.sqrt(1 / (precision + other_precision))

@@ -5,6 +5,7 @@ mixed with an estimate made without the crystal.
 """
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,8 +30,11 @@ MOST_OUTSIDE = 0.05
 """Share of the counts outside the central half above which the search begins with three quarters."""
 WHOLE_BORDER = 0.3
 """Taper of the whole pattern in the middle of each face."""
+TRUSTS = (1.0, 0.3, 0.0)
+"""Factors on the prior's precision in the mixture, among which a judge chooses."""
 Field = NDArray[np.float32]
 """(frames, rows, columns)."""
+Judge = Callable[[Field], float]
 """(frames, rows, columns)."""
 
 
@@ -96,6 +100,7 @@ def fill_by_crystal(
     prior_std: Field,
     options: CrystalOptions | None = None,
     on_progress: Progress = lambda done, total: None,
+    judge: Judge | None = None,
 ) -> tuple[Field, Field, CrystalRecord]:
     """Estimate the counts in a scan's gaps from the crystal that explains the rest.
 
@@ -110,6 +115,9 @@ def fill_by_crystal(
     options : CrystalOptions, optional
     on_progress : callable
         Called with the steps made and their total.
+    judge : callable, optional
+        From expected counts at ``mask`` to how wrong they are, where some of them are known: it chooses among the mean of the
+        starts and the best of them, and how far the prior is trusted beside them.
 
     Returns
     -------
@@ -137,7 +145,7 @@ def fill_by_crystal(
         fields.append(expected)
         climbed.append(how)
     on_progress(steps, steps)
-    mean, std = together(scan, fields, climbed)
+    mean, std = together(scan, fields, climbed, judge)
     best_first = tuple(sorted(climbed, key=lambda c: c.misfit))
     return mean, std, CrystalRecord(options, share, tuple(misfits), best_first, time.perf_counter() - began)
 
@@ -174,9 +182,23 @@ def in_scan_order(values: Volume, scan: GappedCounts) -> Field:
     return rolled
 
 
-def together(scan: GappedCounts, fields: list[Field], climbed: list[Climbed]) -> tuple[Field, Field]:
-    """Mean and standard deviation at the gaps of all starts and the prior."""
-    mean, scatter = mean_of_starts(fields, [c.misfit for c in climbed])
+def together(
+    scan: GappedCounts, fields: list[Field], climbed: list[Climbed], judge: Judge | None = None
+) -> tuple[Field, Field]:
+    """Mean and standard deviation (voxels,) at the gaps from what all starts expect, (frames, rows, columns), and the prior."""
+    misfits = [c.misfit for c in climbed]
+    best = int(np.argmin(misfits))
+    groups = [(fields, misfits), ([fields[best]], [misfits[best]])][: 2 if judge and len(fields) > 1 else 1]
+    trusts = TRUSTS if judge else TRUSTS[:1]
+    candidates = [found for group in groups for found in said_by(scan, *group, trusts)]
+    return min(candidates, key=lambda found: judge(found[0])) if judge else candidates[0]
+
+
+def said_by(
+    scan: GappedCounts, fields: list[Field], misfits: list[float], trusts: Sequence[float]
+) -> list[tuple[Field, Field]]:
+    """Mean and standard deviation (voxels,) at the gaps from some starts and the prior, which is trusted more and less."""
+    mean, scatter = mean_of_starts(fields, misfits)
     gap, measured = scan.mask, ~scan.mask
-    left = residual_variance(mean[measured], scan.counts[measured], mean[gap])
-    return mixed(mean[gap], scatter[gap] + UNSEEN * left, scan.prior_mean[gap], scan.prior_std[gap])
+    variance = scatter[gap] + UNSEEN * residual_variance(mean[measured], scan.counts[measured], mean[gap])
+    return [mixed(mean[gap], variance, scan.prior_mean[gap], scan.prior_std[gap], trust) for trust in trusts]

@@ -16,7 +16,7 @@ from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import coverage, poisson_deviance, predictive_rank
 from braggfill.base.tasks import Progress
-from braggfill.crystal.retrieved import CrystalOptions, CrystalRecord, fill_by_crystal
+from braggfill.crystal.retrieved import CrystalOptions, CrystalRecord, Judge, fill_by_crystal
 from braggfill.filling.options import Effort, FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig
@@ -30,7 +30,6 @@ EFFORTS: dict[Effort, tuple[int, int]] = {"low": (2, 1), "usual": (3, 2), "high"
 """Random starts, and how many of the best are carried to the whole pattern."""
 SMALLEST_AXIS = 24
 """Scans that are shorter along an axis are left to the network: no coarse level holds their crystal."""
-UNJUDGEABLE = "filled by the network: the scan is too small or too dark to tell whether retrieval is right"
 HONEST = 0.9
 """Share of hidden counts that must lie in their 90 % intervals."""
 WIDENINGS = np.geomspace(1, 8, 25)
@@ -94,10 +93,12 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     blank = GappedScan.blanked(scan.counts, scan.mask | hidden)
     prior = network(blank)
     try:
-        mean, std, found = retrieved(blank, prior, options, on_progress)
+        at = hidden & blank.wanted & bright(scan.counts)
+        mean, std, found = retrieved(
+            blank, prior, options, on_progress, lambda some: poisson_deviance(some[at], scan.counts[at])
+        )
     except InputError as error:
         return network(scan).told(f"filled by the network: phase retrieval failed ({error})", {})
-    at = hidden & blank.wanted & bright(scan.counts)
     verdict = judged(Trial(scan.counts[at], mean[at], std[at], laid_out(prior.mean, blank.wanted)[at]))
     sentence = verdict.in_words(found.converged, len(found.climbed))
     record = {"retrieval": asdict(found), "gate": asdict(verdict)}
@@ -108,13 +109,18 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
 
 
 def retrieved(
-    scan: GappedScan, prior: Estimate, options: FillOptions, on_progress: Progress
+    scan: GappedScan, prior: Estimate, options: FillOptions, on_progress: Progress, judge: Judge
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], CrystalRecord]:
-    """Expected counts of the gaps by phase retrieval, and their standard deviation (frames, rows, columns); NaN elsewhere."""
+    """Expected counts of the gaps by phase retrieval, and their standard deviation (frames, rows, columns); NaN elsewhere.
+
+    ``judge`` tells how wrong such a mean is where counts are known; it chooses among several.
+    """
     starts, climbs = EFFORTS[options.effort]
     chosen = CrystalOptions(starts, climbs, seed=options.seed, device=str(find_device(options.device)))
     expected, spread = (laid_out(v, scan.wanted) for v in (prior.mean, prior.std))
-    mean, std, found = fill_by_crystal(scan.counts, scan.mask, expected, spread, chosen, on_progress)
+    mean, std, found = fill_by_crystal(
+        scan.counts, scan.mask, expected, spread, chosen, on_progress, lambda some: judge(laid_out(some, scan.mask))
+    )
     if not (np.isfinite(mean).all() and np.isfinite(std).all()):
         raise InputError("the object that was found is not finite")
     return laid_out(mean, scan.mask), laid_out(std, scan.mask), found
