@@ -17,6 +17,7 @@ from braggfill.crystal.descent import descend
 from braggfill.crystal.levels import FAINT_COUNTS, Level
 from braggfill.crystal.roughness import interior, pairs, roughness
 from braggfill.crystal.shapes import Objects, Parameters, PerStart, Supports, Volume, Volumes, Voxels
+from braggfill.scan.boxes import as_box, bounding_box
 
 FRAME_SPREAD = 0.03
 """Standard deviation of the frames' log factors."""
@@ -53,7 +54,7 @@ class Likelihood:
         self.level, self.mu = level, mu
         self.weight = level.weighted(kappa)
         self.root = (level.target + FAINT_COUNTS).sqrt_()
-        self.box = common_box(support)
+        self.box = as_box(bounding_box(support.any(0)))
         self.support = support[(slice(None), *self.box)]
         self.neighbours = pairs(interior(self.support))
         total = float((self.weight * level.target).sum())
@@ -207,13 +208,3 @@ def mean_square(expected: Volumes, counts: Volumes, weight: Volume, where: Voxel
     """Weighted mean square of the doubled roots' difference over some voxels, (starts,)."""
     difference = (expected + FAINT_COUNTS).sqrt() - (counts + FAINT_COUNTS).sqrt()
     return 4 * (difference.square_().mul_(weight * where)).flatten(1).sum(1) / where.sum()
-
-
-def common_box(support: Supports) -> tuple[slice, slice, slice]:
-    """The smallest box that holds the supports (starts, frames, rows, columns) of all starts."""
-    any_start = support.any(0)
-    spans = []
-    for axis in range(3):
-        occupied = any_start.any(tuple({0, 1, 2} - {axis})).nonzero()
-        spans.append(slice(int(occupied[0]), int(occupied[-1]) + 1))
-    return spans[0], spans[1], spans[2]

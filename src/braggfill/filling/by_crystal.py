@@ -85,15 +85,15 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
         With what was decided, and why.
     """
     hidden = choose_held_out(np.random.default_rng(options.seed), scan, PracticeConfig())
-    judgeable = np.count_nonzero(hidden & bright(scan.counts)) >= FEWEST_VOXELS
-    if not judgeable or min(scan.mask.shape) < SMALLEST_AXIS:
+    lit = hidden & bright(scan.counts)
+    if np.count_nonzero(lit) < FEWEST_VOXELS or min(scan.mask.shape) < SMALLEST_AXIS:
         return network(scan).told(
             "filled by the network: the scan is too small or too dark to tell whether retrieval is right", {}
         )
     blank = GappedScan.blanked(scan.counts, scan.mask | hidden)
     prior = network(blank)
+    at = lit & blank.wanted
     try:
-        at = hidden & blank.wanted & bright(scan.counts)
         mean, std, found = retrieved(
             blank, prior, options, on_progress, lambda some: poisson_deviance(some[at], scan.counts[at])
         )
