@@ -1,9 +1,8 @@
 import numpy as np
-import pytest
 import torch
-from scipy.ndimage import gaussian_filter1d
 
-from braggfill.crystal.coherence import Instrument, blur_matrix, blurred, expected_counts, project_modulus
+from braggfill.crystal.blur import blurred
+from braggfill.crystal.coherence import Instrument, expected_counts, project_modulus
 
 
 def random_field(shape=(1, 12, 14, 16), seed=0):
@@ -14,23 +13,6 @@ def instrument(starts=1, frames=12):
     return Instrument(
         torch.tensor([[0.7, 1.1, 0.4]]).repeat(starts, 1), torch.ones(starts, frames), torch.zeros(starts), torch.zeros(starts)
     )
-
-
-@pytest.mark.parametrize("starts", [1, 3])
-def test_blur_is_that_of_scipy_on_a_ring(starts):
-    field = random_field((starts, 12, 14, 16))
-    ours = blurred(field, instrument(starts).widths).numpy()
-    expected = field.numpy()
-    for axis, sigma in zip((1, 2, 3), (0.7, 1.1, 0.4), strict=True):
-        expected = gaussian_filter1d(expected.astype(float), sigma, axis, mode="wrap", radius=6)
-    np.testing.assert_allclose(ours, expected, rtol=2e-5)
-
-
-def test_the_matrices_derivative_is_a_finite_difference():
-    width, step = torch.tensor([0.8], dtype=torch.float64), 1e-5
-    _, slope = blur_matrix(11, width)
-    above, below = (blur_matrix(11, width * np.exp(s))[0] for s in (step, -step))
-    np.testing.assert_allclose(slope.numpy(), ((above - below) / (2 * step)).numpy(), atol=1e-9)
 
 
 def test_frames_and_background_are_counted_after_the_blur():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from braggfill.crystal.blur import Blur
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import GappedCounts, level_of
 from braggfill.crystal.likelihood import Likelihood, fit, misfit, noise_misfit
@@ -39,6 +40,7 @@ def test_gradient_is_a_finite_difference(scan):
     likelihood = Likelihood(level, support, kappa=0.02, mu=0.3)
     for name in ("weight", "root", "modulus", "scales"):
         setattr(likelihood, name, getattr(likelihood, name).double())
+    likelihood.blur = Blur(level.target.double())
     parameters = likelihood.pack(crystal, instrument).double()
     rng = np.random.default_rng(2)
     parameters += torch.from_numpy(rng.normal(size=parameters.shape)) * 0.05

@@ -1,8 +1,7 @@
 """Partial coherence and the instrument: what becomes of |FFT(object)|² before it is counted.
 
 Light = frame factor × (|FFT(object)|² ⊗ Gaussian of three widths) + flat background; expected counts = light / (1 + dead time ×
-light), as a detector without paralysis has them. The Gaussian is the Fourier
-transform of the degree of coherence; sampled, normalised, and going on round the border, it is one small matrix an axis.
+light), as a detector without paralysis has them. The Gaussian is the Fourier transform of the degree of coherence.
 
 References
 ----------
@@ -14,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Int64
 
-from braggfill.base.fourier import along_each_axis
-from braggfill.crystal.shapes import Matrices, Objects, PerAxis, PerFrame, PerStart, Volume, Volumes
+from braggfill.crystal.blur import blurred
+from braggfill.crystal.shapes import Objects, PerAxis, PerFrame, PerStart, Volume, Volumes
 
 FLOOR_COUNTS = 0.1
 """Expected counts below this many are taken as this many when an amplitude is scaled to its counts."""
@@ -43,36 +42,10 @@ class Instrument:
         return Instrument(self.widths[which], self.frame_factors[which], self.background[which], self.dead_time[which])
 
 
-def blur_matrix(length: int, width: PerStart) -> tuple[Matrices, Matrices]:
-    """Matrices (starts, n, n) of a Gaussian of ``width`` (starts,) voxels on a ring, and their derivatives by log width."""
-    position = torch.arange(length, device=width.device, dtype=width.dtype)
-    distance = (position[:, None] - position).abs()
-    square = (torch.minimum(distance, length - distance) / width[:, None, None]).square()
-    kernel = torch.exp(-0.5 * square)
-    matrix = kernel / kernel.sum(-1, keepdim=True)
-    slope = matrix * square
-    return matrix, slope - matrix * slope.sum(-1, keepdim=True)
-
-
-def blurred(intensity: Volumes, widths: PerAxis) -> Volumes:
-    """Blur intensities (starts, frames, rows, columns) with Gaussians of ``widths`` (starts, 3)."""
-    frames, rows, columns = (blur_matrix(n, widths[:, axis])[0] for axis, n in enumerate(intensity.shape[-3:]))
-    return through_matrices(intensity, frames, rows, columns)
-
-
-def through_matrices(field: Volumes, frames: Matrices, rows: Matrices, columns: Matrices) -> Volumes:
-    """Each start's own matrix (starts, n, n) along each axis of its field."""
-    if len(field) == 1:
-        return along_each_axis(field[0], frames[0], rows[0], columns[0])[None]
-    field = rows[:, None] @ (field @ columns[:, None].mT)
-    light: Volumes = (frames @ field.flatten(2)).unflatten(2, field.shape[-2:])
-    return light
-
-
 def squared_modulus(amplitude: Objects) -> Volumes:
     """|A|², float32."""
-    parts = torch.view_as_real(amplitude)
-    return parts.square().sum(-1)
+    real, imaginary = torch.view_as_real(amplitude).unbind(-1)
+    return real.square().addcmul_(imaginary, imaginary)
 
 
 def expected_counts(crystal: Objects, instrument: Instrument | None, taper: Volume) -> Volumes:

@@ -11,12 +11,14 @@ The square root that makes counts vary alike: F. J. Anscombe, Biometrika 35, 246
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from braggfill.crystal.coherence import SPACE, Instrument, blur_matrix, squared_modulus
+from braggfill.crystal.blur import Blur
+from braggfill.crystal.coherence import SPACE, Instrument, squared_modulus
 from braggfill.crystal.descent import descend
 from braggfill.crystal.levels import FAINT_COUNTS, Level
 from braggfill.crystal.roughness import interior, pairs, roughness
-from braggfill.crystal.shapes import Objects, Parameters, PerStart, Supports, Volume, Volumes, Voxels
+from braggfill.crystal.shapes import Object, Objects, Parameters, PerStart, Supports, Volume, Volumes, Voxels
 from braggfill.scan.boxes import as_box, bounding_box
 
 FRAME_SPREAD = 0.03
@@ -27,6 +29,8 @@ WIDTH_SHARE = 0.05
 """Share of the counts that the second derivative of the loss by a log width is taken for."""
 DEAD_TIME_SHARE = 0.2
 """The same share for the root of what the dead time loses at the brightest voxel."""
+CACHED_VOXELS = 2**17
+"""So many voxels are compared at a time: what is made of them stays in the processor's cache."""
 NARROWEST, WIDEST = 0.15, 3.0
 """Limits of the Gaussian's widths in voxels."""
 
@@ -53,6 +57,7 @@ class Likelihood:
     def __init__(self, level: Level, support: Supports, kappa: float = 0.0, mu: float = 0.0) -> None:
         self.level, self.mu = level, mu
         self.weight = level.weighted(kappa)
+        self.blur = Blur(level.target)
         self.root = (level.target + FAINT_COUNTS).sqrt_()
         self.box = as_box(bounding_box(support.any(0)))
         self.support = support[(slice(None), *self.box)]
@@ -94,11 +99,14 @@ class Likelihood:
         """Losses (starts,) and gradients (starts, parameters), both over the second derivative by an object's voxel."""
         crystal, instrument = self.unpack(parameters)
         amplitude = self._amplitude(crystal)
-        loss, by_intensity, by_instrument = self._compare(squared_modulus(amplitude).div_(self.level.taper), instrument)
-        by_crystal = self._back(amplitude.mul_(by_intensity.div_(self.level.taper)))
+        compared = [self._compare(one, instrument, start) for start, one in enumerate(amplitude)]
+        loss, by_instrument = torch.stack([one for one, _ in compared]), torch.stack([by for _, by in compared])
+        by_crystal = self._back(amplitude)
         rough, by_roughness = roughness(crystal, self.support, self.neighbours)
         strength = self.mu * ROUGHNESS_SCALE
-        loss = loss + strength * rough.double() + (instrument.frame_factors.log() / FRAME_SPREAD).square().sum(1)
+        logs = instrument.frame_factors.log()
+        by_instrument[:, 3:-2] += 2 * logs / FRAME_SPREAD**2
+        loss = loss + strength * rough.double() + (logs / FRAME_SPREAD).square().sum(1)
         by_crystal = (by_crystal + strength * by_roughness) * (self.support * self.modulus)
         gradient = torch.cat((torch.view_as_real(by_crystal).flatten(1), by_instrument * self.scales), 1)
         return loss / self.unit, gradient / self.unit[:, None].float()
@@ -114,45 +122,41 @@ class Likelihood:
         by_crystal: Objects = torch.fft.ifftn(by_amplitude, dim=SPACE, norm="forward")[:, :x, :y, :z] * 2
         return by_crystal
 
-    def _compare(self, intensity: Volumes, instrument: Instrument) -> tuple[PerStart, Volumes, Parameters]:
-        """Loss, and its gradients by the coherent intensity and by the instrument's parameters (starts, 3 + frames + 2)."""
-        (first, d_first), (second, d_second), (third, d_third) = (
-            blur_matrix(n, instrument.widths[:, axis]) for axis, n in enumerate(self.level.shape)
-        )
-        by_column = intensity @ third[:, None].mT
-        by_row = second[:, None] @ by_column
-        light = (first @ by_row.flatten(2)).unflatten(2, by_row.shape[2:])
-        loss, by_counts, by_dead_time = self._deviance(light, instrument)
-        by_frame = (light * by_counts).sum((2, 3)) * instrument.frame_factors
-        by_background = by_counts.sum((1, 2, 3)) * instrument.background
-        by_counts *= instrument.frame_factors[:, :, None, None]
-        widths = [(d_first * (by_counts.flatten(2) @ by_row.flatten(2).mT)).sum((1, 2))]
-        by_counts = (first @ by_counts.flatten(2)).unflatten(2, by_row.shape[2:])
-        widths.append((d_second * (by_counts @ by_column.mT).sum(1)).sum((1, 2)))
-        by_counts = second[:, None] @ by_counts
-        widths.append((d_third * (by_counts.flatten(1, 2).mT @ intensity.flatten(1, 2))).sum((1, 2)))
-        by_counts = by_counts @ third[:, None]
-        prior = 2 * instrument.frame_factors.log() / FRAME_SPREAD**2
-        return (
-            loss,
-            by_counts,
-            torch.cat((torch.stack(widths, 1), by_frame + prior, by_background[:, None], by_dead_time[:, None]), 1),
-        )
+    def _compare(self, amplitude: Object, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
+        """Loss of one start and its gradient by the instrument (3 + frames + 2,); its amplitude becomes half the gradient by it."""
+        light = self.blur.forth(squared_modulus(amplitude).div_(self.level.taper), instrument.widths[start])
+        loss, by_rest = self._deviance(light, instrument, start)
+        by_intensity, by_widths = self.blur.back(light)
+        amplitude.mul_(by_intensity.div_(self.level.taper))
+        return loss, torch.cat((by_widths, by_rest))
 
-    def _deviance(self, blurred: Volumes, instrument: Instrument) -> tuple[PerStart, Volumes, PerStart]:
-        """Loss of blurred intensities, its gradient by the light, and that by the root of the share lost."""
-        light = blurred * instrument.frame_factors[:, :, None, None]
-        light += instrument.background[:, None, None, None]
-        kept = 1 / (1 + instrument.dead_time[:, None, None, None] * light)
-        light *= kept  # counts
-        root = (light + FAINT_COUNTS).sqrt_()
-        excess = root - self.root
-        by_counts = excess * self.weight
-        loss = 4 * (by_counts * excess).flatten(1).sum(1, dtype=torch.float64)
-        by_counts.div_(root).mul_(4)
-        by_dead_time = -(by_counts * light.square_()).sum((1, 2, 3))
-        slope = 2 * (instrument.dead_time / self.brightest).sqrt()
-        return loss, by_counts.mul_(kept.square_()), by_dead_time * slope
+    def _deviance(self, blurred: Volume, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
+        """Loss of a blurred intensity, which becomes the gradient by it; gradient by frames, background, dead time (frames + 2,).
+
+        A few frames at a time: what is made of them stays in the processor's cache.
+        """
+        background, dead_time = instrument.background[start], instrument.dead_time[start]
+        at_once = max(CACHED_VOXELS // blurred[0].numel(), 1)
+        parts = (v.split(at_once) for v in (blurred, self.root, self.weight, instrument.frame_factors[start, :, None, None]))
+        losses, by_frame, by_background, by_dead_time = [], [], [], []
+        for some, root, weight, factor in zip(*parts, strict=True):
+            light = (some * factor).add_(background)
+            kept = (light * dead_time).add_(1).reciprocal_()
+            counts = light.mul_(kept)
+            expected = (counts + FAINT_COUNTS).sqrt_()
+            excess = expected - root
+            by_counts = excess * weight
+            losses.append((excess.mul_(by_counts)).sum(dtype=torch.float64))
+            by_counts.div_(expected)
+            by_dead_time.append((counts.square_().mul_(by_counts)).sum())
+            by_counts.mul_(kept.square_())
+            by_background.append(by_counts.sum())
+            by_frame.append((some * by_counts).sum((1, 2)))
+            torch.mul(by_counts, 4 * factor, out=some)
+        frames = torch.cat(by_frame) * instrument.frame_factors[start]
+        slope = -2 * (dead_time / self.brightest).sqrt()
+        rest = torch.stack((torch.stack(by_background).sum() * background, torch.stack(by_dead_time).sum() * slope))
+        return 4 * torch.stack(losses).sum(), 4 * torch.cat((frames, rest))
 
 
 def fit(

@@ -5,6 +5,7 @@ from torch import Tensor
 
 Objects = Complex64[Tensor, "starts frames rows columns"]
 """Objects, or their transforms."""
+Object = Complex64[Tensor, "frames rows columns"]
 Volumes = Float32[Tensor, "starts frames rows columns"]
 Supports = Bool[Tensor, "starts frames rows columns"]
 Volume = Float32[Tensor, "frames rows columns"]
@@ -13,4 +14,3 @@ PerStart = Float[Tensor, " starts"]
 PerFrame = Float32[Tensor, "starts frames"]
 PerAxis = Float32[Tensor, "starts 3"]
 Parameters = Float32[Tensor, "starts parameters"]
-Matrices = Float32[Tensor, "starts length length"]
