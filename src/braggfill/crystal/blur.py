@@ -1,4 +1,4 @@
-"""Gaussians of a voxel or so along the axes of a ring: a few shifted sums, where one matrix an axis would cost the most of a fit."""
+"""Gaussians of a voxel or so along the axes of a ring by a few shifted sums: a matrix an axis would cost the most of a fit."""
 
 import math
 

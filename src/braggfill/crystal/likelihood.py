@@ -123,7 +123,7 @@ class Likelihood:
         return by_crystal
 
     def _compare(self, amplitude: Object, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
-        """Loss of one start and its gradient by the instrument (3 + frames + 2,); its amplitude becomes half the gradient by it."""
+        """Loss of one start, its gradient by the instrument (3 + frames + 2,); its amplitude becomes half the gradient by it."""
         light = self.blur.forth(squared_modulus(amplitude).div_(self.level.taper), instrument.widths[start])
         loss, by_rest = self._deviance(light, instrument, start)
         by_intensity, by_widths = self.blur.back(light)
@@ -131,7 +131,7 @@ class Likelihood:
         return loss, torch.cat((by_widths, by_rest))
 
     def _deviance(self, blurred: Volume, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
-        """Loss of a blurred intensity, which becomes the gradient by it; gradient by frames, background, dead time (frames + 2,).
+        """Loss of a blurred intensity, which becomes the gradient by it; that by frames, background, dead time (frames + 2,).
 
         A few frames at a time: what is made of them stays in the processor's cache.
         """
