@@ -123,7 +123,7 @@ class Likelihood:
         return by_crystal
 
     def _compare(self, amplitude: Object, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
-        """Loss of one start, its gradient by the instrument (3 + frames + 2,); its amplitude becomes half the gradient by it."""
+        """Loss of a start, its gradient by the instrument (3 + frames + 2,); its amplitude becomes half the gradient by it."""
         light = self.blur.forth(squared_modulus(amplitude).div_(self.level.taper), instrument.widths[start])
         loss, by_rest = self._deviance(light, instrument, start)
         by_intensity, by_widths = self.blur.back(light)
