@@ -52,7 +52,7 @@ def averaged(estimates: list[Field], where: NDArray[np.bool_]) -> tuple[Field, F
     roots = np.sqrt(estimates)
     mean: Field = roots.mean(0) ** 2
     volume = np.zeros(where.shape, np.float32)
-    volume[where] = roots.var(0, ddof=min(len(roots) - 1, 1))
+    volume[where] = np.nan_to_num(roots.var(0, ddof=min(len(roots) - 1, 1)))
     near = gaussian_filter(where.astype(np.float32), SCATTER_BLUR)[where]
     return mean, gaussian_filter(volume, SCATTER_BLUR)[where] / near
 

@@ -183,7 +183,8 @@ def fill_by_crystal(
         ends += carried_up(levels, whole, states[number], int(number), options, known)
     on_progress(steps, steps)
     ends.sort(key=lambda end: end.polished.wrong)
-    members = chosen_members([said[lit[whole.asked]] for said in whole.estimates(ends)], known.counts)
+    said = [estimate[lit[whole.asked]] for estimate in whole.estimates(ends)]
+    members = chosen_members([estimate for estimate in said if np.isfinite(estimate).all()], known.counts)
     mean, std = whole.filled(ends, members)
     again = gapped_counts(counts, mask | faulty, prior_mean, prior_std)
     whole = WholeScan(again, mask, level_of(again, WHOLE, WHOLE_BORDER, options.device))
@@ -217,9 +218,8 @@ class WholeScan:
         return Ended(number, found, expected[self.asked], residual_variance(expected[measured], self.scan.counts[measured]))
 
     def estimates(self, ends: list[Ended]) -> list[Field]:
-        """Expected counts (voxels,) of every end and, last, of the prior where that knows all."""
-        prior = self.scan.prior_mean[self.asked]
-        return [end.expected for end in ends] + ([prior] if np.isfinite(prior).all() else [])
+        """Expected counts (voxels,) of every end and, last, of the prior."""
+        return [*(end.expected for end in ends), self.scan.prior_mean[self.asked]]
 
     def filled(self, ends: list[Ended], members: list[int]) -> tuple[Field, Field]:
         """Mean and standard deviation (frames, rows, columns) from some of the estimates, NaN where none was asked for."""
