@@ -24,8 +24,9 @@ from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig
 from braggfill.network.practice import choose_held_out
 from braggfill.scan.copies import FEWEST_VOXELS, bright
+from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan
-from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, find_slabs
+from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, find_slabs, one_frame_for_all
 
 Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
@@ -88,7 +89,7 @@ class Prior:
 
     @classmethod
     def of(cls, scan: GappedScan, hidden: NDArray[np.bool_], network: Network) -> "Prior":
-        """The network's, and a line's in what it doesn't see across, both without the ``hidden`` blocks."""
+        """The network's, and a line's in what it doesn't see across, without the ``hidden`` blocks (frames, rows, columns)."""
         unknown = scan.mask | hidden
         near, far = (GappedScan.blanked(scan.counts, unknown, widest) for widest in (MAX_WIDTH, WIDEST_MODULE_GAP))
         told = network(near)
@@ -114,7 +115,7 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     Estimate
         With what was decided, and why; NaN in gaps too wide for the network that the crystal does not determine.
     """
-    hidden = choose_held_out(np.random.default_rng(options.seed), scan, PracticeConfig()) & ~scan.mask
+    hidden = hidden_blocks(scan, options.seed)
     lit = hidden & bright(scan.counts)
     if np.count_nonzero(lit) < FEWEST_VOXELS or min(scan.mask.shape) < SMALLEST_AXIS:
         why = "the scan is too small or too dark to tell whether retrieval is right"
@@ -138,6 +139,18 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
         mean[at], std[at] = again.mean, again.std
     gap_mean, gap_std = (v[scan.wanted].astype(float) for v in (mean, std))
     return Estimate(gap_mean, gap_std, prior.weights_sha256, None, sentence, record)
+
+
+def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
+    """Measured voxels (frames, rows, columns) to hide: blocks like the gaps, whole pixels where the gaps are of whole pixels.
+
+    What other frames tell of a hidden pixel, its efficiency above all, is not known of the gaps either.
+    """
+    blocks = choose_held_out(np.random.default_rng(seed), scan, PracticeConfig())
+    if len(one_frame_for_all(scan.mask)) == 1:
+        frame = brightest_voxel(scan.counts)[0]
+        blocks = np.broadcast_to(blocks[frame], blocks.shape)
+    return np.asarray(blocks & ~scan.mask)
 
 
 def within_reach(scan: GappedScan) -> GappedScan:
