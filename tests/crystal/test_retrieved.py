@@ -85,5 +85,9 @@ def test_the_record_tells_of_every_end_best_first(filled):
     assert record.seconds > 0
 
 
-def test_progress_counts_starts_and_climbs(filled):
-    assert filled[3] == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+def test_progress_moves_in_every_start_and_climb_and_comes_to_its_end(filled):
+    done, total = np.transpose(filled[3])
+    assert (total == total[0]).all()
+    assert (np.diff(done) > 0).all()
+    assert (done[0], done[-1]) == (0, total[0])
+    assert len(done) > 2 * 2 + 2 * 4

@@ -12,6 +12,7 @@ from concurrent.futures import as_completed as local_results
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, TypeVar
 
 from braggfill.base.errors import InputError
@@ -121,6 +122,38 @@ def _dask_client(workers: Workers) -> Iterator[Any]:
 
 
 Progress = Callable[[int, int], None]
+"""Called with the work done and its total."""
+Tick = Callable[[], None]
+"""Called when a step is made."""
+
+
+class Steps:
+    """Steps that pieces of work make side by side, told as one count."""
+
+    def __init__(self, on_progress: Progress, total: int) -> None:
+        self.on_progress, self.total, self.done, self.lock = on_progress, total, 0, Lock()
+        on_progress(0, total)
+
+    def advance(self, steps: int) -> None:
+        """Count further steps."""
+        with self.lock:
+            self.done += steps
+            self.on_progress(self.done, self.total)
+
+    @contextmanager
+    def piece(self, steps: int) -> Iterator[Tick]:
+        """A piece of work of so many steps at most: what it does not need counts as made at its end."""
+        left = steps
+
+        def tick() -> None:
+            nonlocal left
+            if left:
+                left -= 1
+                self.advance(1)
+
+        yield tick
+        if left:
+            self.advance(left)
 
 
 OnStep = Callable[[int, int, float], None]

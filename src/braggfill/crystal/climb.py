@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import torch
 
+from braggfill.base.tasks import Tick
 from braggfill.crystal.levels import Level, finer
 from braggfill.crystal.search import (
     REFINED_BLUR,
@@ -44,7 +45,7 @@ class Prior:
     """On the coarse level, where κ makes little of the counts: with 0.3 crystals of ten voxels do not converge."""
 
 
-def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1) -> State:
+def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1, tick: Tick = lambda: None) -> State:
     """Carry starts from the first of some levels to the last.
 
     Parameters
@@ -56,6 +57,8 @@ def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1) -> St
     lifts : int
         Times that a level between the first and the last is iterated from what was fitted, and fitted again, as long as it has
         not converged; the better stays.
+    tick : callable
+        Called after every fit.
 
     Returns
     -------
@@ -67,10 +70,12 @@ def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1) -> St
         between = fine is not levels[-1]
         for _ in range(REFINEMENTS if between else 1):
             state = refined(fine, state, REFINING, LOOSE, prior.mu)
+            tick()
         for _ in range(lifts if between else 0):
             if state.converged:
                 break
             state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), LOOSE, prior.mu))
+            tick()
     return state
 
 

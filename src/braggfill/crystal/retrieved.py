@@ -6,13 +6,16 @@ mixed with an estimate made without the crystal.
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.base.tasks import Progress
+from braggfill.base.tasks import Progress, Steps, Tick
+from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import LOOSE, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import BORDER, GappedCounts, Level, counts_outside, level_of
@@ -32,6 +35,8 @@ MOST_OUTSIDE = 0.05
 """Share of the counts outside the central half above which the search begins with three quarters."""
 WHOLE_BORDER = 0.3
 """Taper of the whole pattern in the middle of each face."""
+START_STEPS, CLIMB_STEPS = len(TURNS), 10
+"""Most steps that progress counts in a start and in a climb."""
 GIVEN_BACK = 40
 """Evaluations of the loss with the hidden counts given back."""
 
@@ -80,7 +85,7 @@ def fill_by_crystal(
         What another method expects in the gaps and where counts are hidden, and its standard deviation; NaN where nothing.
     options : CrystalOptions, optional
     on_progress : callable
-        Called with the steps made and their total.
+        Called with the steps made and their total, from several threads by turns.
 
     Returns
     -------
@@ -93,17 +98,20 @@ def fill_by_crystal(
     known = Hidden(lit, counts[lit])
     levels = levels_of(scan, options.device)
     whole = WholeScan(scan, mask | hidden, levels[-1])
-    steps = options.starts + options.climbs
-    states = []
-    for number in range(options.starts):
-        on_progress(number, steps)
-        states.append(coarse_start(levels[0], options, number))
+    steps = Steps(on_progress, options.starts * START_STEPS + options.climbs * CLIMB_STEPS + 1)
+
+    def start(number: int) -> State:
+        with steps.piece(START_STEPS) as tick:
+            return coarse_start(levels[0], options, number, tick)
+
+    def end(number: int) -> list[Ended]:
+        with steps.piece(CLIMB_STEPS) as tick:
+            return carried_up(levels, whole, states[number], number, options, known, tick)
+
+    states = side_by_side([partial(start, number) for number in range(options.starts)])
     misfits = [float(s.misfit) for s in states]
-    ends: list[Ended] = []
-    for done, number in enumerate(np.argsort(misfits)[: options.climbs], options.starts):
-        on_progress(done, steps)
-        ends += carried_up(levels, whole, states[number], int(number), options, known)
-    on_progress(steps, steps)
+    chosen = np.argsort(misfits)[: options.climbs].tolist()
+    ends = list(chain.from_iterable(side_by_side([partial(end, number) for number in chosen])))
     ends.sort(key=lambda end: end.polished.wrong)
     said = [estimate[lit[whole.asked]] for estimate in whole.estimates(ends)]
     members = chosen_members([estimate for estimate in said if np.isfinite(estimate).all()], known.counts)
@@ -111,6 +119,7 @@ def fill_by_crystal(
     again = gapped_counts(counts, mask | faulty, prior_mean, prior_std)
     whole = WholeScan(again, mask, level_of(again, WHOLE, WHOLE_BORDER, options.device))
     last = given_back(whole, ends, members, options)
+    steps.advance(1)
     mean[mask], std[mask] = (v[mask] for v in whole.filled(last, members))
     share = levels[0].shape[0] / levels[-1].shape[0]
     climbed = tuple(told(end, levels[-1], members.count(n)) for n, end in enumerate(ends))
@@ -131,21 +140,22 @@ def levels_of(scan: GappedCounts, device: str) -> list[Level]:
     return [*coarse, level_of(scan, WHOLE, WHOLE_BORDER, device)]
 
 
-def coarse_start(level: Level, options: CrystalOptions, number: int) -> State:
+def coarse_start(level: Level, options: CrystalOptions, number: int, tick: Tick) -> State:
     """One random start taken through the search."""
     begin = random_starts(level, 1, start_generator(options.seed, number))
-    return search(level, begin, TURNS, LOOSE, options.prior.search_mu)
+    return search(level, begin, TURNS, LOOSE, options.prior.search_mu, tick)
 
 
 def carried_up(
-    levels: list[Level], whole: WholeScan, state: State, number: int, options: CrystalOptions, known: Hidden
+    levels: list[Level], whole: WholeScan, state: State, number: int, options: CrystalOptions, known: Hidden, tick: Tick
 ) -> list[Ended]:
     """A start carried to the whole pattern: every end that is made of it."""
 
     def wrong(state: State) -> float:
+        tick()
         return poisson_deviance(whole.expected(state)[known.where], known.counts)
 
-    state = climb(levels, state, options.prior, options.lifts)
+    state = climb(levels, state, options.prior, options.lifts, tick)
     level = without_aliens(whole.level, state)
     return [whole.ended(number, found) for found in polished(level, state, options.prior.mu, wrong)]
 
@@ -159,10 +169,13 @@ def without_aliens(level: Level, state: State) -> Level:
 
 def given_back(whole: WholeScan, ends: list[Ended], members: list[int], options: CrystalOptions) -> list[Ended]:
     """The members among some ends fitted to a scan whose hidden counts are measured ones again."""
-    last = list(ends)
-    for n in set(members) - {len(ends)}:
-        found = ends[n].polished
+
+    def again(end: Ended) -> Ended:
+        found = end.polished
         level = without_aliens(whole.level, found.state)
         state = settled(level, found.state, GIVEN_BACK, found.kappa, options.prior.mu)
-        last[n] = whole.ended(ends[n].number, replace(found, state=state))
-    return last
+        return whole.ended(end.number, replace(found, state=state))
+
+    chosen = sorted(set(members) - {len(ends)})
+    last = dict(zip(chosen, side_by_side([partial(again, ends[n]) for n in chosen]), strict=True))
+    return [last.get(n, end) for n, end in enumerate(ends)]

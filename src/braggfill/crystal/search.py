@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Int64
 
 from braggfill.base.smoothing import gaussian_blur
+from braggfill.base.tasks import Tick
 from braggfill.crystal.coherence import SPACE, Instrument, expected_counts, project_modulus
 from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import Fitted, fit, misfit, noise_misfit
@@ -107,8 +108,8 @@ def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
     return State(torch.polar(supports * strength, phase), supports, instrument, worst, torch.ones_like(worst))
 
 
-def search(level: Level, state: State, turns: tuple[Turn, ...], kappa: float, mu: float) -> State:
-    """Take starts through turns until they converge, and keep of each the state of least misfit."""
+def search(level: Level, state: State, turns: tuple[Turn, ...], kappa: float, mu: float, tick: Tick = lambda: None) -> State:
+    """Take starts through turns until they converge, and keep of each the state of least misfit; ``tick`` after every turn."""
     best = state
     blurs = np.linspace(FIRST_BLUR, LAST_BLUR, len(turns) + 1)
     for number, turn in enumerate(turns):
@@ -116,6 +117,7 @@ def search(level: Level, state: State, turns: tuple[Turn, ...], kappa: float, mu
             break
         state = take_turn(level, state, turn, (float(blurs[number]), float(blurs[number + 1])), kappa, mu)
         best = better(best, state)
+        tick()
     return best
 
 

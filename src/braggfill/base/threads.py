@@ -1,0 +1,24 @@
+"""Independent pieces of torch work side by side, each on one thread.
+
+Many small steps gain little from several threads, and lose much where other programs keep the cores busy.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+
+def side_by_side(work: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Results of all pieces in their order, as many at a time as torch has threads."""
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(min(threads, max(len(work), 1)), initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        running = [pool.submit(piece) for piece in work]
+        return [piece.result() for piece in running]
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)

@@ -1,0 +1,41 @@
+import threading
+
+import pytest
+import torch
+
+from braggfill.base.tasks import Steps
+from braggfill.base.threads import side_by_side
+
+
+def test_results_come_in_order_and_every_piece_has_one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        together = threading.Barrier(2, timeout=20)  # passed only if two pieces run at a time
+
+        def piece(number):
+            together.wait()
+            return number, torch.get_num_threads()
+
+        assert side_by_side([lambda n=n: piece(n) for n in range(4)]) == [(n, 1) for n in range(4)]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_an_error_in_a_piece_is_raised_and_the_threads_come_back():
+    before = torch.get_num_threads()
+    with pytest.raises(ZeroDivisionError):
+        side_by_side([lambda: 1 / 0, lambda: 1])
+    assert torch.get_num_threads() == before
+
+
+def test_a_piece_that_ends_early_counts_whole_and_one_that_makes_more_steps_does_not():
+    told = []
+    steps = Steps(lambda done, total: told.append((done, total)), 5)
+    with steps.piece(3) as tick:
+        tick()
+    with steps.piece(2) as tick:
+        for _ in range(4):
+            tick()
+    assert told == [(0, 5), (1, 5), (3, 5), (4, 5), (5, 5)]
