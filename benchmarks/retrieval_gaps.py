@@ -25,13 +25,13 @@ from shared.known_crystals import Known, cross, measure, object_of
 from braggfill import fill_gaps
 from braggfill.base.pictures import new_figure, write_picture
 from braggfill.base.writing import write_table
+from braggfill.crystal.starts import first_support
 from braggfill.filling.result import FillResult
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient
 from braggfill.retrieval.options import SearchOptions
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.retrieval.reconstruction import run_start
-from braggfill.retrieval.support import first_support
 
 WIDTHS = (0, 3, 6, 9, 12)
 SEED = 7001

@@ -19,7 +19,7 @@ from braggfill.crystal.likelihood import misfit, noise_misfit
 from braggfill.crystal.mixture import UNSEEN, mean_of_starts, mixed, residual_variance
 from braggfill.crystal.search import TURNS, State, random_starts, search
 from braggfill.crystal.shapes import Volume
-from braggfill.retrieval.starts import start_generator
+from braggfill.crystal.starts import start_generator
 from braggfill.scan.counts import brightest_voxel
 
 CONVERGED = 1.2

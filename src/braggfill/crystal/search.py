@@ -22,7 +22,7 @@ from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import Fitted, fit, misfit
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.shapes import Objects, PerStart, Supports, Volumes
-from braggfill.retrieval.support import first_support
+from braggfill.crystal.starts import first_support
 
 BETA = 0.9
 """Feedback of HIO and RAAR; above it the blurred projection runs away."""

@@ -14,12 +14,13 @@ from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.options import spelled_out
 from braggfill.base.tasks import Progress
+from braggfill.crystal.starts import first_support, start_generator
 from braggfill.retrieval.alignment import Object, align, average_modes
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.options import RetrievalOptions, Schedule, SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box, high_frequencies_added, prepare_pattern
-from braggfill.retrieval.starts import hidden_deviance, hide_voxels, random_crystal, start_generator
-from braggfill.retrieval.support import FINEST_BLUR, WIDEST_BLUR, first_support, shrink_wrap
+from braggfill.retrieval.starts import hidden_deviance, hide_voxels, random_crystal
+from braggfill.retrieval.support import FINEST_BLUR, WIDEST_BLUR, shrink_wrap
 from braggfill.retrieval.treatments import Bounds, amplitude_bounds, check_treatment
 from braggfill.scan.boxes import bounding_box
 from braggfill.scan.gaps import AXIS_NAMES
