@@ -28,10 +28,10 @@ from braggfill.base.writing import write_table
 from braggfill.crystal.starts import first_support
 from braggfill.filling.result import FillResult
 from braggfill.retrieval.alignment import align
+from braggfill.retrieval.coherent import run_start
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient
 from braggfill.retrieval.options import SearchOptions
 from braggfill.retrieval.pattern import prepare_pattern
-from braggfill.retrieval.reconstruction import run_start
 
 WIDTHS = (0, 3, 6, 9, 12)
 SEED = 7001

@@ -47,9 +47,19 @@ def test_a_schedule_is_read_as_it_is_written():
 
 def test_retrieve_writes_what_the_function_returns(tmp_path, scan_file, filled, capsys):
     data, stripe, std = filled
-    assert run("retrieve", scan_file, "--starts", 2, "--keep", 1, "--schedule", QUICK, "--device", "cpu") == 0
+    assert (
+        run("retrieve", scan_file, "--starts", 2, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu")
+        == 0
+    )
     expected = retrieve(
-        data, filled=stripe, std=std, starts=2, keep=1, schedule=(("hio", 10), ("er", 10), ("ml", 5)), device="cpu"
+        data,
+        filled=stripe,
+        std=std,
+        starts=2,
+        keep=1,
+        coherence="full",
+        schedule=(("hio", 10), ("er", 10), ("ml", 5)),
+        device="cpu",
     )
     assert expected.options.treatment == "bounded"
     with np.load(tmp_path / "S1_filled_object.npz") as written:
@@ -81,7 +91,7 @@ def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, caps
 
 
 def test_compare_draws_the_treatments(tmp_path, scan_file, capsys):
-    quick = ["--starts", 1, "--keep", 1, "--schedule", QUICK, "--device", "cpu"]
+    quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu"]
     assert run("compare", scan_file, "--treatment", "bounded", "--treatment", "free-streaks", *quick) == 0
     assert (tmp_path / "S1_filled_compared.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
@@ -91,7 +101,14 @@ def test_compare_draws_the_treatments(tmp_path, scan_file, capsys):
 
 def test_compare_fills_a_scan_that_is_not_filled(filled):
     data, stripe, _ = filled
-    options = {"treatments": ("zero", "filled"), "starts": 1, "keep": 1, "schedule": (("er", 5),), "device": "cpu"}
+    options = {
+        "treatments": ("zero", "filled"),
+        "starts": 1,
+        "keep": 1,
+        "coherence": "full",
+        "schedule": (("er", 5),),
+        "device": "cpu",
+    }
     zero, estimated = compare(np.where(stripe, 0, data), stripe, **options)
     assert (zero.treatment, estimated.treatment) == ("zero", "filled")
     assert zero.correlation == 1
@@ -100,6 +117,7 @@ def test_compare_fills_a_scan_that_is_not_filled(filled):
 
 BAD = {
     "schedule": ["retrieve", "S1_filled.npz", "--schedule", "hio"],
+    "own turns": ["retrieve", "S1_filled.npz", "--schedule", "er 8"],
     "keep": ["retrieve", "S1_filled.npz", "--starts", "1", "--keep", "2"],
     "itself": ["retrieve", "S1_filled.npz", "-o", "S1_filled.npz", "--overwrite"],
     "support": ["retrieve", "S1_filled.npz", "--support", "nothing.npz"],

@@ -127,7 +127,7 @@ def fill_by_crystal(
     """
     options, began = options or CrystalOptions(), time.perf_counter()
     scan = GappedCounts(counts, mask, prior_mean, prior_std, brightest_voxel(np.where(mask, 0, counts)))
-    share = HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
+    share = first_share(scan)
     steps = options.starts + options.climbs
     coarse = level_of(scan, share, BORDER, options.device)
     states = []
@@ -148,6 +148,11 @@ def fill_by_crystal(
     mean, std = together(scan, fields, climbed, judge)
     best_first = tuple(sorted(climbed, key=lambda c: c.misfit))
     return mean, std, CrystalRecord(options, share, tuple(misfits), best_first, time.perf_counter() - began)
+
+
+def first_share(scan: GappedCounts) -> float:
+    """Share of the pattern that the search begins with."""
+    return HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
 
 
 def coarse_start(level: Level, options: CrystalOptions, number: int) -> State:
