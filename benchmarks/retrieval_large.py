@@ -62,6 +62,7 @@ def prepare(kind: str, work: Path) -> None:
         filled=filled.filled,
         std=filled.std,
         treatment="crop",
+        coherence="full",
         starts=3,
         keep=2,
         counts_per_unit=1,

@@ -9,6 +9,7 @@ from program import run
 
 from braggfill import retrieve, strain
 from braggfill.commands.options import USUAL_SCHEDULE, read_schedule
+from braggfill.crystal.search import Turn
 from braggfill.judging.comparison import compare
 from braggfill.retrieval.alignment import correlation
 from braggfill.retrieval.options import SCHEDULE
@@ -69,6 +70,26 @@ def test_retrieve_writes_what_the_function_returns(tmp_path, scan_file, filled, 
     assert facts["options"]["treatment"] == "bounded"
     assert [s["number"] for s in facts["starts"]] == [s.number for s in expected.starts]
     assert "in common" in capsys.readouterr().out
+
+
+def test_retrieve_says_how_many_starts_converged_and_how_coherent_the_light_was(tmp_path, scan_file, monkeypatch, capsys):
+    """Not one of a search that is far too short: it says so, and is no failure."""
+    monkeypatch.setattr("braggfill.retrieval.partial.TURNS", (Turn(2, 2, 1, 2, coherent=True),))
+    monkeypatch.setattr("braggfill.retrieval.partial.LIFTS", 0)
+    assert run("retrieve", scan_file, "--starts", 2, "--keep", 1, "--device", "cpu") == 0
+    told = capsys.readouterr()
+    assert "0 of 1 starts taken to the end converged" in told.out
+    assert told.err.count("no start converged") == 1
+    with np.load(tmp_path / "S1_filled_object.npz") as written:
+        facts = json.loads(str(written["provenance"]))
+    assert facts["options"]["coherence"] == "partial"
+    assert facts["coherence"] in ("partial", "full")
+    assert facts["converged"] == 0
+    assert len(facts["starts"]) == 2
+    for start in facts["starts"]:
+        assert start["misfit"] > 1.2 * start["noise_misfit"]
+        assert len(start["widths"]) == 3
+        assert start["converged"] is False
 
 
 def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, capsys):

@@ -43,7 +43,7 @@ def start_table(result: RetrievalResult) -> Table:
     """How each random start ended."""
     table = Table("start", "hidden counts' deviance", "misfit / noise", "converged", "averaged", box=None, padding=(0, 1, 0, 0))
     for start in result.starts:
-        ended = ("yes" if start.converged else "no") if start.whole else "left on the coarse level"
+        ended = ("yes" if start.converged else "no") if start.finished else "left after the search"
         excess = f"{start.misfit / start.noise_misfit:.2f}"
         table.add_row(str(start.number), f"{start.deviance:.4f}", excess, ended, "yes" if start.averaged else "")
     return table

@@ -73,7 +73,7 @@ def run_start(
     ours, noise = misfits(iterate.crystal, iterate.bounds, options.seed)
     share = float(iterate.support.float().mean())
     crystal, support = centred(iterate.crystal, iterate.support)
-    start = Start(number, deviance, ours, noise, (0.0, 0.0, 0.0), share, whole=True)
+    start = Start(number, deviance, ours, noise, (0.0, 0.0, 0.0), share, finished=True)
     return Found(start, crystal.cpu().numpy(), support)
 
 

@@ -20,6 +20,7 @@ from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import BORDER, Level, level_of
 from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
 from braggfill.crystal.retrieved import CONVERGED, HALF, THREE_QUARTERS, WHOLE, WHOLE_BORDER, first_share
+from braggfill.crystal.roughness import dilated
 from braggfill.crystal.search import REFINED_BLUR, REFINING, TURNS, State, better, random_starts, refined, search, take_turn
 from braggfill.crystal.starts import start_generator
 from braggfill.retrieval.grids import centred, resampled, without_taper
@@ -33,6 +34,8 @@ SHORTEST_AXIS = 32
 """Voxels along an axis that a coarse level has at least: on fewer crystals do not converge."""
 LIFTS = 3
 """Times that an object which has not converged is iterated on the whole pattern and fitted again."""
+LAST = 100
+"""Evaluations of the loss in the last fit."""
 NO_WIDTH = 1.01 * NARROWEST
 """Voxels up to which a width says full coherence: the fit gives none below the narrowest."""
 WITHIN = 1.3
@@ -95,14 +98,13 @@ class Attempt:
         expected = expected_counts(self.state.crystal, self.state.instrument, hidden.taper)[0, hidden.measured]
         return poisson_deviance(expected.cpu().numpy(), hidden.target[hidden.measured].cpu().numpy())
 
-    def end(self, seed: int, averaged: bool = False) -> Start:
+    def end(self, seed: int, finished: bool = False, averaged: bool = False) -> Start:
         """How it ended; the seed is that of its model's noise."""
         level = self.view.level(self.share)
         expected = expected_counts(self.state.crystal, self.state.instrument, level.taper)
         ours, noise = float(misfit(level, expected)), float(noise_misfit(level, expected, seed=seed))
         f, r, c = (w if w > NO_WIDTH else 0.0 for w in self.state.instrument.widths[0].tolist())
-        size, whole = self.support_share, self.share == WHOLE
-        return Start(self.view.number, self.deviance, ours, noise, (f, r, c), size, whole, averaged)
+        return Start(self.view.number, self.deviance, ours, noise, (f, r, c), self.support_share, finished, averaged)
 
 
 def partial_starts(
@@ -144,7 +146,7 @@ def partial_starts(
     on_progress(steps, steps)
     climbed.sort(key=lambda attempt: attempt.deviance)
     alike = [attempt for attempt in climbed if attempt.deviance <= WITHIN * climbed[0].deviance]
-    ends = [attempt.end(options.seed, attempt in alike) for attempt in climbed]
+    ends = [attempt.end(options.seed, True, attempt in alike) for attempt in climbed]
     found = [found_by(attempt, end) for attempt, end in zip(alike, ends, strict=False)]
     return ends + [attempt.end(options.seed) for attempt in searched[options.keep :]], found
 
@@ -181,7 +183,7 @@ def carried_up(attempt: Attempt, shares: list[float]) -> Attempt:
         if has_converged(whole, state):
             break
         state = better(state, lifted(whole, state))
-    return Attempt(attempt.view, WHOLE, state)
+    return loosened(Attempt(attempt.view, WHOLE, state))
 
 
 def has_converged(level: Level, state: State) -> bool:
@@ -202,6 +204,16 @@ def fitted(level: Level, state: State) -> State:
     return state
 
 
+def loosened(attempt: Attempt) -> Attempt:
+    """A start on the whole pattern fitted in a support a voxel wider, where its hidden counts say that it gains by it.
+
+    The support was cut for the search, and at the crystal's soft edge a little too tightly.
+    """
+    level, state = attempt.view.level(WHOLE), attempt.state
+    wider = replace(attempt, state=settled(level, replace(state, support=dilated(state.support)), LAST, 0.0, PRIOR.mu))
+    return min(attempt, wider, key=lambda a: a.deviance)
+
+
 def as_hidden_counts_say(climbed: list[Attempt]) -> list[Attempt]:
     """Starts as they are, or with full coherence where that tells the best one's hidden counts as well."""
     best = min(climbed, key=lambda attempt: attempt.deviance)
@@ -215,12 +227,15 @@ def with_full_coherence(attempt: Attempt) -> Attempt:
     level, instrument = attempt.view.level(WHOLE), attempt.state.instrument
     narrow = replace(instrument, widths=torch.full_like(instrument.widths, NARROWEST))
     state = refined(level, replace(attempt.state, instrument=narrow), REFINING, PRIOR.loose, PRIOR.mu)
-    return replace(attempt, state=fitted(level, state))
+    return loosened(replace(attempt, state=fitted(level, state)))
 
 
 def found_by(attempt: Attempt, end: Start) -> Found:
-    """The object of a start on the whole pattern, on the pattern's own grid."""
-    crystal = without_taper(attempt.state.crystal[0], attempt.view.level(WHOLE), attempt.view.pattern)
+    """The object of a start on the whole pattern, on the pattern's own grid; frames are as bright as it on average."""
+    level, factors = attempt.view.level(WHOLE), attempt.state.instrument.frame_factors[0]
+    by_frame = level.target.sum((1, 2))
+    crystal = without_taper(attempt.state.crystal[0], level, attempt.view.pattern)
+    crystal *= ((factors * by_frame).sum() / by_frame.sum()).sqrt()
     inside = torch.from_numpy(resampled(attempt.state.support[0].cpu().numpy(), tuple(crystal.shape)))
     crystal, support = centred(crystal, inside.to(crystal.device))
     return Found(end, crystal.cpu().numpy(), support)

@@ -33,15 +33,15 @@ class Start:
     """Of partial coherence's Gaussian along frames, rows and columns, in voxels; 0 for full coherence."""
     support_share: float
     """Of the array, that its support takes up."""
-    whole: bool
-    """Whether it was taken to the whole pattern; if not, its figures are those of the coarse level."""
+    finished: bool
+    """Whether it was one of the best and taken to the end; if not, its figures are those of the search."""
     averaged: bool = False
     """Whether it is part of the object."""
 
     @property
     def converged(self) -> bool:
         """Whether no more than counting noise is left of the whole pattern, by an object that the pattern determines."""
-        return self.whole and self.support_share <= LARGEST_SUPPORT and self.misfit <= CONVERGED * self.noise_misfit
+        return self.finished and self.support_share <= LARGEST_SUPPORT and self.misfit <= CONVERGED * self.noise_misfit
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +84,8 @@ class RetrievalResult:
 
     @property
     def tried(self) -> int:
-        """How many starts were taken to the whole pattern."""
-        return sum(start.whole for start in self.starts)
+        """How many starts were taken to the end."""
+        return sum(start.finished for start in self.starts)
 
     @property
     def summary(self) -> str:
@@ -94,7 +94,7 @@ class RetrievalResult:
         light = "full coherence"
         if self.coherence == "partial":
             light = f"partial coherence of {f:.2f}, {r:.2f} and {c:.2f} voxels along frames, rows and columns"
-        return f"{self.converged} of {self.tried} starts on the whole pattern converged, {light}"
+        return f"{self.converged} of {self.tried} starts taken to the end converged, {light}"
 
     @property
     def warnings(self) -> list[str]:
