@@ -147,6 +147,9 @@ def test_a_start_converged_if_its_misfit_is_near_that_of_noise_on_the_whole_patt
     (sentence,) = result_of(replace(start, misfit=3.0)).warnings
     assert "3.0 times" in sentence
     assert "\n" not in sentence
+    (sentence,) = result_of(replace(start, misfit=0.1, support_share=0.4)).warnings
+    assert "no start converged" in sentence
+    assert "40 % of the array" in sentence
 
 
 @pytest.fixture

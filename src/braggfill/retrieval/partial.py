@@ -98,13 +98,19 @@ class Attempt:
         expected = expected_counts(self.state.crystal, self.state.instrument, hidden.taper)[0, hidden.measured]
         return poisson_deviance(expected.cpu().numpy(), hidden.target[hidden.measured].cpu().numpy())
 
-    def end(self, seed: int, finished: bool = False, averaged: bool = False) -> Start:
-        """How it ended; the seed is that of its model's noise."""
+    @cached_property
+    def end(self) -> Start:
+        """How it ended, if it goes no further."""
         level = self.view.level(self.share)
         expected = expected_counts(self.state.crystal, self.state.instrument, level.taper)
-        ours, noise = float(misfit(level, expected)), float(noise_misfit(level, expected, seed=seed))
+        ours, noise = float(misfit(level, expected)), float(noise_misfit(level, expected))
         f, r, c = (w if w > NO_WIDTH else 0.0 for w in self.state.instrument.widths[0].tolist())
-        return Start(self.view.number, self.deviance, ours, noise, (f, r, c), self.support_share, finished, averaged)
+        return Start(self.view.number, self.deviance, ours, noise, (f, r, c), self.support_share, finished=True)
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Less is better: whether it did not converge, and what it says of the hidden counts."""
+        return not self.end.converged, self.deviance
 
 
 def partial_starts(
@@ -115,7 +121,7 @@ def partial_starts(
     place: torch.device,
     on_progress: Progress,
 ) -> tuple[list[Start], list[Found]]:
-    """How all random starts ended, best first, and what those found that agree with the counts about as well as any does.
+    """How all random starts ended, and what the best of them found.
 
     Parameters
     ----------
@@ -131,7 +137,9 @@ def partial_starts(
     Returns
     -------
     starts : list of Start
+        Those that converged first, then those that tell the hidden counts better.
     found : list of Found
+        Of the best one, and of those as good.
     """
     steps, shares = options.starts + options.keep, level_shares(pattern, treatment)
     searched, climbed = [], []
@@ -142,13 +150,17 @@ def partial_starts(
     for done, attempt in enumerate(searched[: options.keep], options.starts):
         on_progress(done, steps)
         climbed.append(carried_up(attempt, shares))
-    climbed = as_hidden_counts_say(climbed)
+    climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
     on_progress(steps, steps)
-    climbed.sort(key=lambda attempt: attempt.deviance)
-    alike = [attempt for attempt in climbed if attempt.deviance <= WITHIN * climbed[0].deviance]
-    ends = [attempt.end(options.seed, True, attempt in alike) for attempt in climbed]
-    found = [found_by(attempt, end) for attempt, end in zip(alike, ends, strict=False)]
-    return ends + [attempt.end(options.seed) for attempt in searched[options.keep :]], found
+    best = climbed[0].end
+    ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
+    found = [found_by(attempt, end) for attempt, end in zip(climbed, ends, strict=True) if end.averaged]
+    return ends + [replace(attempt.end, finished=False) for attempt in searched[options.keep :]], found
+
+
+def as_good(end: Start, best: Start) -> bool:
+    """Whether a start is averaged with the best one: it converged if that did, and tells the hidden counts about as well."""
+    return end.converged == best.converged and end.deviance <= WITHIN * best.deviance
 
 
 def level_shares(pattern: Pattern, treatment: TreatmentName) -> list[float]:
@@ -216,7 +228,7 @@ def loosened(attempt: Attempt) -> Attempt:
 
 def as_hidden_counts_say(climbed: list[Attempt]) -> list[Attempt]:
     """Starts as they are, or with full coherence where that tells the best one's hidden counts as well."""
-    best = min(climbed, key=lambda attempt: attempt.deviance)
+    best = min(climbed, key=lambda attempt: attempt.rank)
     if with_full_coherence(best).deviance > best.deviance:
         return climbed
     return [with_full_coherence(attempt) for attempt in climbed]

@@ -108,9 +108,13 @@ class RetrievalResult:
             )
         best = self.starts[0]
         if not self.converged:
+            why = (
+                f"misfit is {best.misfit / best.noise_misfit:.1f} times that of counting noise, at most {CONVERGED} is expected"
+            )
+            if best.support_share > LARGEST_SUPPORT:
+                why = f"object takes up {100 * best.support_share:.0f} % of the array, in which any counts can be explained"
             found.append(
-                f"no start converged: the best one's misfit is {best.misfit / best.noise_misfit:.1f} times that of counting "
-                f"noise, and at most {CONVERGED} is expected; do not take this object for the crystal, but try more starts, "
+                f"no start converged: the best one's {why}; do not take this object for the crystal, but try more starts, "
                 "another treatment of the gaps or a mask that leaves out aliens"
             )
         if len(self.modes) > 1 and self.modes[0] < ALIKE:
