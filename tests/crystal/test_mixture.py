@@ -1,54 +1,55 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from braggfill.crystal.mixture import UNSEEN, mean_of_starts, mixed, residual_variance
-
-
-def test_only_the_starts_that_agree_with_the_counts_are_averaged():
-    fields = [np.full((6, 6, 6), value, np.float32) for value in (4.0, 9.0, 1e6)]
-    mean, scatter = mean_of_starts(fields, [1.0, 1.2, 1.4])
-    np.testing.assert_allclose(mean, 6.5)
-    np.testing.assert_allclose(scatter, 0.5, rtol=1e-5)  # of the roots 2 and 3
+from braggfill.base.metrics import poisson_deviance
+from braggfill.crystal.mixture import UNSEEN, averaged, chosen_members, residual_variance, standard_deviation
 
 
-def test_a_single_start_does_not_scatter():
-    assert not mean_of_starts([np.ones((4, 4, 4), np.float32)], [1.0])[1].any()
+def noisy(truth, error, seed):
+    return ((np.sqrt(truth) + error * np.random.default_rng(seed).normal(size=truth.size)) ** 2).astype(np.float32)
+
+
+@given(st.integers(0, 1000), st.lists(st.floats(0.05, 3.0), min_size=1, max_size=5))
+def test_members_are_never_worse_than_the_best_estimate_alone(seed, errors):
+    truth = np.exp(np.random.default_rng(seed).uniform(1, 7, 400)).astype(np.float32)
+    known = np.random.default_rng(seed + 1).poisson(truth).astype(np.float32)
+    estimates = [noisy(truth, error, seed + n) for n, error in enumerate(errors)]
+    members = chosen_members(estimates, known)
+    mean = np.mean([np.sqrt(estimates[n]) for n in members], 0) ** 2
+    assert poisson_deviance(mean, known) <= min(poisson_deviance(e, known) for e in estimates) * (1 + 1e-6)
+
+
+def test_independent_errors_are_averaged_and_a_bad_estimate_is_left_out():
+    truth = np.full(20_000, 400, np.float32)
+    estimates = [noisy(truth, 1.0, n) for n in range(3)] + [3 * truth]
+    assert set(chosen_members(estimates, truth)) == {0, 1, 2}
+
+
+def test_the_average_is_of_roots_and_their_scatter_is_smoothed_inside():
+    where = np.zeros((8, 8, 8), bool)
+    where[:, :, 3:5] = True
+    fields = [np.full(where.sum(), value, np.float32) for value in (4.0, 16.0)]
+    mean, scatter = averaged(fields, where)
+    np.testing.assert_allclose(mean, 9, rtol=1e-6)
+    np.testing.assert_allclose(scatter, 2, rtol=1e-5)  # of the roots 2 and 4
+    assert not averaged(fields[:1], where)[1].any()
 
 
 def test_nothing_is_left_where_counts_are_poisson_and_what_is_wrong_is_found_where_it_is():
     rng = np.random.default_rng(0)
     model = np.exp(rng.uniform(0, 9, 200_000)).astype(np.float32)
     counts = rng.poisson(model).astype(np.float32)
-    at = np.array([3.0, 100.0, 5000.0], np.float32)
-    assert residual_variance(model, counts, at).max() < 0.01
+    at = np.log1p([3.0, 100.0, 5000.0])
+    assert np.interp(at, *residual_variance(model, counts)).max() < 0.01
     wrong = rng.poisson(model * np.exp(0.06 * rng.normal(size=model.size))).astype(np.float32)
-    found = residual_variance(model, wrong, at)
+    found = np.interp(at, *residual_variance(model, wrong))
     assert found[2] == pytest.approx(0.03**2 * 5000, rel=0.15)  # the root varies by half of 6 %
     assert found[1] == pytest.approx(0.03**2 * 100, rel=0.3)
 
 
-def test_estimates_are_mixed_by_their_variances_and_unknown_ones_left_out():
-    mean, variance = np.full(3, 100, np.float32), np.full(3, 0.25, np.float32)
-    other, std = np.array([144, 144, np.nan], np.float32), np.array([2 * 12 * 0.5, 1e6, np.nan], np.float32)
-    together, spread = mixed(mean, variance, other, std)
-    np.testing.assert_allclose(together, [121, 100, 100], rtol=1e-3)  # roots 10 and 12, equally sure
-    np.testing.assert_allclose(spread, [2 * 11 * np.sqrt(0.125), 10, 10], rtol=1e-3)
-
-
-def test_an_estimate_that_is_not_trusted_changes_nothing():
-    mean, variance = np.full(2, 100, np.float32), np.full(2, 0.25, np.float32)
-    together, spread = mixed(mean, variance, np.full(2, 400, np.float32), np.full(2, 1, np.float32), trust=0.0)
-    np.testing.assert_allclose(together, mean, rtol=1e-6)
-    np.testing.assert_allclose(spread, 2 * 10 * 0.5, rtol=1e-6)
-
-
-def test_the_mixture_is_as_sure_as_it_is_right():
-    rng = np.random.default_rng(1)
-    truth = np.exp(rng.uniform(3, 8, 20_000))
-    ours = (np.sqrt(truth) + 0.6 * rng.normal(size=truth.size)) ** 2
-    other = (np.sqrt(truth) + 0.9 * rng.normal(size=truth.size)) ** 2
-    arrays = (ours, np.full(truth.size, 0.36), other, 2 * np.sqrt(other) * 0.9)
-    mean, std = mixed(*(a.astype(np.float32) for a in arrays))
-    deviations = (mean - truth) / std
-    assert np.std(deviations) == pytest.approx(1, abs=0.03)
-    assert UNSEEN >= 1
+def test_the_standard_deviation_is_of_counts():
+    curve = np.log1p([1.0, 1e4]), np.array([0.25, 0.25])
+    std = standard_deviation(np.array([100, 400], np.float32), np.array([0, 1], np.float32), curve)
+    np.testing.assert_allclose(std, 2 * np.array([10, 20]) * np.sqrt([UNSEEN / 4, 1 + UNSEEN / 4]), rtol=1e-5)

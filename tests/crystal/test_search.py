@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal.climb import Prior, climb, raised
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import GappedCounts, level_of
@@ -86,10 +87,11 @@ def test_random_starts_scatter_the_counts_and_differ(found):
 def test_the_better_of_two_is_chosen_start_by_start(found):
     _, state = found
     both = (torch.cat((v, v)) for v in (state.crystal, state.support))
-    two = State(*both, _twice(state.instrument), torch.tensor([1.0, 5.0]))
-    other = State(2 * two.crystal, two.support, two.instrument, torch.tensor([3.0, 3.0]))
+    two = State(*both, _twice(state.instrument), torch.tensor([1.0, 5.0]), torch.tensor([0.1, 0.2]))
+    other = State(2 * two.crystal, two.support, two.instrument, torch.tensor([3.0, 3.0]), torch.tensor([0.3, 0.4]))
     best = better(two, other)
     assert best.misfit.tolist() == [1, 3]
+    assert best.noise.tolist() == pytest.approx([0.1, 0.4])
     assert torch.equal(best.crystal[0], two.crystal[0])
     assert torch.equal(best.crystal[1], other.crystal[1])
 
@@ -102,16 +104,29 @@ def _twice(instrument):
 def test_supports_are_cut_at_a_share_of_each_starts_own_maximum():
     box = torch.zeros(2, 20, 20, 20)
     box[:, 5:15, 5:15, 5:15] = torch.tensor([1.0, 1000.0])[:, None, None, None]
-    support = tightened(box, 0.5, 0.12)
+    support = tightened(box, 0.5, 0.12, box[0].numel())
     assert torch.equal(support[0], support[1])
     np.testing.assert_array_equal(support[0], box[0] > 0)
+
+
+def test_a_support_has_no_more_voxels_than_it_may():
+    modulus = torch.rand(1, 20, 20, 20, generator=torch.Generator().manual_seed(0)) + 1
+    support = tightened(modulus, 0.5, 0.12, 500)
+    assert support.sum() == 500
+    assert gaussian_blur(modulus, 0.5)[support].min() > gaussian_blur(modulus, 0.5)[~support].max()
+
+
+def test_a_start_that_converged_is_left_alone(found):
+    level, state = found
+    done = replace(state, misfit=torch.tensor([1.0]), noise=torch.tensor([0.9]))
+    assert torch.equal(search(level, done, TURNS, 0.05, MU).crystal, state.crystal)
 
 
 def test_a_raised_state_keeps_the_frames_factors(measured, found):
     level, state = found
     whole = level_of(measured[1], 1.0)
     factors = torch.arange(level.first[0], level.first[0] + level.shape[0]).roll(level.first[0])[None] * 0.01 + 1
-    marked = State(state.crystal, state.support, replace(state.instrument, frame_factors=factors), state.misfit)
+    marked = replace(state, instrument=replace(state.instrument, frame_factors=factors))
     up = raised(marked, level, whole).instrument.frame_factors[0]
     for offset in (-5, 0, 7):
         assert up[offset].item() == pytest.approx(1 + 0.01 * offset)

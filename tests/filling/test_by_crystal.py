@@ -121,7 +121,7 @@ def test_the_crystal_fills_a_scan_of_one_far_better_than_the_network(block, fill
 def test_how_it_came_about_can_be_written_down(filled):
     told = json.loads(json.dumps(filled.how))
     assert told["gate"]["hidden_voxels"] > 200
-    assert len(told["retrieval"]["climbed"]) == 1
+    assert {end["start"] for end in told["retrieval"]["climbed"]} <= {0, 1}
     assert told["retrieval"]["climbed"][0]["misfit"] > 0
 
 

@@ -10,7 +10,6 @@ from itertools import pairwise
 import torch
 
 from braggfill.crystal.levels import Level, finer
-from braggfill.crystal.likelihood import fit
 from braggfill.crystal.search import (
     REFINED_BLUR,
     REFINING,
@@ -18,7 +17,6 @@ from braggfill.crystal.search import (
     State,
     Turn,
     better,
-    judged,
     refined,
     take_turn,
     tightened,
@@ -26,9 +24,6 @@ from braggfill.crystal.search import (
 
 LOOSE = 0.05
 """κ of every level but the last, and of the last one's first step."""
-STEPS = ((0.01, 25), (0.0, 75))
-"""κ of the last level's further steps, or the scan's own if that is more, and evaluations of the loss: the last step is a long
-one, for each begins without memory of the curvature."""
 REFINEMENTS = 2
 """Of the support, on every level but the last, which has one."""
 BLUR = 1.0
@@ -41,19 +36,12 @@ LIFT = Turn(60, 40, 10, 25, refinements=2)
 
 @dataclass(frozen=True)
 class Prior:
-    """What is expected of the object and of the counting, beside the counts."""
+    """What is expected of the object: the weight μ of its interior amplitude's roughness."""
 
     mu: float = 0.3
-    """Weight of the interior amplitude's roughness on the way up."""
+    """On the way up."""
     search_mu: float = 0.03
-    """The same on the coarse level, where κ makes little of the counts: with 0.3 crystals of ten voxels do not converge."""
-    kappa: float = 0.0
-    """Share of its counts by which a voxel of this scan varies beyond counting noise."""
-
-    @property
-    def loose(self) -> float:
-        """κ while the object is searched for."""
-        return max(LOOSE, self.kappa)
+    """On the coarse level, where κ makes little of the counts: with 0.3 crystals of ten voxels do not converge."""
 
 
 def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1) -> State:
@@ -66,7 +54,8 @@ def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1) -> St
     state : State
     prior : Prior
     lifts : int
-        Times that a level between the first and the last is iterated from what was fitted, and fitted again; the better stays.
+        Times that a level between the first and the last is iterated from what was fitted, and fitted again, as long as it has
+        not converged; the better stays.
 
     Returns
     -------
@@ -77,11 +66,11 @@ def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1) -> St
         state = raised(state, coarse, fine)
         between = fine is not levels[-1]
         for _ in range(REFINEMENTS if between else 1):
-            state = refined(fine, state, REFINING, prior.loose, prior.mu)
+            state = refined(fine, state, REFINING, LOOSE, prior.mu)
         for _ in range(lifts if between else 0):
-            state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), prior.loose, prior.mu))
-    for kappa, evaluations in STEPS:
-        state = settled(levels[-1], state, evaluations, max(kappa, prior.kappa), prior.mu)
+            if state.converged:
+                break
+            state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), LOOSE, prior.mu))
     return state
 
 
@@ -91,12 +80,8 @@ def raised(state: State, coarse: Level, fine: Level) -> State:
     factors = torch.ones(len(crystal), fine.shape[0], device=crystal.device)
     numbers = torch.arange(coarse.first[0], coarse.first[0] + coarse.shape[0], device=crystal.device)
     factors[:, numbers % fine.shape[0]] = state.instrument.frame_factors[:, numbers % coarse.shape[0]]
-    support = tightened(crystal.abs(), BLUR, SUPPORT_SHARE)
+    support = tightened(crystal.abs(), BLUR, SUPPORT_SHARE, fine.roomiest)
     widths = state.instrument.widths.clamp(min=NARROWEST_START)
-    return State(crystal, support, replace(state.instrument, frame_factors=factors, widths=widths), state.misfit)
-
-
-def settled(level: Level, state: State, evaluations: int, kappa: float, mu: float) -> State:
-    """States after a fit within their supports."""
-    found = fit(level, state.crystal, state.support, state.instrument, evaluations, kappa, mu)
-    return judged(level, found, state.support, kappa)
+    return replace(
+        state, crystal=crystal, support=support, instrument=replace(state.instrument, frame_factors=factors, widths=widths)
+    )

@@ -8,7 +8,7 @@ Arrays of a level are in the order of the Fourier transform, the peak at index 0
 can, so that a peak beside the middle does not bring light of one border to the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
 from braggfill.crystal.shapes import Objects, Volume, Voxels
+from braggfill.crystal.starts import first_support
 
 BOUND_DEVIATIONS = 2.0
 """Standard deviations that a gap's counts may lie above their prior mean while the object is searched for."""
@@ -23,6 +24,8 @@ FAINT_COUNTS = 0.375
 """Anscombe's 3/8: with it the square root of a Poisson count has a variance near 1/4 down to a few counts."""
 BORDER = 0.05
 """Taper of a coarse level in the middle of each of its faces."""
+ROOMY = 5.0
+"""Most voxels of an object over those of half its autocorrelation's support: strain and soft edges make it up to 4."""
 LARGEST_GAIN = 5.0
 """Most that an amplitude is raised by where the taper is taken off again."""
 Triple = tuple[int, int, int]
@@ -60,12 +63,19 @@ class Level:
     """Offset of the window's first voxel from the peak."""
     taper: Volume
     """float32: |FFT(object)|² over it is compared with the counts."""
+    roomiest: int
+    """Most voxels that an object's support may have."""
 
     @property
     def shape(self) -> Triple:
         """(frames, rows, columns)."""
         frames, rows, columns = self.target.shape
         return frames, rows, columns
+
+    def without(self, voxels: Voxels) -> "Level":
+        """The level as if some voxels had not been measured."""
+        unlimited = torch.where(voxels, torch.inf, self.most)
+        return replace(self, weight=self.weight * ~voxels, measured=self.measured & ~voxels, most=unlimited)
 
     def weighted(self, kappa: float) -> Volume:
         """Weights when counts vary by m + (κ m)²: the doubled square root then varies by 1 + κ² m."""
@@ -112,13 +122,15 @@ def level_of(scan: GappedCounts, share: float, border: float = 1.0, device: torc
     most = np.where(known, mean + BOUND_DEVIATIONS * std, np.inf)
     f, r, c = (s - p for s, p in zip(starts, scan.peak, strict=True))
     taper = gaussian_taper((f, r, c), (lengths[0], lengths[1], lengths[2]), border).to(device)
+    target = cut(np.where(scan.mask, mean, scan.counts).astype(np.float32), 0)
     return Level(
-        cut(np.where(scan.mask, mean, scan.counts).astype(np.float32), 0),
+        target,
         cut(np.where(scan.mask, certainty, 1).astype(np.float32), 0) * taper,
         cut(~scan.mask, 0),
         cut(np.where(scan.mask, most, scan.counts).astype(np.float32), np.inf),
         (f, r, c),
         taper,
+        int(ROOMY * first_support(target * taper)[0].sum()),
     )
 
 

@@ -201,10 +201,14 @@ def misfit(level: Level, expected: Volumes, kappa: float = 0.0) -> PerStart:
     return mean_square(expected, level.target, level.weighted(kappa), level.measured)
 
 
-def noise_misfit(level: Level, expected: Volumes, kappa: float = 0.0, seed: int = 0) -> PerStart:
-    """The misfit (starts,) that the model's own counts with Poisson noise would have."""
+def noise_misfit(level: Level, expected: Volumes, kappa: float = 0.0, varied: float = 0.0, seed: int = 0) -> PerStart:
+    """The misfit (starts,) that the model's own counts would have with Poisson noise, and if they varied by a share besides."""
     generator = torch.Generator(expected.device).manual_seed(seed)
-    drawn = torch.poisson(expected, generator)
+    light = expected
+    if varied:
+        spread = torch.randn(expected.shape, generator=generator, device=expected.device)
+        light = expected * spread.mul_(varied).add_(1).clamp_(min=0)
+    drawn = torch.poisson(light, generator)
     return mean_square(expected, drawn, level.weighted(kappa), level.measured)
 
 

@@ -1,18 +1,26 @@
 """What several retrieved objects and an independent estimate say together of the gaps' counts, and how surely.
 
-Everything is weighed as square roots of counts, whose counting noise is the same everywhere.
+Everything is averaged and weighed as square roots of counts, whose counting noise is the same everywhere.
+
+References
+----------
+Members chosen one after the other, with replacement: R. Caruana et al., Proc. 21st Int. Conf. Mach. Learn. (2004) 18,
+https://doi.org/10.1145/1015330.1015432
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.levels import FAINT_COUNTS
 
-WITHIN = 1.3
-"""Objects whose misfit is at most so many times the best one's are averaged."""
+MOST_MEMBERS = 10
+"""Most estimates that are averaged; one may be taken several times."""
+LEAST_GAIN = 1e-3
+"""Share of the deviance that a further member has to remove."""
 SCATTER_BLUR = 2.0
-"""Voxels over which the scatter of a few objects is averaged."""
+"""Voxels over which the scatter of a few estimates is averaged."""
 UNSEEN = 3.0
 """How much larger the squared error is where nothing was measured than where the object was fitted."""
 LEAST_VARIANCE = 0.01
@@ -21,36 +29,48 @@ BINS, LEAST_MEAN = 12, 0.5
 """Bins of brightness in which the excess of the residuals over Poisson noise is taken, from this many expected counts."""
 Field = NDArray[np.float32]
 """(frames, rows, columns), or some (voxels,) of it."""
-"""(frames, rows, columns), or some (voxels,) of it."""
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Logarithms of 1 + expected counts (bins,), and a variance at each (bins,)."""
 
 
-def mean_of_starts(expected: list[Field], misfits: list[float]) -> tuple[Field, Field]:
-    """Mean counts of the starts with the smaller misfits, and the variance of their roots, smoothed; 0 of a single one."""
-    kept = [e for e, m in zip(expected, misfits, strict=True) if m <= WITHIN * min(misfits)]
-    mean: Field = np.mean(kept, axis=0, dtype=np.float32)
-    scatter = np.zeros_like(mean)
-    if len(kept) > 1:
-        roots = np.sqrt(kept)
-        scatter = gaussian_filter(roots.var(0, ddof=1), SCATTER_BLUR).astype(np.float32)
-    return mean, scatter
+def chosen_members(estimates: list[Field], known: Field) -> list[int]:
+    """Which estimates (voxels,) have the average that is nearest to ``known`` counts, chosen one after the other."""
+    roots = [np.sqrt(e) for e in estimates]
+    members: list[int] = []
+    total, least = np.zeros_like(roots[0]), np.inf
+    while len(members) < MOST_MEMBERS:
+        tried = [poisson_deviance(((total + root) / (len(members) + 1)) ** 2, known) for root in roots]
+        best = int(np.argmin(tried))
+        if tried[best] > (1 - LEAST_GAIN) * least:
+            break
+        members, total, least = [*members, best], total + roots[best], tried[best]
+    return members
 
 
-def residual_variance(model: Field, counts: Field, at: Field) -> Field:
-    """Variance of the roots beyond counting noise where counts were fitted, by brightness, at some expected counts (voxels,).
+def averaged(estimates: list[Field], where: NDArray[np.bool_]) -> tuple[Field, Field]:
+    """Average of estimates (voxels,) at ``where`` (frames, rows, columns), and the smoothed variance of their roots."""
+    roots = np.sqrt(estimates)
+    mean: Field = roots.mean(0) ** 2
+    volume = np.zeros(where.shape, np.float32)
+    volume[where] = roots.var(0, ddof=min(len(roots) - 1, 1))
+    near = gaussian_filter(where.astype(np.float32), SCATTER_BLUR)[where]
+    return mean, gaussian_filter(volume, SCATTER_BLUR)[where] / near
+
+
+def residual_variance(model: Field, counts: Field) -> Curve:
+    """Variance of the roots beyond counting noise where counts were fitted, by brightness.
 
     Parameters
     ----------
     model, counts : float32 arrays (measured,)
         Expected and measured counts.
-    at : float32 array (voxels,)
     """
     drawn = np.random.default_rng(0).poisson(model).astype(np.float32)
     difference = squared_roots(model, counts) - squared_roots(model, drawn)
     order = np.argsort(model)
     bins = np.array_split(order[np.searchsorted(model[order], LEAST_MEAN) :], BINS)
     excess = [max(float(difference[b].mean()), 0.0) for b in bins]
-    brightness = np.log1p([np.median(model[b]) for b in bins])
-    return np.interp(np.log1p(at), brightness, excess).astype(np.float32)
+    return np.log1p([np.median(model[b]) for b in bins]), np.array(excess)
 
 
 def squared_roots(model: Field, counts: Field) -> Field:
@@ -59,22 +79,8 @@ def squared_roots(model: Field, counts: Field) -> Field:
     return difference**2
 
 
-def mixed(mean: Field, variance: Field, prior_mean: Field, prior_std: Field, trust: float = 1.0) -> tuple[Field, Field]:
-    """Two independent estimates weighed by their variances: mean and standard deviation in counts.
-
-    Parameters
-    ----------
-    mean, variance : float32 arrays (voxels,)
-        Retrieved counts, and the variance of their square roots.
-    prior_mean, prior_std : float32 arrays (voxels,)
-        The other estimate's counts and their standard deviation; NaN where there is none.
-    trust : float
-        Factor on the other estimate's precision: 0 leaves it out.
-    """
-    known = np.isfinite(prior_mean)
-    root, other = np.sqrt(mean), np.sqrt(np.where(known, prior_mean, 0))
-    precision = 1 / np.maximum(variance, LEAST_VARIANCE)
-    spread = np.where(known, prior_std, 1) ** 2 / (4 * np.maximum(np.where(known, prior_mean, 1), 0.25))
-    other_precision = np.where(known, trust / np.maximum(spread, LEAST_VARIANCE), 0)
-    together = (precision * root + other_precision * other) / (precision + other_precision)
-    return together.astype(np.float32) ** 2, 2 * np.maximum(together, 0.5) * np.sqrt(1 / (precision + other_precision))
+def standard_deviation(mean: Field, scatter: Field, fitted: Curve) -> Field:
+    """Of counts (voxels,), from the variance of their roots among estimates and that of the fit where counts were measured."""
+    variance = scatter + UNSEEN * np.interp(np.log1p(mean), *fitted)
+    std: Field = 2 * np.maximum(np.sqrt(mean), 0.5) * np.sqrt(np.maximum(variance, LEAST_VARIANCE))
+    return std.astype(np.float32)

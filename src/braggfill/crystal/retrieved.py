@@ -5,36 +5,35 @@ mixed with an estimate made without the crystal.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress
-from braggfill.crystal.climb import Prior, climb
+from braggfill.crystal.climb import LOOSE, Prior, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import BORDER, GappedCounts, Level, counts_outside, level_of
-from braggfill.crystal.likelihood import misfit, noise_misfit
-from braggfill.crystal.mixture import UNSEEN, mean_of_starts, mixed, residual_variance
-from braggfill.crystal.search import TURNS, State, random_starts, search
-from braggfill.crystal.shapes import Volume
+from braggfill.crystal.likelihood import noise_misfit
+from braggfill.crystal.mixture import Curve, averaged, chosen_members, residual_variance, standard_deviation
+from braggfill.crystal.outliers import aliens, faulty_pixels
+from braggfill.crystal.polish import Polished, polished, settled
+from braggfill.crystal.search import CONVERGED, TURNS, State, random_starts, search
 from braggfill.crystal.starts import start_generator
+from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 
-CONVERGED = 1.2
-"""Largest misfit of an object that counts as converged, over that of Poisson noise about its own counts."""
 HALF, THREE_QUARTERS, WHOLE = 0.5, 0.75, 1.0
 """Shares of the pattern that levels hold."""
 MOST_OUTSIDE = 0.05
 """Share of the counts outside the central half above which the search begins with three quarters."""
 WHOLE_BORDER = 0.3
 """Taper of the whole pattern in the middle of each face."""
-TRUSTS = (1.0, 0.3, 0.0)
-"""Factors on the prior's precision in the mixture, among which a judge chooses."""
+GIVEN_BACK = 40
+"""Evaluations of the loss with the hidden counts given back."""
 Field = NDArray[np.float32]
-"""(frames, rows, columns)."""
-Judge = Callable[[Field], float]
 """(frames, rows, columns)."""
 
 
@@ -58,9 +57,17 @@ class Climbed:
     """How one start ended on the whole pattern."""
 
     start: int
+    times: int
+    """How often it is among what was averaged."""
     misfit: float
     noise_misfit: float
-    """What Poisson noise about its own counts would have."""
+    """What its own counts would have with Poisson noise and if they varied by κ besides."""
+    kappa: float
+    """Share of the counts that voxels vary by beyond counting noise."""
+    support_share: float | None
+    """Of the blurred modulus' maximum at which the support was cut anew; None where it was not."""
+    hidden_deviance: float
+    """Mean Poisson deviance of the hidden counts."""
     widths: tuple[float, float, float]
     """Of partial coherence's Gaussian along frames, rows and columns, in voxels."""
     background: float
@@ -70,7 +77,7 @@ class Climbed:
 
     @property
     def converged(self) -> bool:
-        """Whether no more than counting noise is left."""
+        """Whether no more than noise is left."""
         return self.misfit <= CONVERGED * self.noise_misfit
 
 
@@ -85,6 +92,8 @@ class CrystalRecord:
     """Of every start, in the order of the starts."""
     climbed: tuple[Climbed, ...]
     """Best first."""
+    prior_times: int
+    """How often the prior is among what was averaged."""
     seconds: float
 
     @property
@@ -93,15 +102,47 @@ class CrystalRecord:
         return sum(c.converged for c in self.climbed)
 
 
+@dataclass(frozen=True)
+class CrystalFill:
+    """What the crystal tells of a scan's gaps; arrays are float32 (frames, rows, columns), NaN where counts were measured."""
+
+    mean: Field
+    """Expected counts; where counts were hidden what was expected before they were given back."""
+    std: Field
+    record: CrystalRecord
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Counts that were measured and kept from the search."""
+
+    where: NDArray[np.bool_]
+    """(frames, rows, columns)."""
+    counts: Field
+    """(voxels,)."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One end of a start on the whole level, and what it expects of the scan."""
+
+    number: int
+    """Of the start."""
+    polished: Polished
+    expected: Field
+    """Counts (voxels,) where they are asked for."""
+    residuals: Curve
+
+
 def fill_by_crystal(
     counts: Field,
     mask: NDArray[np.bool_],
+    hidden: NDArray[np.bool_],
     prior_mean: Field,
     prior_std: Field,
     options: CrystalOptions | None = None,
     on_progress: Progress = lambda done, total: None,
-    judge: Judge | None = None,
-) -> tuple[Field, Field, CrystalRecord]:
+) -> CrystalFill:
     """Estimate the counts in a scan's gaps from the crystal that explains the rest.
 
     Parameters
@@ -110,100 +151,146 @@ def fill_by_crystal(
         Photon counts.
     mask : bool array (frames, rows, columns)
         True = not measured.
+    hidden : bool array (frames, rows, columns)
+        Measured voxels that are kept from the search and judge what it finds: κ, the support, which of what was found is
+        averaged, the prior among it. Then they are given back for a last fit.
     prior_mean, prior_std : float32 arrays (frames, rows, columns)
-        What another method expects in the gaps, and its standard deviation; NaN where it expects nothing.
+        What another method expects in the gaps and where counts are hidden, and its standard deviation; NaN where nothing.
     options : CrystalOptions, optional
     on_progress : callable
         Called with the steps made and their total.
-    judge : callable, optional
-        From expected counts at ``mask`` to how wrong they are, where some of them are known: it chooses among the mean of the
-        starts and the best of them, and how far the prior is trusted beside them.
 
     Returns
     -------
-    mean, std : float32 arrays (voxels,)
-        Expected counts and their standard deviation at ``mask``, in the array's order.
-    record : CrystalRecord
+    CrystalFill
     """
     options, began = options or CrystalOptions(), time.perf_counter()
-    scan = GappedCounts(counts, mask, prior_mean, prior_std, brightest_voxel(np.where(mask, 0, counts)))
-    share = first_share(scan)
+    faulty = faulty_pixels(counts, mask)
+    scan = gapped_counts(counts, mask | hidden | faulty, prior_mean, prior_std)
+    lit = hidden & bright(counts) & ~faulty
+    known = Hidden(lit, counts[lit])
+    levels = levels_of(scan, options.device)
+    whole = WholeScan(scan, mask | hidden, levels[-1])
     steps = options.starts + options.climbs
-    coarse = level_of(scan, share, BORDER, options.device)
     states = []
     for number in range(options.starts):
         on_progress(number, steps)
-        states.append(coarse_start(coarse, options, number))
+        states.append(coarse_start(levels[0], options, number))
     misfits = [float(s.misfit) for s in states]
-    order = np.argsort(misfits)[: options.climbs]
-    levels = [coarse, *(level_of(scan, s, BORDER, options.device) for s in (THREE_QUARTERS,) if s > share)]
-    levels.append(level_of(scan, WHOLE, WHOLE_BORDER, options.device))
-    fields, climbed = [], []
-    for done, number in enumerate(order, options.starts):
+    ends: list[Ended] = []
+    for done, number in enumerate(np.argsort(misfits)[: options.climbs], options.starts):
         on_progress(done, steps)
-        expected, how = carried_up(levels, scan, states[number], int(number), options)
-        fields.append(expected)
-        climbed.append(how)
+        ends += carried_up(levels, whole, states[number], int(number), options, known)
     on_progress(steps, steps)
-    mean, std = together(scan, fields, climbed, judge)
-    best_first = tuple(sorted(climbed, key=lambda c: c.misfit))
-    return mean, std, CrystalRecord(options, share, tuple(misfits), best_first, time.perf_counter() - began)
+    ends.sort(key=lambda end: end.polished.wrong)
+    members = chosen_members([said[lit[whole.asked]] for said in whole.estimates(ends)], known.counts)
+    mean, std = whole.filled(ends, members)
+    again = gapped_counts(counts, mask | faulty, prior_mean, prior_std)
+    whole = WholeScan(again, mask, level_of(again, WHOLE, WHOLE_BORDER, options.device))
+    last = given_back(whole, ends, members, options)
+    mean[mask], std[mask] = (v[mask] for v in whole.filled(last, members))
+    share = levels[0].shape[0] / levels[-1].shape[0]
+    climbed = tuple(told(end, levels[-1], members.count(n)) for n, end in enumerate(ends))
+    record = CrystalRecord(options, share, tuple(misfits), climbed, members.count(len(ends)), time.perf_counter() - began)
+    return CrystalFill(mean, std, record)
+
+
+@dataclass(frozen=True)
+class WholeScan:
+    """A scan on the whole level, and the voxels whose counts are asked for."""
+
+    scan: GappedCounts
+    asked: NDArray[np.bool_]
+    """(frames, rows, columns)."""
+    level: Level
+
+    def expected(self, state: State) -> Field:
+        """Counts that a state expects, as an array of the scan."""
+        frames, rows, columns = self.scan.counts.shape
+        expected = expected_counts(state.crystal, state.instrument, self.level.taper)[0].cpu().numpy()
+        rolled: Field = np.roll(expected, self.scan.peak, (0, 1, 2))[:frames, :rows, :columns]
+        return rolled
+
+    def ended(self, number: int, found: Polished) -> Ended:
+        """What one end of a start expects."""
+        expected, measured = self.expected(found.state), ~self.scan.mask
+        return Ended(number, found, expected[self.asked], residual_variance(expected[measured], self.scan.counts[measured]))
+
+    def estimates(self, ends: list[Ended]) -> list[Field]:
+        """Expected counts (voxels,) of every end and, last, of the prior where that knows all."""
+        prior = self.scan.prior_mean[self.asked]
+        return [end.expected for end in ends] + ([prior] if np.isfinite(prior).all() else [])
+
+    def filled(self, ends: list[Ended], members: list[int]) -> tuple[Field, Field]:
+        """Mean and standard deviation (frames, rows, columns) from some of the estimates, NaN where none was asked for."""
+        every = self.estimates(ends)
+        mean, scatter = averaged([every[n] for n in members], self.asked)
+        std = standard_deviation(mean, scatter, ends[min(members)].residuals)
+        volumes = np.full((2, *self.asked.shape), np.nan, np.float32)
+        volumes[:, self.asked] = mean, std
+        return volumes[0], volumes[1]
+
+
+def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, prior_std: Field) -> GappedCounts:
+    """A scan as the search takes it; ``unknown`` is a bool array (frames, rows, columns)."""
+    known = np.where(unknown, 0, counts).astype(np.float32)
+    return GappedCounts(known, unknown, prior_mean, prior_std, brightest_voxel(known))
+
+
+def levels_of(scan: GappedCounts, device: str) -> list[Level]:
+    """Coarse to fine; the first holds half of the pattern along each axis, or three quarters where too much lies outside."""
+    first = first_share(scan)
+    coarse = [level_of(scan, share, BORDER, device) for share in (HALF, THREE_QUARTERS) if share >= first]
+    return [*coarse, level_of(scan, WHOLE, WHOLE_BORDER, device)]
 
 
 def first_share(scan: GappedCounts) -> float:
-    """Share of the pattern that the search begins with."""
+    """Share of the pattern along each axis that the first level holds."""
     return HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
 
 
 def coarse_start(level: Level, options: CrystalOptions, number: int) -> State:
     """One random start taken through the search."""
     begin = random_starts(level, 1, start_generator(options.seed, number))
-    return search(level, begin, TURNS, options.prior.loose, options.prior.search_mu)
+    return search(level, begin, TURNS, LOOSE, options.prior.search_mu)
 
 
 def carried_up(
-    levels: list[Level], scan: GappedCounts, state: State, number: int, options: CrystalOptions
-) -> tuple[Field, Climbed]:
-    """The counts that a start expects in the whole scan, and how it ended."""
-    whole, kappa = levels[-1], options.prior.kappa
+    levels: list[Level], whole: WholeScan, state: State, number: int, options: CrystalOptions, known: Hidden
+) -> list[Ended]:
+    """A start carried to the whole pattern: every end that is made of it."""
+
+    def wrong(state: State) -> float:
+        return poisson_deviance(whole.expected(state)[known.where], known.counts)
+
     state = climb(levels, state, options.prior, options.lifts)
-    expected = expected_counts(state.crystal, state.instrument, whole.taper)
+    level = without_aliens(whole.level, state)
+    return [whole.ended(number, found) for found in polished(level, state, options.prior.mu, wrong)]
+
+
+def without_aliens(level: Level, state: State) -> Level:
+    """The level less what a state on it cannot have scattered."""
+    expected = expected_counts(state.crystal, state.instrument, level.taper)[0]
+    arrays = (v.cpu().numpy() for v in (expected, level.target, level.measured))
+    return level.without(torch.from_numpy(aliens(*arrays)).to(expected.device))
+
+
+def given_back(whole: WholeScan, ends: list[Ended], members: list[int], options: CrystalOptions) -> list[Ended]:
+    """The members among some ends fitted to a scan whose hidden counts are measured ones again."""
+    last = list(ends)
+    for n in set(members) - {len(ends)}:
+        found = ends[n].polished
+        level = without_aliens(whole.level, found.state)
+        state = settled(level, found.state, GIVEN_BACK, found.kappa, options.prior.mu)
+        last[n] = whole.ended(ends[n].number, replace(found, state=state))
+    return last
+
+
+def told(end: Ended, whole: Level, times: int) -> Climbed:
+    """An end in figures."""
+    state, found = end.polished.state, end.polished
     f, r, c = (float(w) for w in state.instrument.widths[0])
-    how = Climbed(
-        number,
-        float(misfit(whole, expected, kappa)),
-        float(noise_misfit(whole, expected, kappa, options.seed)),
-        (f, r, c),
-        float(state.instrument.background),
-        float(state.instrument.dead_time * whole.target.max()),
-    )
-    return in_scan_order(expected[0], scan), how
-
-
-def in_scan_order(values: Volume, scan: GappedCounts) -> Field:
-    """Values of the whole level as an array of the scan."""
-    frames, rows, columns = scan.counts.shape
-    rolled: Field = np.roll(values.cpu().numpy(), scan.peak, (0, 1, 2))[:frames, :rows, :columns]
-    return rolled
-
-
-def together(
-    scan: GappedCounts, fields: list[Field], climbed: list[Climbed], judge: Judge | None = None
-) -> tuple[Field, Field]:
-    """Mean and standard deviation (voxels,) at the gaps from what all starts expect, (frames, rows, columns), and the prior."""
-    misfits = [c.misfit for c in climbed]
-    best = int(np.argmin(misfits))
-    groups = [(fields, misfits), ([fields[best]], [misfits[best]])][: 2 if judge and len(fields) > 1 else 1]
-    trusts = TRUSTS if judge else TRUSTS[:1]
-    candidates = [found for group in groups for found in said_by(scan, *group, trusts)]
-    return min(candidates, key=lambda found: judge(found[0])) if judge else candidates[0]
-
-
-def said_by(
-    scan: GappedCounts, fields: list[Field], misfits: list[float], trusts: Sequence[float]
-) -> list[tuple[Field, Field]]:
-    """Mean and standard deviation (voxels,) at the gaps from some starts and the prior, which is trusted more and less."""
-    mean, scatter = mean_of_starts(fields, misfits)
-    gap, measured = scan.mask, ~scan.mask
-    variance = scatter[gap] + UNSEEN * residual_variance(mean[measured], scan.counts[measured], mean[gap])
-    return [mixed(mean[gap], variance, scan.prior_mean[gap], scan.prior_std[gap], trust) for trust in trusts]
+    background, loss = float(state.instrument.background), float(state.instrument.dead_time * whole.target.max())
+    expected = expected_counts(state.crystal, state.instrument, whole.taper)
+    misfits = float(state.misfit), float(noise_misfit(whole, expected, found.kappa, found.kappa))
+    return Climbed(end.number, times, *misfits, found.kappa, found.share, found.wrong, (f, r, c), background, loss)

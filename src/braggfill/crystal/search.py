@@ -18,11 +18,13 @@ from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal.algorithms import ALGORITHMS
 from braggfill.crystal.coherence import SPACE, Instrument, expected_counts, project_modulus
 from braggfill.crystal.levels import Level
-from braggfill.crystal.likelihood import Fitted, fit, misfit
+from braggfill.crystal.likelihood import Fitted, fit, misfit, noise_misfit
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.shapes import Objects, PerStart, Supports, Volumes
 from braggfill.crystal.starts import first_support
 
+CONVERGED = 1.2
+"""Largest misfit of an object that counts as converged, over that of noise about its own counts."""
 SHRINK_EVERY = 20
 """Iterations between two shrink-wraps."""
 SUPPORT_SHARE = 0.12
@@ -70,10 +72,18 @@ class State:
     instrument: Instrument
     misfit: PerStart
     """(starts,)"""
+    noise: PerStart
+    """(starts,): the misfit that the expected counts would have with counting noise alone."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether no more than counting noise is left of any start."""
+        return bool((self.misfit <= CONVERGED * self.noise).all())
 
     def chosen(self, which: Int64[torch.Tensor, " chosen"]) -> "State":
         """Some of the starts."""
-        return State(self.crystal[which], self.support[which], self.instrument.chosen(which), self.misfit[which])
+        i = self.instrument.chosen(which)
+        return State(self.crystal[which], self.support[which], i, self.misfit[which], self.noise[which])
 
 
 def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
@@ -90,14 +100,16 @@ def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
         torch.full((starts,), FIRST_LOSS, device=device) / level.target.max(),
     )
     worst = torch.full((starts,), torch.inf, device=device)
-    return State(torch.polar(supports * strength, phase), supports, instrument, worst)
+    return State(torch.polar(supports * strength, phase), supports, instrument, worst, torch.ones_like(worst))
 
 
 def search(level: Level, state: State, turns: tuple[Turn, ...], kappa: float, mu: float) -> State:
-    """Take starts through all turns and keep of each the state of least misfit."""
+    """Take starts through turns until they converge, and keep of each the state of least misfit."""
     best = state
     blurs = np.linspace(FIRST_BLUR, LAST_BLUR, len(turns) + 1)
     for number, turn in enumerate(turns):
+        if best.converged:
+            break
         state = take_turn(level, state, turn, (float(blurs[number]), float(blurs[number + 1])), kappa, mu)
         best = better(best, state)
     return best
@@ -116,7 +128,8 @@ def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float]
 def judged(level: Level, found: Fitted, support: Supports, kappa: float) -> State:
     """A fit as a state with its misfit."""
     expected = expected_counts(found.crystal, found.instrument, level.taper)
-    return State(found.crystal, support, found.instrument, misfit(level, expected, kappa))
+    left, noise = misfit(level, expected, kappa), noise_misfit(level, expected, kappa)
+    return State(found.crystal, support, found.instrument, left, noise)
 
 
 def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float]) -> tuple[Objects, Supports]:
@@ -131,7 +144,7 @@ def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float])
         crystal = stepped(name, crystal, projected, support)
         if n % SHRINK_EVERY == 0 and n <= turn.hio + turn.raar:
             blur = blurs[0] + (blurs[1] - blurs[0]) * n / (turn.hio + turn.raar)
-            support = tightened(projected.abs(), blur, SUPPORT_SHARE)
+            support = tightened(projected.abs(), blur, SUPPORT_SHARE, level.roomiest)
     return crystal, support
 
 
@@ -150,15 +163,22 @@ def refined(level: Level, state: State, evaluations: int, kappa: float, mu: floa
     """
     wider = dilated(state.support)
     loose = fit(level, state.crystal, wider, state.instrument, evaluations, kappa, mu)
-    support = tightened(loose.crystal.abs(), REFINED_BLUR, REFINED_SHARE)
+    support = tightened(loose.crystal.abs(), REFINED_BLUR, REFINED_SHARE, level.roomiest)
     found = fit(level, loose.crystal, support, loose.instrument, evaluations, kappa, mu)
     return judged(level, found, support, kappa)
 
 
-def tightened(modulus: Volumes, blur: float, share: float) -> Supports:
-    """Supports where the blurred modulus of each start exceeds a share of its maximum."""
+def tightened(modulus: Volumes, blur: float, share: float, most: int) -> Supports:
+    """Supports where the blurred modulus of each start exceeds a share of its maximum, or its ``most`` largest voxels.
+
+    An object that agrees with the counts because it fills half the array tells nothing of a gap.
+    """
     smooth = gaussian_blur(modulus, blur)
-    return smooth > share * smooth.amax(SPACE, keepdim=True)
+    least = share * smooth.flatten(1).amax(1)
+    for start, field in enumerate(smooth):
+        if torch.count_nonzero(field > least[start]) > most:
+            least[start] = field.flatten().kthvalue(field.numel() - most).values
+    return smooth > least[:, None, None, None]
 
 
 def better(one: State, other: State) -> State:
@@ -176,4 +196,5 @@ def better(one: State, other: State) -> State:
         torch.where(wide, other.support, one.support),
         instrument,
         torch.where(second, other.misfit, one.misfit),
+        torch.where(second, other.noise, one.noise),
     )

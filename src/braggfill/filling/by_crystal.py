@@ -16,7 +16,7 @@ from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import coverage, poisson_deviance, predictive_rank
 from braggfill.base.tasks import Progress
-from braggfill.crystal.retrieved import CrystalOptions, CrystalRecord, Judge, fill_by_crystal
+from braggfill.crystal.retrieved import CrystalFill, CrystalOptions, fill_by_crystal
 from braggfill.filling.options import Effort, FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig
@@ -94,11 +94,10 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     prior = network(blank)
     at = lit & blank.wanted
     try:
-        mean, std, found = retrieved(
-            blank, prior, options, on_progress, lambda some: poisson_deviance(some[at], scan.counts[at])
-        )
+        fill = retrieved(scan, hidden, prior, blank.wanted, options, on_progress)
     except InputError as error:
         return network(scan).told(f"filled by the network: phase retrieval failed ({error})", {})
+    mean, std, found = fill.mean, fill.std, fill.record
     verdict = judged(Trial(scan.counts[at], mean[at], std[at], laid_out(prior.mean, blank.wanted)[at]))
     sentence = verdict.in_words(found.converged, len(found.climbed))
     record = {"retrieval": asdict(found), "gate": asdict(verdict)}
@@ -109,21 +108,33 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
 
 
 def retrieved(
-    scan: GappedScan, prior: Estimate, options: FillOptions, on_progress: Progress, judge: Judge
-) -> tuple[NDArray[np.float32], NDArray[np.float32], CrystalRecord]:
-    """Expected counts of the gaps by phase retrieval, and their standard deviation (frames, rows, columns); NaN elsewhere.
+    scan: GappedScan,
+    hidden: NDArray[np.bool_],
+    prior: Estimate,
+    known: NDArray[np.bool_],
+    options: FillOptions,
+    on_progress: Progress,
+) -> CrystalFill:
+    """What the crystal tells of the gaps and of ``hidden`` voxels.
 
-    ``judge`` tells how wrong such a mean is where counts are known; it chooses among several.
+    Parameters
+    ----------
+    scan : GappedScan
+    hidden : bool array (frames, rows, columns)
+    prior : Estimate
+        The network's, of the voxels that are ...
+    known : bool array (frames, rows, columns)
+    options : FillOptions
+    on_progress : callable
     """
     starts, climbs = EFFORTS[options.effort]
     chosen = CrystalOptions(starts, climbs, seed=options.seed, device=str(find_device(options.device)))
-    expected, spread = (laid_out(v, scan.wanted) for v in (prior.mean, prior.std))
-    mean, std, found = fill_by_crystal(
-        scan.counts, scan.mask, expected, spread, chosen, on_progress, lambda some: judge(laid_out(some, scan.mask))
-    )
-    if not (np.isfinite(mean).all() and np.isfinite(std).all()):
+    expected, spread = (laid_out(v, known) for v in (prior.mean, prior.std))
+    fill = fill_by_crystal(scan.counts, scan.mask, hidden & ~scan.mask, expected, spread, chosen, on_progress)
+    unknown = scan.mask | hidden
+    if not (np.isfinite(fill.mean[unknown]).all() and np.isfinite(fill.std[unknown]).all()):
         raise InputError("the object that was found is not finite")
-    return laid_out(mean, scan.mask), laid_out(std, scan.mask), found
+    return fill
 
 
 def laid_out(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float32]:

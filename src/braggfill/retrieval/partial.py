@@ -15,11 +15,12 @@ from torch import Tensor
 
 from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress
-from braggfill.crystal.climb import BLUR, LIFT, STEPS, Prior, climb, settled
+from braggfill.crystal.climb import BLUR, LIFT, LOOSE, Prior, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import BORDER, Level, level_of
 from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
-from braggfill.crystal.retrieved import CONVERGED, HALF, THREE_QUARTERS, WHOLE, WHOLE_BORDER, first_share
+from braggfill.crystal.polish import settled
+from braggfill.crystal.retrieved import HALF, THREE_QUARTERS, WHOLE, WHOLE_BORDER, first_share
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.search import REFINED_BLUR, REFINING, TURNS, State, better, random_starts, refined, search, take_turn
 from braggfill.crystal.starts import start_generator
@@ -34,6 +35,8 @@ SHORTEST_AXIS = 32
 """Voxels along an axis that a coarse level has at least: on fewer crystals do not converge."""
 LIFTS = 3
 """Times that an object which has not converged is iterated on the whole pattern and fitted again."""
+STEPS = ((0.01, 25), (0.0, 75))
+"""κ, what voxels may vary by beyond counting noise, of each fit there, and its evaluations of the loss."""
 LAST = 100
 """Evaluations of the loss in the last fit."""
 NO_WIDTH = 1.01 * NARROWEST
@@ -184,33 +187,28 @@ def searched_coarsely(view: View, share: float, support: Support | None) -> Atte
         inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.place)
         crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
         begin = replace(begin, crystal=crystal[None], support=inside[None])
-    return Attempt(view, share, search(level, begin, TURNS, PRIOR.loose, PRIOR.search_mu))
+    return Attempt(view, share, search(level, begin, TURNS, LOOSE, PRIOR.search_mu))
 
 
 def carried_up(attempt: Attempt, shares: list[float]) -> Attempt:
     """A start on the whole pattern, iterated there until it has converged."""
     levels = [attempt.view.level(share) for share in shares]
-    whole, state = levels[-1], climb(levels, attempt.state, PRIOR)
+    whole = levels[-1]
+    state = fitted(whole, climb(levels, attempt.state, PRIOR))
     for _ in range(LIFTS):
-        if has_converged(whole, state):
+        if state.converged:
             break
         state = better(state, lifted(whole, state))
     return loosened(Attempt(attempt.view, WHOLE, state))
 
 
-def has_converged(level: Level, state: State) -> bool:
-    """Whether no more than counting noise is left."""
-    expected = expected_counts(state.crystal, state.instrument, level.taper)
-    return bool(misfit(level, expected) <= CONVERGED * noise_misfit(level, expected))
-
-
 def lifted(level: Level, state: State) -> State:
     """A state iterated on the whole pattern and fitted again."""
-    return fitted(level, take_turn(level, state, LIFT, (BLUR, REFINED_BLUR), PRIOR.loose, PRIOR.mu))
+    return fitted(level, take_turn(level, state, LIFT, (BLUR, REFINED_BLUR), LOOSE, PRIOR.mu))
 
 
 def fitted(level: Level, state: State) -> State:
-    """A state after the last steps of a climb."""
+    """A state fitted until counting noise alone is expected."""
     for kappa, evaluations in STEPS:
         state = settled(level, state, evaluations, kappa, PRIOR.mu)
     return state
@@ -238,7 +236,7 @@ def with_full_coherence(attempt: Attempt) -> Attempt:
     """A start fitted with widths so narrow that the loss does not change with them, which therefore stay."""
     level, instrument = attempt.view.level(WHOLE), attempt.state.instrument
     narrow = replace(instrument, widths=torch.full_like(instrument.widths, NARROWEST))
-    state = refined(level, replace(attempt.state, instrument=narrow), REFINING, PRIOR.loose, PRIOR.mu)
+    state = refined(level, replace(attempt.state, instrument=narrow), REFINING, LOOSE, PRIOR.mu)
     return loosened(replace(attempt, state=fitted(level, state)))
 
 
