@@ -73,7 +73,7 @@ def plot_comparison(path: Path, compared: list[Compared], title: str) -> None:
             column[2].imshow(c.deformation.strain[frame][window], cmap="RdBu_r", vmin=-largest, vmax=largest),
             column[3].imshow(np.log10(1 + intensity_slice(c.crystal)), cmap="gray", vmin=0),
         )
-        column[0].set_title(c.treatment)
+        column[0].set_title(f"{c.treatment}\n{c.result.converged} of {c.result.tried} converged", fontsize=9)
         for panel in column:
             panel.set(xticks=[], yticks=[])
     for line, drawn, label in zip(axes, shown, ("modulus", "phase", "strain", "log10(1 + counts)"), strict=True):

@@ -99,8 +99,8 @@ def run_schedule(
 
 def misfits(crystal: Complex64[Tensor, "frames rows columns"], bounds: Bounds, seed: int) -> tuple[float, float]:
     """The misfit of an object where its amplitudes were fixed, and that of Poisson noise about what it scatters there."""
-    expected = squared_modulus(torch.fft.fftn(crystal))
-    fixed, alike = bounds.low == bounds.high, torch.ones_like(expected)
+    expected = squared_modulus(torch.fft.fftn(crystal)[None])
+    fixed, alike = bounds.low == bounds.high, torch.ones_like(bounds.low)
     noisy = torch.poisson(expected, torch.Generator(expected.device).manual_seed(seed))
-    ours, noise = (mean_square(expected[None], counts[None], alike, fixed) for counts in (bounds.low.square(), noisy))
+    ours, noise = (mean_square(expected, counts, alike, fixed) for counts in (bounds.low.square()[None], noisy))
     return float(ours), float(noise)
