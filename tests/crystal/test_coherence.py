@@ -10,16 +10,15 @@ def random_field(shape=(1, 12, 14, 16), seed=0):
 
 
 def instrument(starts=1, frames=12):
-    return Instrument(
-        torch.tensor([[0.7, 1.1, 0.4]]).repeat(starts, 1), torch.ones(starts, frames), torch.zeros(starts), torch.zeros(starts)
-    )
+    widths, nothing = torch.tensor([[0.7, 1.1, 0.4]]).repeat(starts, 1), torch.zeros(starts)
+    return Instrument(widths, torch.ones(starts, frames), nothing, nothing, torch.ones(starts, 1, 1))
 
 
 def test_frames_and_background_are_counted_after_the_blur():
     rng = np.random.default_rng(1)
     crystal = torch.from_numpy((rng.normal(size=(1, 6, 8, 8)) + 1j * rng.normal(size=(1, 6, 8, 8))).astype(np.complex64))
     factors = torch.linspace(0.9, 1.1, 6)[None]
-    given = Instrument(torch.tensor([[0.5, 0.6, 0.7]]), factors, torch.tensor([2.5]), torch.tensor([1e-3]))
+    given = Instrument(torch.tensor([[0.5, 0.6, 0.7]]), factors, torch.tensor([2.5]), torch.tensor([1e-3]), torch.ones(1, 1, 1))
     intensity = torch.from_numpy(np.abs(np.fft.fftn(crystal[0].numpy())).astype(np.float32) ** 2)[None]
     expected = blurred(intensity, given.widths) * factors[:, :, None, None] + 2.5
     expected = expected / (1 + 1e-3 * expected)

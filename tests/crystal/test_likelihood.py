@@ -8,6 +8,7 @@ from braggfill.crystal.levels import GappedCounts, level_of
 from braggfill.crystal.likelihood import Likelihood, fit, misfit, noise_misfit
 
 SHAPE = (24, 30, 32)
+EVEN = torch.ones(1, 1, 1)
 
 
 def truth(seed=0):
@@ -17,7 +18,7 @@ def truth(seed=0):
     phase = 0.05 * (z[:, None, None] * y[:, None] + x)
     crystal = torch.from_numpy((4 * support * np.exp(1j * phase)).astype(np.complex64))[None]
     factors = torch.from_numpy(np.random.default_rng(seed).normal(1, 0.02, (1, SHAPE[0])).astype(np.float32))
-    instrument = Instrument(torch.tensor([[0.6, 0.8, 0.7]]), factors, torch.tensor([0.2]), torch.tensor([2e-8]))
+    instrument = Instrument(torch.tensor([[0.6, 0.8, 0.7]]), factors, torch.tensor([0.2]), torch.tensor([2e-8]), EVEN)
     return crystal, torch.from_numpy(support)[None], instrument
 
 
@@ -70,7 +71,7 @@ def test_a_fit_from_nearby_fills_the_gap(scan):
     crystal, support, _ = truth()
     rng = np.random.default_rng(3)
     noise = torch.from_numpy((rng.normal(size=SHAPE) + 1j * rng.normal(size=SHAPE)).astype(np.complex64)) * 1.2
-    plain = Instrument(torch.full((1, 3), 0.5), torch.ones(1, SHAPE[0]), torch.tensor([0.05]), torch.tensor([1e-9]))
+    plain = Instrument(torch.full((1, 3), 0.5), torch.ones(1, SHAPE[0]), torch.tensor([0.05]), torch.tensor([1e-9]), EVEN)
     found = fit(level, (crystal + noise) * support, support, plain, 60, mu=0.1)
     counts = np.roll(
         expected_counts(found.crystal, found.instrument, torch.ones(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2)
@@ -83,9 +84,7 @@ def test_starts_are_fitted_independently(scan):
     level = level_of(scan[0], 1.0)
     crystal, support, instrument = truth()
     other = torch.roll(crystal, 1, 3), torch.roll(support, 1, 3)
-    two = Instrument(
-        *(torch.cat((v, v)) for v in (instrument.widths, instrument.frame_factors, instrument.background, instrument.dead_time))
-    )
+    two = Instrument(*(torch.cat((v, v)) for v in vars(instrument).values()))
     both = fit(level, torch.cat((crystal, other[0] * 1.1)), torch.cat((support, other[1])), two, 12)
     alone = fit(level, crystal, support, instrument, 12)
     assert both.loss[0].item() == pytest.approx(alone.loss[0].item(), rel=1e-3)

@@ -51,5 +51,7 @@ def test_nothing_is_left_where_counts_are_poisson_and_what_is_wrong_is_found_whe
 
 def test_the_standard_deviation_is_of_counts():
     curve = np.log1p([1.0, 1e4]), np.array([0.25, 0.25])
-    std = standard_deviation(np.array([100, 400], np.float32), np.array([0, 1], np.float32), curve)
-    np.testing.assert_allclose(std, 2 * np.array([10, 20]) * np.sqrt([UNSEEN / 4, 1 + UNSEEN / 4]), rtol=1e-5)
+    mean, scatter, uneven = (np.array(v, np.float32) for v in ([100, 400, 400], [0, 1, 1], [0, 0, 0.2]))
+    variance = np.array([0, 1, 1 + 0.1**2 * 400]) + UNSEEN / 4
+    std = standard_deviation(mean, scatter, curve, uneven)
+    np.testing.assert_allclose(std, 2 * np.array([10, 20, 20]) * np.sqrt(variance), rtol=1e-5)

@@ -21,7 +21,9 @@ def measured():
     crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
     smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
     crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
-    instrument = Instrument(torch.tensor([[0.5, 0.6, 0.4]]), torch.ones(1, 48), torch.tensor([0.02]), torch.tensor([1e-8]))
+    instrument = Instrument(
+        torch.tensor([[0.5, 0.6, 0.4]]), torch.ones(1, 48), *torch.tensor([[0.02], [1e-8]]), torch.ones(1, 1, 1)
+    )
     expected = np.roll(expected_counts(crystal, instrument, torch.ones(SHAPE))[0].numpy(), [24, 24, 24], (0, 1, 2))
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 31:34] = True

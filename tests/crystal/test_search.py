@@ -25,9 +25,8 @@ def measured():
     crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
     smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)  # no light beyond the array
     crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
-    instrument = Instrument(
-        torch.tensor([[0.5, 0.6, 0.4]]), torch.ones(1, SHAPE[0]), torch.tensor([0.02]), torch.tensor([1e-8])
-    )
+    frames, even = torch.ones(1, SHAPE[0]), torch.ones(1, 1, 1)
+    instrument = Instrument(torch.tensor([[0.5, 0.6, 0.4]]), frames, torch.tensor([0.02]), torch.tensor([1e-8]), even)
     expected = np.roll(expected_counts(crystal, instrument, torch.ones(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2))
     counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
     mask = np.zeros(SHAPE, bool)
@@ -97,8 +96,7 @@ def test_the_better_of_two_is_chosen_start_by_start(found):
 
 
 def _twice(instrument):
-    values = (instrument.widths, instrument.frame_factors, instrument.background, instrument.dead_time)
-    return Instrument(*(torch.cat((v, v)) for v in values))
+    return Instrument(*(torch.cat((v, v)) for v in vars(instrument).values()))
 
 
 def test_supports_are_cut_at_a_share_of_each_starts_own_maximum():

@@ -28,7 +28,7 @@ def test_the_fill_nearer_to_the_hidden_counts_is_taken(truth):
     bad = judged(Trial(known, worse, 0.1 * worse, expected))
     assert good.taken
     assert not bad.taken
-    assert good.crystal_deviance == pytest.approx(bad.network_deviance) == pytest.approx(expected_deviance(expected), rel=0.05)
+    assert good.crystal_deviance == pytest.approx(bad.other_deviance) == pytest.approx(expected_deviance(expected), rel=0.05)
     assert good.hidden_voxels == len(known)
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from braggfill.scan.gaps import AXIS_NAMES, MAX_DEPTH, _runs, find_gaps, find_slabs, flat_places, voxels_to_fill
+from braggfill.scan.gaps import AXIS_NAMES, MAX_WIDTH, _runs, depth_of, find_gaps, find_slabs, flat_places, voxels_to_fill
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9)
 MASKS = hnp.arrays(bool, SHAPES) | st.tuples(hnp.arrays(bool, SHAPES), st.integers(0, 2)).map(
@@ -62,7 +62,7 @@ def test_what_is_filled_is_seen_across_or_lies_near_what_is_measured(seed, all_f
         if seen:
             assert wanted[tuple(at)]
         elif wanted[tuple(at)]:
-            assert depth[tuple(at)] <= MAX_DEPTH
+            assert depth[tuple(at)] <= depth_of(MAX_WIDTH)
 
 
 @settings(max_examples=60)

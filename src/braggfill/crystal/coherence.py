@@ -1,20 +1,21 @@
 """Partial coherence and the instrument: what becomes of |FFT(object)|² before it is counted.
 
-Light = frame factor × (|FFT(object)|² ⊗ Gaussian of three widths) + flat background; expected counts = light / (1 + dead time ×
-light), as a detector without paralysis has them. The Gaussian is the Fourier transform of the degree of coherence.
+Light = frame factor × pixel efficiency × (|FFT(object)|² ⊗ Gaussian of three widths) + flat background; expected counts =
+light / (1 + dead time × light), as a detector without paralysis has them. The Gaussian is the Fourier transform of the degree
+of coherence.
 
 References
 ----------
 J. N. Clark, X. Huang, R. Harder, I. K. Robinson, Nat. Commun. 3, 993 (2012), https://doi.org/10.1038/ncomms1994
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Int64
 
 from braggfill.crystal.blur import blurred
-from braggfill.crystal.shapes import Objects, PerAxis, PerFrame, PerStart, Volume, Volumes
+from braggfill.crystal.shapes import Objects, PerAxis, PerFrame, PerStart, Pixels, Volume, Volumes
 
 FLOOR_COUNTS = 0.1
 """Expected counts below this many are taken as this many when an amplitude is scaled to its counts."""
@@ -36,10 +37,12 @@ class Instrument:
     """float32 (starts,): counts a voxel."""
     dead_time: PerStart
     """float32 (starts,): share of the light that is lost for each count of it."""
+    efficiency: Pixels
+    """float32 (starts, rows, columns): of the detector's pixels, about 1; (starts, 1, 1) of an even detector."""
 
     def chosen(self, which: Int64[torch.Tensor, " chosen"]) -> "Instrument":
         """Those of some of the starts."""
-        return Instrument(self.widths[which], self.frame_factors[which], self.background[which], self.dead_time[which])
+        return Instrument(*(getattr(self, f.name)[which] for f in fields(self)))
 
 
 def squared_modulus(amplitude: Objects) -> Volumes:
@@ -58,6 +61,7 @@ def measured_by(intensity: Volumes, instrument: Instrument) -> Volumes:
     """What an instrument makes of coherent intensities (starts, frames, rows, columns)."""
     light = blurred(intensity, instrument.widths)
     light *= instrument.frame_factors[:, :, None, None]
+    light *= instrument.efficiency[:, None]
     light += instrument.background[:, None, None, None]
     return light.div_(1 + instrument.dead_time[:, None, None, None] * light)
 

@@ -18,7 +18,7 @@ from braggfill.crystal.coherence import SPACE, Instrument, squared_modulus
 from braggfill.crystal.descent import descend
 from braggfill.crystal.levels import FAINT_COUNTS, Level
 from braggfill.crystal.roughness import interior, pairs, roughness
-from braggfill.crystal.shapes import Object, Objects, Parameters, PerStart, Supports, Volume, Volumes, Voxels
+from braggfill.crystal.shapes import Object, Objects, Parameters, PerStart, Pixels, Supports, Volume, Volumes, Voxels
 from braggfill.scan.boxes import as_box, bounding_box
 
 FRAME_SPREAD = 0.03
@@ -54,8 +54,11 @@ class Likelihood:
     second derivative is about one.
     """
 
-    def __init__(self, level: Level, support: Supports, kappa: float = 0.0, mu: float = 0.0) -> None:
+    def __init__(
+        self, level: Level, support: Supports, kappa: float = 0.0, mu: float = 0.0, efficiency: Pixels | None = None
+    ) -> None:
         self.level, self.mu = level, mu
+        self.efficiency = level.target.new_ones(len(support), 1, 1) if efficiency is None else efficiency
         self.weight = level.weighted(kappa)
         self.blur = Blur(level.target)
         self.root = (level.target + FAINT_COUNTS).sqrt_()
@@ -93,7 +96,8 @@ class Likelihood:
         logs, lost = (parameters[:, voxels:] * self.scales).split((frames + 4, 1), 1)
         widths, factors, background = logs.exp().split((3, frames, 1), 1)
         dead_time = lost[:, 0].square() / self.brightest
-        return crystal, Instrument(widths.clamp(NARROWEST, WIDEST), factors, background[:, 0], dead_time)
+        widths = widths.clamp(NARROWEST, WIDEST)
+        return crystal, Instrument(widths, factors, background[:, 0], dead_time, self.efficiency)
 
     def __call__(self, parameters: Parameters) -> tuple[PerStart, Parameters]:
         """Losses (starts,) and gradients (starts, parameters), both over the second derivative by an object's voxel."""
@@ -136,10 +140,12 @@ class Likelihood:
         A few frames at a time: what is made of them stays in the processor's cache.
         """
         background, dead_time = instrument.background[start], instrument.dead_time[start]
+        efficiency = instrument.efficiency[start]
         at_once = max(CACHED_VOXELS // blurred[0].numel(), 1)
         parts = (v.split(at_once) for v in (blurred, self.root, self.weight, instrument.frame_factors[start, :, None, None]))
         losses, by_frame, by_background, by_dead_time = [], [], [], []
         for some, root, weight, factor in zip(*parts, strict=True):
+            factor = factor * efficiency
             light = (some * factor).add_(background)
             kept = (light * dead_time).add_(1).reciprocal_()
             counts = light.mul_(kept)
@@ -151,9 +157,10 @@ class Likelihood:
             by_dead_time.append((counts.square_().mul_(by_counts)).sum())
             by_counts.mul_(kept.square_())
             by_background.append(by_counts.sum())
+            by_counts.mul_(factor)
             by_frame.append((some * by_counts).sum((1, 2)))
-            torch.mul(by_counts, 4 * factor, out=some)
-        frames = torch.cat(by_frame) * instrument.frame_factors[start]
+            torch.mul(by_counts, 4, out=some)
+        frames = torch.cat(by_frame)
         slope = -2 * (dead_time / self.brightest).sqrt()
         rest = torch.stack((torch.stack(by_background).sum() * background, torch.stack(by_dead_time).sum() * slope))
         return 4 * torch.stack(losses).sum(), 4 * torch.cat((frames, rest))
@@ -188,7 +195,7 @@ def fit(
     -------
     Fitted
     """
-    likelihood = Likelihood(level, support, kappa, mu)
+    likelihood = Likelihood(level, support, kappa, mu, instrument.efficiency)
     parameters, loss = descend(likelihood, likelihood.pack(crystal, instrument), evaluations)
     inside, found = likelihood.unpack(parameters)
     whole = torch.zeros_like(crystal)

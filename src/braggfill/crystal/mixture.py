@@ -52,7 +52,7 @@ def averaged(estimates: list[Field], where: NDArray[np.bool_]) -> tuple[Field, F
     roots = np.sqrt(estimates)
     mean: Field = roots.mean(0) ** 2
     volume = np.zeros(where.shape, np.float32)
-    volume[where] = roots.var(0, ddof=min(len(roots) - 1, 1))
+    volume[where] = np.nan_to_num(roots.var(0, ddof=min(len(roots) - 1, 1)))
     near = gaussian_filter(where.astype(np.float32), SCATTER_BLUR)[where]
     return mean, gaussian_filter(volume, SCATTER_BLUR)[where] / near
 
@@ -79,8 +79,20 @@ def squared_roots(model: Field, counts: Field) -> Field:
     return difference**2
 
 
-def standard_deviation(mean: Field, scatter: Field, fitted: Curve) -> Field:
-    """Of counts (voxels,), from the variance of their roots among estimates and that of the fit where counts were measured."""
-    variance = scatter + UNSEEN * np.interp(np.log1p(mean), *fitted)
+def standard_deviation(mean: Field, scatter: Field, fitted: Curve, uneven: Field) -> Field:
+    """Of counts (voxels,): how far one may be from their expectation beyond counting noise.
+
+    Parameters
+    ----------
+    mean : float32 array (voxels,)
+        Expected counts.
+    scatter : float32 array (voxels,)
+        Variance of their roots among estimates.
+    fitted : Curve
+        That of the fit where counts were measured.
+    uneven : float32 array (voxels,)
+        Spread of the log efficiency that a pixel there may have.
+    """
+    variance = scatter + UNSEEN * np.interp(np.log1p(mean), *fitted) + (uneven / 2) ** 2 * mean
     std: Field = 2 * np.maximum(np.sqrt(mean), 0.5) * np.sqrt(np.maximum(variance, LEAST_VARIANCE))
     return std.astype(np.float32)

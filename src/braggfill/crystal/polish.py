@@ -8,10 +8,10 @@ The same holds for the support.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from braggfill.crystal.efficiency import efficiency_of
 from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import fit
 from braggfill.crystal.search import REFINED_BLUR, State, judged, tightened
-from braggfill.crystal.shapes import Supports
 
 STEPS = ((0.1, 30), (0.03, 30), (0.01, 30), (0.0, 75))
 """κ of each fit, and evaluations of the loss: the last is a long one, for each begins without memory of the curvature."""
@@ -35,6 +35,29 @@ class Polished:
     """By the judge."""
 
 
+@dataclass(frozen=True)
+class Polisher:
+    """The fits of one start on the whole level, and what judges them."""
+
+    level: Level
+    mu: float
+    """Weight of the interior amplitude's roughness."""
+    judge: StateJudge
+    uneven: bool = False
+    """Whether the pixels' efficiencies are fitted as well."""
+
+    def fitted(self, state: State, kappa: float, evaluations: int, share: float | None = None) -> Polished:
+        """A state after a fit within its support, or one cut at a ``share`` of its blurred maximum."""
+        if self.uneven:
+            efficiency = efficiency_of(self.level, state, kappa)
+            state = replace(state, instrument=replace(state.instrument, efficiency=efficiency))
+        if share:
+            support = tightened(state.crystal.abs(), REFINED_BLUR, share, self.level.roomiest)
+            state = replace(state, crystal=state.crystal * support, support=support)
+        state = settled(self.level, state, evaluations, kappa, self.mu)
+        return Polished(state, kappa, share, self.judge(state))
+
+
 def polished(level: Level, state: State, mu: float, judge: StateJudge) -> list[Polished]:
     """Fit a state of one start for ever smaller κ, then within tighter supports, as long as the judge finds it better.
 
@@ -52,26 +75,23 @@ def polished(level: Level, state: State, mu: float, judge: StateJudge) -> list[P
     list of Polished
         All that were made, the best first.
     """
-    made: list[Polished] = []
-    for kappa, evaluations in STEPS:
-        state = settled(level, state, evaluations, kappa, mu)
-        made.append(Polished(state, kappa, None, judge(state)))
-        if made[-1].wrong > min(p.wrong for p in made):
+    polisher = Polisher(level, mu, judge)
+    made = [polisher.fitted(state, *STEPS[0])]
+    uneven = replace(polisher, uneven=True).fitted(made[0].state, *STEPS[0])
+    if uneven.wrong < made[0].wrong:
+        polisher, made = replace(polisher, uneven=True), [uneven, *made]
+    best = made[0]
+    for kappa, evaluations in STEPS[1:]:
+        made.append(polisher.fitted(best.state, kappa, evaluations))
+        if made[-1].wrong > best.wrong:
             break
-    best = min(made, key=lambda p: p.wrong)
+        best = made[-1]
     for share in SHARES:
-        support = tightened(best.state.crystal.abs(), REFINED_BLUR, share, level.roomiest)
-        state = settled(level, within(best.state, support), EVALUATIONS, best.kappa, mu)
-        made.append(Polished(state, best.kappa, share, judge(state)))
+        made.append(polisher.fitted(best.state, best.kappa, EVALUATIONS, share))
         if made[-1].wrong > best.wrong:
             break
         best = made[-1]
     return sorted(made, key=lambda p: p.wrong)
-
-
-def within(state: State, support: Supports) -> State:
-    """A state cut to another support."""
-    return replace(state, crystal=state.crystal * support, support=support)
 
 
 def settled(level: Level, state: State, evaluations: int, kappa: float, mu: float) -> State:

@@ -15,6 +15,7 @@ from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress
 from braggfill.crystal.climb import LOOSE, Prior, climb
 from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.efficiency import unevenness
 from braggfill.crystal.levels import BORDER, GappedCounts, Level, counts_outside, level_of
 from braggfill.crystal.likelihood import noise_misfit
 from braggfill.crystal.mixture import Curve, averaged, chosen_members, residual_variance, standard_deviation
@@ -70,6 +71,8 @@ class Climbed:
     """Mean Poisson deviance of the hidden counts."""
     widths: tuple[float, float, float]
     """Of partial coherence's Gaussian along frames, rows and columns, in voxels."""
+    unevenness: float
+    """Spread of the log efficiencies of the detector's pixels; 0 where they are taken as even."""
     background: float
     """Counts a voxel."""
     loss: float
@@ -132,6 +135,8 @@ class Ended:
     expected: Field
     """Counts (voxels,) where they are asked for."""
     residuals: Curve
+    uneven: float
+    """Spread of the pixels' log efficiencies."""
 
 
 def fill_by_crystal(
@@ -183,7 +188,8 @@ def fill_by_crystal(
         ends += carried_up(levels, whole, states[number], int(number), options, known)
     on_progress(steps, steps)
     ends.sort(key=lambda end: end.polished.wrong)
-    members = chosen_members([said[lit[whole.asked]] for said in whole.estimates(ends)], known.counts)
+    said = [estimate[lit[whole.asked]] for estimate in whole.estimates(ends)]
+    members = chosen_members([estimate for estimate in said if np.isfinite(estimate).all()], known.counts)
     mean, std = whole.filled(ends, members)
     again = gapped_counts(counts, mask | faulty, prior_mean, prior_std)
     whole = WholeScan(again, mask, level_of(again, WHOLE, WHOLE_BORDER, options.device))
@@ -214,18 +220,22 @@ class WholeScan:
     def ended(self, number: int, found: Polished) -> Ended:
         """What one end of a start expects."""
         expected, measured = self.expected(found.state), ~self.scan.mask
-        return Ended(number, found, expected[self.asked], residual_variance(expected[measured], self.scan.counts[measured]))
+        residuals = residual_variance(expected[measured], self.scan.counts[measured])
+        efficiency = found.state.instrument.efficiency[0].cpu().numpy()
+        uneven = unevenness(efficiency, self.level.target.sum(0).cpu().numpy())
+        return Ended(number, found, expected[self.asked], residuals, uneven)
 
     def estimates(self, ends: list[Ended]) -> list[Field]:
-        """Expected counts (voxels,) of every end and, last, of the prior where that knows all."""
-        prior = self.scan.prior_mean[self.asked]
-        return [end.expected for end in ends] + ([prior] if np.isfinite(prior).all() else [])
+        """Expected counts (voxels,) of every end and, last, of the prior."""
+        return [*(end.expected for end in ends), self.scan.prior_mean[self.asked]]
 
     def filled(self, ends: list[Ended], members: list[int]) -> tuple[Field, Field]:
         """Mean and standard deviation (frames, rows, columns) from some of the estimates, NaN where none was asked for."""
         every = self.estimates(ends)
         mean, scatter = averaged([every[n] for n in members], self.asked)
-        std = standard_deviation(mean, scatter, ends[min(members)].residuals)
+        first = ends[min(members)]
+        blind = np.broadcast_to(self.scan.mask.all(0), self.asked.shape)[self.asked]
+        std = standard_deviation(mean, scatter, first.residuals, np.where(blind, np.float32(first.uneven), 0))
         volumes = np.full((2, *self.asked.shape), np.nan, np.float32)
         volumes[:, self.asked] = mean, std
         return volumes[0], volumes[1]
@@ -293,4 +303,4 @@ def told(end: Ended, whole: Level, times: int) -> Climbed:
     background, loss = float(state.instrument.background), float(state.instrument.dead_time * whole.target.max())
     expected = expected_counts(state.crystal, state.instrument, whole.taper)
     misfits = float(state.misfit), float(noise_misfit(whole, expected, found.kappa, found.kappa))
-    return Climbed(end.number, times, *misfits, found.kappa, found.share, found.wrong, (f, r, c), background, loss)
+    return Climbed(end.number, times, *misfits, found.kappa, found.share, found.wrong, (f, r, c), end.uneven, background, loss)

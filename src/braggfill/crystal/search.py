@@ -98,6 +98,7 @@ def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
         torch.ones(starts, level.shape[0], device=device),
         torch.full((starts,), FIRST_BACKGROUND, device=device),
         torch.full((starts,), FIRST_LOSS, device=device) / level.target.max(),
+        torch.ones(starts, 1, 1, device=device),
     )
     worst = torch.full((starts,), torch.inf, device=device)
     return State(torch.polar(supports * strength, phase), supports, instrument, worst, torch.ones_like(worst))
@@ -190,6 +191,7 @@ def better(one: State, other: State) -> State:
         torch.where(second[:, None], b.frame_factors, a.frame_factors),
         torch.where(second, b.background, a.background),
         torch.where(second, b.dead_time, a.dead_time),
+        torch.where(second[:, None, None], b.efficiency, a.efficiency),
     )
     return State(
         torch.where(wide, other.crystal, one.crystal),

@@ -2,11 +2,12 @@
 
 What the crystal tells of a gap is right only where the search for it converged, which no fit tells for sure. So blocks shaped
 like the gaps are hidden as well, elsewhere in the scan. Both methods fill them; what was measured there says which of the two
-is returned, and how wide its standard deviation must be.
+is returned, and how wide its standard deviation must be. Gaps too wide for the network are filled where hidden copies as wide
+were found again, else refused.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,16 @@ from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import coverage, poisson_deviance, predictive_rank
 from braggfill.base.tasks import Progress
-from braggfill.crystal.retrieved import CrystalFill, CrystalOptions, fill_by_crystal
+from braggfill.classical.interpolate import linear
+from braggfill.crystal.retrieved import CrystalFill, CrystalOptions, CrystalRecord, fill_by_crystal
 from braggfill.filling.options import Effort, FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig
 from braggfill.network.practice import choose_held_out
 from braggfill.scan.copies import FEWEST_VOXELS, bright
+from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, find_slabs, one_frame_for_all
 
 Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
@@ -30,6 +34,10 @@ EFFORTS: dict[Effort, tuple[int, int]] = {"low": (2, 1), "usual": (3, 2), "high"
 """Random starts, and how many of the best are carried to the whole pattern."""
 SMALLEST_AXIS = 24
 """Scans that are shorter along an axis are left to the network: no coarse level holds their crystal."""
+WIDE_GAIN = 0.5
+"""Share of the excess deviance that a line between the banks leaves in hidden wide gaps, which the crystal has to remove."""
+ENVELOPE_STD = 1.5
+"""Standard deviation of that line in units of itself: the mean between two banks knows nothing of the fringes there."""
 HONEST = 0.9
 """Share of hidden counts that must lie in their 90 % intervals."""
 WIDENINGS = np.geomspace(1, 8, 25)
@@ -38,15 +46,15 @@ WIDENINGS = np.geomspace(1, 8, 25)
 
 @dataclass(frozen=True)
 class Trial:
-    """Both fills of a scan with further blocks hidden, where the blocks' counts are known; arrays are (voxels,)."""
+    """Two fills of a scan with further blocks hidden, where the blocks' counts are known; arrays are (voxels,)."""
 
     known: NDArray[np.float32]
     """What was measured."""
     crystal: NDArray[np.float32]
     """Expected counts by phase retrieval."""
     crystal_std: NDArray[np.float32]
-    network: NDArray[np.float32]
-    """Expected counts by the network."""
+    other: NDArray[np.float32]
+    """Expected counts by the network, or in wide gaps by a line between the banks."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +66,38 @@ class Verdict:
     hidden_voxels: int
     crystal_deviance: float
     """Mean Poisson deviance of the hidden counts."""
-    network_deviance: float
+    other_deviance: float
     widening: float
     """Factor on the standard deviation with which their intervals are honest."""
 
-    def in_words(self, converged: int, climbs: int) -> str:
-        """One sentence for a user; ``converged`` of ``climbs`` retrieved objects leave no more than counting noise."""
-        found = f"deviance {self.crystal_deviance:.3g} a voxel against {self.network_deviance:.3g} by the network"
-        of = f"on {self.hidden_voxels:,} hidden voxels; {converged} of {climbs} retrieved objects converged"
-        return f"filled by {'phase retrieval' if self.taken else 'the network, for retrieval does no better'}: {found} {of}"
+    def in_words(self, other: str) -> str:
+        """Both deviances; ``other`` is what the crystal was compared with."""
+        found = f"deviance {self.crystal_deviance:.3g} a voxel against {self.other_deviance:.3g} by {other}"
+        return f"{found} on {self.hidden_voxels:,} hidden voxels"
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of a scan's gaps and hidden blocks without the crystal; arrays are (frames, rows, columns)."""
+
+    mean: NDArray[np.float32]
+    """Expected counts, NaN where nothing is known."""
+    std: NDArray[np.float32]
+    by_network: NDArray[np.bool_]
+    """Where the network said so; in wider gaps it is a line between the banks."""
+    weights_sha256: str | None
+
+    @classmethod
+    def of(cls, scan: GappedScan, hidden: NDArray[np.bool_], network: Network) -> "Prior":
+        """The network's, and a line's in what it doesn't see across, without the ``hidden`` blocks (frames, rows, columns)."""
+        unknown = scan.mask | hidden
+        near, far = (GappedScan.blanked(scan.counts, unknown, widest) for widest in (MAX_WIDTH, WIDEST_MODULE_GAP))
+        told = network(near)
+        mean, std = laid_out(told.mean, near.wanted), laid_out(told.std, near.wanted)
+        wide = far.wanted & ~near.wanted
+        line = np.expm1(linear(np.log1p(far.counts), far.mask, far.slabs)[wide])
+        mean[wide], std[wide] = line, ENVELOPE_STD * line + 1
+        return cls(mean, std, near.wanted, told.weights_sha256)
 
 
 def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_progress: Progress) -> Estimate:
@@ -82,59 +113,94 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     Returns
     -------
     Estimate
-        With what was decided, and why.
+        With what was decided, and why; NaN in gaps too wide for the network that the crystal does not determine.
     """
-    hidden = choose_held_out(np.random.default_rng(options.seed), scan, PracticeConfig())
+    hidden = hidden_blocks(scan, options.seed)
     lit = hidden & bright(scan.counts)
     if np.count_nonzero(lit) < FEWEST_VOXELS or min(scan.mask.shape) < SMALLEST_AXIS:
-        return network(scan).told(
-            "filled by the network: the scan is too small or too dark to tell whether retrieval is right", {}
-        )
-    blank = GappedScan.blanked(scan.counts, scan.mask | hidden)
-    prior = network(blank)
-    at = lit & blank.wanted
+        why = "the scan is too small or too dark to tell whether retrieval is right"
+        return by_network(scan, network, f"filled by the network: {why}", {})
+    prior = Prior.of(scan, hidden, network)
     try:
-        fill = retrieved(scan, hidden, prior, blank.wanted, options, on_progress)
+        fill = retrieved(scan, hidden, prior, options, on_progress)
     except InputError as error:
-        return network(scan).told(f"filled by the network: phase retrieval failed ({error})", {})
-    mean, std, found = fill.mean, fill.std, fill.record
-    verdict = judged(Trial(scan.counts[at], mean[at], std[at], laid_out(prior.mean, blank.wanted)[at]))
-    sentence = verdict.in_words(found.converged, len(found.climbed))
-    record = {"retrieval": asdict(found), "gate": asdict(verdict)}
-    if not verdict.taken:
-        return network(scan).told(sentence, record)
+        return by_network(scan, network, f"filled by the network: phase retrieval failed ({error})", {})
+    narrow, wide = verdicts(scan.counts, lit, prior, fill)
+    sentence, record = told(scan, prior, fill.record, narrow, wide)
+    if not (narrow.taken or wide.taken):
+        return by_network(scan, network, sentence, record)
+    mean, std = fill.mean.copy(), narrow.widening * fill.std
+    far = scan.wanted & ~prior.by_network
+    mean[far & (not wide.taken)] = np.nan
+    std[far] *= wide.widening / narrow.widening
+    if not narrow.taken:
+        again = network(within_reach(scan))
+        at = within_reach(scan).wanted
+        mean[at], std[at] = again.mean, again.std
     gap_mean, gap_std = (v[scan.wanted].astype(float) for v in (mean, std))
-    return Estimate(gap_mean, verdict.widening * gap_std, prior.weights_sha256, None, sentence, record)
+    return Estimate(gap_mean, gap_std, prior.weights_sha256, None, sentence, record)
+
+
+def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
+    """Measured voxels (frames, rows, columns) to hide: blocks like the gaps, whole pixels where the gaps are of whole pixels.
+
+    What other frames tell of a hidden pixel, its efficiency above all, is not known of the gaps either.
+    """
+    blocks = choose_held_out(np.random.default_rng(seed), scan, PracticeConfig())
+    if len(one_frame_for_all(scan.mask)) == 1:
+        frame = brightest_voxel(scan.counts)[0]
+        blocks = np.broadcast_to(blocks[frame], blocks.shape)
+    return np.asarray(blocks & ~scan.mask)
+
+
+def within_reach(scan: GappedScan) -> GappedScan:
+    """The scan with the gaps alone that the network sees across."""
+    return replace(scan, slabs=find_slabs(scan.mask))
+
+
+def by_network(scan: GappedScan, network: Network, sentence: str, record: dict[str, Any]) -> Estimate:
+    """The network's estimate where it sees across, nothing elsewhere."""
+    near = within_reach(scan)
+    if not near.slabs:
+        nothing = np.full(np.count_nonzero(scan.wanted), np.nan)
+        return Estimate(nothing, nothing.copy(), None, None, sentence, record)
+    estimate = network(near)
+    mean, std = (laid_out(v, near.wanted)[scan.wanted].astype(float) for v in (estimate.mean, estimate.std))
+    return replace(estimate, mean=mean, std=std).told(sentence, record)
 
 
 def retrieved(
-    scan: GappedScan,
-    hidden: NDArray[np.bool_],
-    prior: Estimate,
-    known: NDArray[np.bool_],
-    options: FillOptions,
-    on_progress: Progress,
+    scan: GappedScan, hidden: NDArray[np.bool_], prior: Prior, options: FillOptions, on_progress: Progress
 ) -> CrystalFill:
-    """What the crystal tells of the gaps and of ``hidden`` voxels.
+    """What the crystal tells of the gaps and of ``hidden`` voxels (frames, rows, columns)."""
+    starts, climbs = EFFORTS[options.effort]
+    chosen = CrystalOptions(starts, climbs, seed=options.seed, device=str(find_device(options.device)))
+    fill = fill_by_crystal(scan.counts, scan.mask, hidden, prior.mean, prior.std, chosen, on_progress)
+    asked = scan.wanted | hidden
+    if not (np.isfinite(fill.mean[asked]).all() and np.isfinite(fill.std[asked]).all()):
+        raise InputError("the object that was found is not finite")
+    return fill
+
+
+def verdicts(counts: NDArray[np.float32], lit: NDArray[np.bool_], prior: Prior, fill: CrystalFill) -> tuple[Verdict, Verdict]:
+    """What hidden counts say of gaps that the network sees across, and of wider ones.
 
     Parameters
     ----------
-    scan : GappedScan
-    hidden : bool array (frames, rows, columns)
-    prior : Estimate
-        The network's, of the voxels that are ...
-    known : bool array (frames, rows, columns)
-    options : FillOptions
-    on_progress : callable
+    counts : float32 array (frames, rows, columns)
+    lit : bool array (frames, rows, columns)
+        Hidden voxels that are bright enough to be scored.
+    prior : Prior
+    fill : CrystalFill
     """
-    starts, climbs = EFFORTS[options.effort]
-    chosen = CrystalOptions(starts, climbs, seed=options.seed, device=str(find_device(options.device)))
-    expected, spread = (laid_out(v, known) for v in (prior.mean, prior.std))
-    fill = fill_by_crystal(scan.counts, scan.mask, hidden & ~scan.mask, expected, spread, chosen, on_progress)
-    unknown = scan.mask | hidden
-    if not (np.isfinite(fill.mean[unknown]).all() and np.isfinite(fill.std[unknown]).all()):
-        raise InputError("the object that was found is not finite")
-    return fill
+
+    def trial(at: NDArray[np.bool_]) -> Trial:
+        return Trial(counts[at], fill.mean[at], fill.std[at], prior.mean[at])
+
+    near, far = lit & prior.by_network, lit & ~prior.by_network & np.isfinite(prior.mean)
+    enough = [np.count_nonzero(at) >= FEWEST_VOXELS for at in (near, far)]
+    narrow = judged(trial(near if enough[0] else lit))
+    return narrow, judged(trial(far), WIDE_GAIN) if enough[1] else NOTHING_KNOWN
 
 
 def laid_out(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -144,11 +210,27 @@ def laid_out(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float
     return volume
 
 
-def judged(trial: Trial) -> Verdict:
-    """Compare both fills with the hidden counts."""
-    ours, theirs = (poisson_deviance(v, trial.known) for v in (trial.crystal, trial.network))
+NOTHING_KNOWN = Verdict(False, 0, np.nan, np.nan, 1.0)
+
+
+def judged(trial: Trial, gain: float = 0.0) -> Verdict:
+    """Compare both fills with the hidden counts; the crystal has to remove a share of the other's excess deviance."""
+    ours, theirs = (poisson_deviance(v, trial.known) for v in (trial.crystal, trial.other))
     factor = widening(trial.crystal, trial.crystal_std, trial.known)
-    return Verdict(ours < theirs, len(trial.known), ours, theirs, factor)
+    return Verdict(ours < theirs - gain * (theirs - 1), len(trial.known), ours, theirs, factor)
+
+
+def told(scan: GappedScan, prior: Prior, record: CrystalRecord, narrow: Verdict, wide: Verdict) -> tuple[str, dict[str, Any]]:
+    """One sentence for a user, and everything for a program."""
+    ends = f"{record.converged} of {len(record.climbed)} fits of retrieved objects converged"
+    said = f"filled by {'phase retrieval' if narrow.taken else 'the network, for retrieval does no better'}"
+    sentence = f"{said}: {narrow.in_words('the network')}; {ends}"
+    everything = {"retrieval": asdict(record), "gate": asdict(narrow)}
+    if (scan.wanted & ~prior.by_network).any():
+        known = f": {wide.in_words('a line between the banks')}" if wide.hidden_voxels else ", for there is no room to hide one"
+        sentence += f"; gaps wider than {MAX_WIDTH} {'filled' if wide.taken else 'left open'}{known}"
+        everything["wide_gate"] = asdict(wide)
+    return sentence, everything
 
 
 def widening(mean: NDArray[np.float32], std: NDArray[np.float32], known: NDArray[np.float32]) -> float:

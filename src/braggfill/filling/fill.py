@@ -60,17 +60,21 @@ def fill_gaps(
     """
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
     counts = measured if scale == 1 else measured * np.float32(scale)
-    scan = GappedScan(counts, missing, find_slabs(missing))
+    method = METHODS[options.method]
+    scan = GappedScan(counts, missing, find_slabs(missing, method.widest))
     std, estimate = np.zeros(measured.shape, np.float32), Estimate(np.zeros(0), np.zeros(0))
     if scan.slabs:
-        estimate = METHODS[options.method].estimate(scan, options, on_progress, on_adapt)
-        measured[scan.wanted], std[scan.wanted] = estimate.mean / scale, estimate.std / scale
+        estimate = method.estimate(scan, options, on_progress, on_adapt)
+    known = np.isfinite(estimate.mean)
+    filled = np.zeros_like(missing)
+    filled[scan.wanted] = known
+    measured[filled], std[filled] = estimate.mean[known] / scale, estimate.std[known] / scale
     return FillResult(
         intensity=measured,
-        filled=scan.wanted,
+        filled=filled,
         std=std,
-        mask=missing & ~scan.wanted,
-        gaps=find_gaps(missing, scan.wanted),
+        mask=missing & ~filled,
+        gaps=find_gaps(missing, filled),
         options=options,
         weights_sha256=estimate.weights_sha256,
         lesson=estimate.lesson,

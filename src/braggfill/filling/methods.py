@@ -12,7 +12,7 @@ from braggfill.classical.spread import LogFill, filled_counts, standard_deviatio
 from braggfill.filling.options import FillOptions, MethodName
 from braggfill.filling.terms import Estimate, Method
 from braggfill.scan.gapped import GappedScan
-from braggfill.scan.gaps import Slab
+from braggfill.scan.gaps import WIDEST_MODULE_GAP, Slab
 
 
 def classical(fill: LogFill, summary: str, guessed: bool = False) -> Method:
@@ -26,7 +26,7 @@ def classical(fill: LogFill, summary: str, guessed: bool = False) -> Method:
         on_progress(2, 2)
         return Estimate(mean, std)
 
-    return Method("log(1 + counts)", summary, estimate, guessed)
+    return Method("log(1 + counts)", summary, estimate, guessed=guessed)
 
 
 def of_logarithms(fill: Callable[[NDArray[np.float32], NDArray[np.bool_], list[Slab]], NDArray[np.float32]]) -> LogFill:
@@ -66,7 +66,9 @@ def retrieval(scan: GappedScan, options: FillOptions, on_progress: Progress, on_
 
 METHODS: dict[MethodName, Method] = {
     "unet": Method("counts", "the network, which corrects what kriging says about this scan", unet, guessed=True),
-    "retrieval": Method("counts", "the crystal that explains the counts, if hidden ones say so; else unet", retrieval),
+    "retrieval": Method(
+        "counts", "the crystal that explains the counts, if hidden ones say so; else unet", retrieval, WIDEST_MODULE_GAP
+    ),
     "kriging": classical(kriging, "best linear estimate from the scan's own autocovariance", guessed=True),
     "ridge": classical(of_logarithms(ridge), "regression from both banks, fitted on the rest of the same scan"),
     "linear": classical(of_logarithms(interpolate.linear), "straight line between the banks"),

@@ -11,6 +11,7 @@ from braggfill.base.tasks import OnStep, Progress
 from braggfill.filling.options import FillOptions
 from braggfill.network.lesson import Lesson
 from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import MAX_WIDTH
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Estimate:
     """What a method says of the voxels that are filled, in the order of ``array[scan.wanted]``."""
 
     mean: NDArray[np.float64]
-    """Expected counts (voxels,)."""
+    """Expected counts (voxels,); NaN where a voxel is refused."""
     std: NDArray[np.float64]
     """Standard deviation of the expectation (voxels,)."""
     weights_sha256: str | None = None
@@ -47,5 +48,7 @@ class Method:
     summary: str
     estimate: Estimator
     """(scan, options, on_progress, on_adapt) to the estimates of ``scan.wanted``."""
+    widest: int = MAX_WIDTH
+    """Widest gap that it sees across, in voxels."""
     guessed: bool = False
     """Whether it starts from kriging, which methods of one scan then share."""

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from braggfill.scan.gaps import Slab, find_slabs, voxels_to_fill
+from braggfill.scan.gaps import MAX_WIDTH, Slab, find_slabs, voxels_to_fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +24,9 @@ class GappedScan:
     """First guess of log(1 + counts), NaN where there is none; None until one was made."""
 
     @classmethod
-    def blanked(cls, counts: NDArray[np.float32], mask: NDArray[np.bool_]) -> "GappedScan":
+    def blanked(cls, counts: NDArray[np.float32], mask: NDArray[np.bool_], widest: int = MAX_WIDTH) -> "GappedScan":
         """Forget the counts that a mask says were not measured, both (frames, rows, columns), and find what can be filled."""
-        return cls(np.where(mask, 0, counts).astype(np.float32, copy=False), mask, find_slabs(mask))
+        return cls(np.where(mask, 0, counts).astype(np.float32, copy=False), mask, find_slabs(mask, widest))
 
     @cached_property
     def wanted(self) -> NDArray[np.bool_]:

@@ -3,11 +3,13 @@
 Mask polarity, here and everywhere: True (1) = not measured. Axis order: (frame, row, column).
 
 A method sees across a gap along one axis, the gap's normal. A voxel is visible along an axis if the masked run through it
-ends at a measured voxel on both sides and is at most ``MAX_WIDTH`` long, or ends at the array's border on one side and is at
-most ``MAX_WIDTH_ONE_BANK`` long. What no axis sees, such as the middle of a cross, is looked at again once the visible voxels
-count as known, provided that it lies no farther from a measured voxel than the middle of the widest cross does.
+ends at a measured voxel on both sides and is at most ``MAX_WIDTH`` long (phase retrieval, which looks at the whole scan, sees
+farther), or ends at the array's border on one side and is at most ``MAX_WIDTH_ONE_BANK`` long. What no axis sees, such as the
+middle of a cross, is looked at again once the visible voxels count as known, provided that it lies no farther from a measured
+voxel than the middle of the widest cross does.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,8 +27,8 @@ MAX_WIDTH = 14
 """Widest gap with a bank on both sides that a method sees across, in voxels."""
 MAX_WIDTH_ONE_BANK = 7
 """Widest gap at the array's border, in voxels: it can only be continued from one bank."""
-MAX_DEPTH = 10
-"""Largest distance of a filled voxel from a measured one, in voxels: the middle of a cross 14 wide is 7√2 away."""
+WIDEST_MODULE_GAP = 41
+"""Widest gap between modules of a detector in use, in voxels (Eiger; its others are 12 wide)."""
 AXIS_PREFERENCE = (1, 2, 0)
 """Among equally short runs detector axes come first: the rocking axis is often the coarsest."""
 
@@ -86,13 +88,20 @@ class Gap:
         return self.last - self.first + 1
 
 
-def find_slabs(mask: NDArray[np.bool_]) -> list[Slab]:
+def depth_of(widest: int) -> int:
+    """Largest distance of a filled voxel from a measured one, in voxels: the middle of a cross 14 wide is 7√2 away."""
+    return math.ceil(widest / math.sqrt(2))
+
+
+def find_slabs(mask: NDArray[np.bool_], widest: int = MAX_WIDTH) -> list[Slab]:
     """Everything in a mask that can be filled, ordered by normal and place.
 
     Parameters
     ----------
     mask : bool array (frames, rows, columns)
         True = not measured.
+    widest : int
+        How far the method sees between two banks, in voxels.
 
     Returns
     -------
@@ -100,7 +109,9 @@ def find_slabs(mask: NDArray[np.bool_]) -> list[Slab]:
         A voxel may be in several, one for each axis: then their predictions are averaged.
     """
     flat = one_frame_for_all(mask)
-    runs = np.concatenate([np.empty((0, 6), np.int64), *_visible_runs(flat)])  # (voxels, axis first last frame row column)
+    runs = np.concatenate(
+        [np.empty((0, 6), np.int64), *_visible_runs(flat, widest)]
+    )  # (voxels, axis first last frame row column)
     keys, members, sizes = np.unique(runs[:, :3], axis=0, return_inverse=True, return_counts=True)
     voxels = np.split(runs[members.argsort(kind="stable"), 3:], np.cumsum(sizes)[:-1])
     slabs = []
@@ -205,7 +216,7 @@ def _regions(rest: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> Iterator[Gap
         yield Gap("voxel" if count == 1 else "box", axis, (frames, rows, columns), count, filled)
 
 
-def _visible_runs(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
+def _visible_runs(mask: NDArray[np.bool_], widest: int) -> Iterator[NDArray[np.int64]]:
     """Voxels that some axis sees, round by round: (voxels, 6) of axis, first and last of the run, frame, row, column."""
     left, depth = mask.copy(), None
     while left.any():
@@ -213,14 +224,14 @@ def _visible_runs(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
         runs = np.stack([_runs(left, voxels, axis) for axis in range(3)])  # (axis, voxels, first and last)
         ends = np.array(mask.shape)[:, None] - 1
         length, banks = runs[..., 1] - runs[..., 0] + 1, (runs[..., 0] > 0).astype(int) + (runs[..., 1] < ends)
-        visible = length <= np.array((0, MAX_WIDTH_ONE_BANK, MAX_WIDTH))[banks]
+        visible = length <= np.array((0, MAX_WIDTH_ONE_BANK, widest))[banks]
         if depth is None:
             cost = np.where(visible, length + mask.size * (banks < 2), np.iinfo(np.int64).max)[list(AXIS_PREFERENCE)]
             best = np.array(AXIS_PREFERENCE)[cost.argmin(0)]
             visible &= best == np.arange(3)[:, None]
             depth = scipy.ndimage.distance_transform_edt(mask)
         else:
-            visible &= depth[tuple(voxels.T)] <= MAX_DEPTH
+            visible &= depth[tuple(voxels.T)] <= depth_of(widest)
         seen = visible.any(0)
         if not seen.any():
             return
