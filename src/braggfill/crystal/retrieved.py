@@ -249,14 +249,9 @@ def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, 
 
 def levels_of(scan: GappedCounts, device: str) -> list[Level]:
     """Coarse to fine; the first holds half of the pattern along each axis, or three quarters where too much lies outside."""
-    first = first_share(scan)
+    first = HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
     coarse = [level_of(scan, share, BORDER, device) for share in (HALF, THREE_QUARTERS) if share >= first]
     return [*coarse, level_of(scan, WHOLE, WHOLE_BORDER, device)]
-
-
-def first_share(scan: GappedCounts) -> float:
-    """Share of the pattern along each axis that the first level holds."""
-    return HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
 
 
 def coarse_start(level: Level, options: CrystalOptions, number: int) -> State:

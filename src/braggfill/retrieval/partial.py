@@ -17,10 +17,10 @@ from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress
 from braggfill.crystal.climb import BLUR, LIFT, LOOSE, Prior, climb
 from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import BORDER, Level, level_of
+from braggfill.crystal.levels import BORDER, Level, counts_outside, level_of
 from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
 from braggfill.crystal.polish import settled
-from braggfill.crystal.retrieved import HALF, THREE_QUARTERS, WHOLE, WHOLE_BORDER, first_share
+from braggfill.crystal.retrieved import HALF, MOST_OUTSIDE, THREE_QUARTERS, WHOLE, WHOLE_BORDER
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.search import REFINED_BLUR, REFINING, TURNS, State, better, random_starts, refined, search, take_turn
 from braggfill.crystal.starts import start_generator
@@ -169,7 +169,8 @@ def as_good(end: Start, best: Start) -> bool:
 def level_shares(pattern: Pattern, treatment: TreatmentName) -> list[float]:
     """Shares of the pattern that the levels hold, coarse to fine."""
     scan = known_counts(pattern, treatment, np.zeros_like(pattern.missing))
-    first, shortest = first_share(scan), min(pattern.counts.shape)
+    first = HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
+    shortest = min(pattern.counts.shape)
     return [s for s in (HALF, THREE_QUARTERS) if s >= first and s * shortest >= SHORTEST_AXIS] + [WHOLE]
 
 
