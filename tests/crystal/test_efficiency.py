@@ -49,7 +49,7 @@ def test_counting_noise_is_no_unevenness():
 
 
 def test_what_was_found_stays_when_it_is_looked_for_again():
-    level, state, _, expected = measured(0.2)
+    level, state, _, expected = measured(0.15)
     bright = expected.sum(0) > 2000
     once = efficiency_of(level, state, 0.0)
     instrument = Instrument(**(vars(state.instrument) | {"efficiency": once}))

@@ -5,7 +5,8 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.climb import Prior
 from braggfill.crystal.coherence import Instrument, expected_counts
-from braggfill.crystal.retrieved import CrystalOptions, fill_by_crystal
+from braggfill.crystal.record import CrystalOptions
+from braggfill.crystal.retrieved import fill_by_crystal
 from braggfill.crystal.search import Turn
 from braggfill.simulation.scans import one_thread
 

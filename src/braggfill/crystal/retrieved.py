@@ -5,7 +5,7 @@ mixed with an estimate made without the crystal.
 """
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress
-from braggfill.crystal.climb import LOOSE, Prior, climb
+from braggfill.crystal.climb import LOOSE, climb
 from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.efficiency import unevenness
 from braggfill.crystal.levels import BORDER, GappedCounts, Level, counts_outside, level_of
-from braggfill.crystal.likelihood import noise_misfit
-from braggfill.crystal.mixture import Curve, averaged, chosen_members, residual_variance, standard_deviation
+from braggfill.crystal.mixture import chosen_members
 from braggfill.crystal.outliers import aliens, faulty_pixels
-from braggfill.crystal.polish import Polished, polished, settled
-from braggfill.crystal.search import CONVERGED, TURNS, State, random_starts, search
+from braggfill.crystal.polish import polished, settled
+from braggfill.crystal.record import CrystalOptions, CrystalRecord
+from braggfill.crystal.search import TURNS, State, random_starts, search
 from braggfill.crystal.starts import start_generator
+from braggfill.crystal.whole import Ended, Field, WholeScan, told
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 
@@ -34,75 +34,6 @@ WHOLE_BORDER = 0.3
 """Taper of the whole pattern in the middle of each face."""
 GIVEN_BACK = 40
 """Evaluations of the loss with the hidden counts given back."""
-Field = NDArray[np.float32]
-"""(frames, rows, columns)."""
-
-
-@dataclass(frozen=True)
-class CrystalOptions:
-    """How hard to look for the crystal, and what is expected of it."""
-
-    starts: int = 3
-    """Random starts on the coarse level."""
-    climbs: int = 2
-    """Best of them that are carried to the whole pattern."""
-    prior: Prior = field(default_factory=Prior)
-    lifts: int = 1
-    """Times that every level on the way up is iterated and fitted again."""
-    seed: int = 0
-    device: str = "cpu"
-
-
-@dataclass(frozen=True)
-class Climbed:
-    """How one start ended on the whole pattern."""
-
-    start: int
-    times: int
-    """How often it is among what was averaged."""
-    misfit: float
-    noise_misfit: float
-    """What its own counts would have with Poisson noise and if they varied by κ besides."""
-    kappa: float
-    """Share of the counts that voxels vary by beyond counting noise."""
-    support_share: float | None
-    """Of the blurred modulus' maximum at which the support was cut anew; None where it was not."""
-    hidden_deviance: float
-    """Mean Poisson deviance of the hidden counts."""
-    widths: tuple[float, float, float]
-    """Of partial coherence's Gaussian along frames, rows and columns, in voxels."""
-    unevenness: float
-    """Spread of the log efficiencies of the detector's pixels; 0 where they are taken as even."""
-    background: float
-    """Counts a voxel."""
-    loss: float
-    """Share lost to dead time at the brightest voxel."""
-
-    @property
-    def converged(self) -> bool:
-        """Whether no more than noise is left."""
-        return self.misfit <= CONVERGED * self.noise_misfit
-
-
-@dataclass(frozen=True)
-class CrystalRecord:
-    """How a fill by the crystal came about."""
-
-    options: CrystalOptions
-    share: float
-    """Of the pattern that the search began with."""
-    coarse_misfits: tuple[float, ...]
-    """Of every start, in the order of the starts."""
-    climbed: tuple[Climbed, ...]
-    """Best first."""
-    prior_times: int
-    """How often the prior is among what was averaged."""
-    seconds: float
-
-    @property
-    def converged(self) -> int:
-        """How many of those carried to the whole pattern converged."""
-        return sum(c.converged for c in self.climbed)
 
 
 @dataclass(frozen=True)
@@ -123,20 +54,6 @@ class Hidden:
     """(frames, rows, columns)."""
     counts: Field
     """(voxels,)."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """One end of a start on the whole level, and what it expects of the scan."""
-
-    number: int
-    """Of the start."""
-    polished: Polished
-    expected: Field
-    """Counts (voxels,) where they are asked for."""
-    residuals: Curve
-    uneven: float
-    """Spread of the pixels' log efficiencies."""
 
 
 def fill_by_crystal(
@@ -201,46 +118,6 @@ def fill_by_crystal(
     return CrystalFill(mean, std, record)
 
 
-@dataclass(frozen=True)
-class WholeScan:
-    """A scan on the whole level, and the voxels whose counts are asked for."""
-
-    scan: GappedCounts
-    asked: NDArray[np.bool_]
-    """(frames, rows, columns)."""
-    level: Level
-
-    def expected(self, state: State) -> Field:
-        """Counts that a state expects, as an array of the scan."""
-        frames, rows, columns = self.scan.counts.shape
-        expected = expected_counts(state.crystal, state.instrument, self.level.taper)[0].cpu().numpy()
-        rolled: Field = np.roll(expected, self.scan.peak, (0, 1, 2))[:frames, :rows, :columns]
-        return rolled
-
-    def ended(self, number: int, found: Polished) -> Ended:
-        """What one end of a start expects."""
-        expected, measured = self.expected(found.state), ~self.scan.mask
-        residuals = residual_variance(expected[measured], self.scan.counts[measured])
-        efficiency = found.state.instrument.efficiency[0].cpu().numpy()
-        uneven = unevenness(efficiency, self.level.target.sum(0).cpu().numpy())
-        return Ended(number, found, expected[self.asked], residuals, uneven)
-
-    def estimates(self, ends: list[Ended]) -> list[Field]:
-        """Expected counts (voxels,) of every end and, last, of the prior."""
-        return [*(end.expected for end in ends), self.scan.prior_mean[self.asked]]
-
-    def filled(self, ends: list[Ended], members: list[int]) -> tuple[Field, Field]:
-        """Mean and standard deviation (frames, rows, columns) from some of the estimates, NaN where none was asked for."""
-        every = self.estimates(ends)
-        mean, scatter = averaged([every[n] for n in members], self.asked)
-        first = ends[min(members)]
-        blind = np.broadcast_to(self.scan.mask.all(0), self.asked.shape)[self.asked]
-        std = standard_deviation(mean, scatter, first.residuals, np.where(blind, np.float32(first.uneven), 0))
-        volumes = np.full((2, *self.asked.shape), np.nan, np.float32)
-        volumes[:, self.asked] = mean, std
-        return volumes[0], volumes[1]
-
-
 def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, prior_std: Field) -> GappedCounts:
     """A scan as the search takes it; ``unknown`` is a bool array (frames, rows, columns)."""
     known = np.where(unknown, 0, counts).astype(np.float32)
@@ -289,13 +166,3 @@ def given_back(whole: WholeScan, ends: list[Ended], members: list[int], options:
         state = settled(level, found.state, GIVEN_BACK, found.kappa, options.prior.mu)
         last[n] = whole.ended(ends[n].number, replace(found, state=state))
     return last
-
-
-def told(end: Ended, whole: Level, times: int) -> Climbed:
-    """An end in figures."""
-    state, found = end.polished.state, end.polished
-    f, r, c = (float(w) for w in state.instrument.widths[0])
-    background, loss = float(state.instrument.background), float(state.instrument.dead_time * whole.target.max())
-    expected = expected_counts(state.crystal, state.instrument, whole.taper)
-    misfits = float(state.misfit), float(noise_misfit(whole, expected, found.kappa, found.kappa))
-    return Climbed(end.number, times, *misfits, found.kappa, found.share, found.wrong, (f, r, c), end.uneven, background, loss)

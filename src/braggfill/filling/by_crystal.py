@@ -18,7 +18,8 @@ from braggfill.base.errors import InputError
 from braggfill.base.metrics import coverage, poisson_deviance, predictive_rank
 from braggfill.base.tasks import Progress
 from braggfill.classical.interpolate import linear
-from braggfill.crystal.retrieved import CrystalFill, CrystalOptions, CrystalRecord, fill_by_crystal
+from braggfill.crystal.record import CrystalOptions, CrystalRecord
+from braggfill.crystal.retrieved import CrystalFill, fill_by_crystal
 from braggfill.filling.options import Effort, FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig

@@ -1,0 +1,73 @@
+"""How hard to look for a crystal, and how what was found came about: JSON-ready records."""
+
+from dataclasses import dataclass, field
+
+from braggfill.crystal.climb import Prior
+from braggfill.crystal.search import CONVERGED
+
+
+@dataclass(frozen=True)
+class CrystalOptions:
+    """How hard to look for the crystal, and what is expected of it."""
+
+    starts: int = 3
+    """Random starts on the coarse level."""
+    climbs: int = 2
+    """Best of them that are carried to the whole pattern."""
+    prior: Prior = field(default_factory=Prior)
+    lifts: int = 1
+    """Times that every level on the way up is iterated and fitted again."""
+    seed: int = 0
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Climbed:
+    """How one start ended on the whole pattern."""
+
+    start: int
+    times: int
+    """How often it is among what was averaged."""
+    misfit: float
+    noise_misfit: float
+    """What its own counts would have with Poisson noise and if they varied by κ besides."""
+    kappa: float
+    """Share of the counts that voxels vary by beyond counting noise."""
+    support_share: float | None
+    """Of the blurred modulus' maximum at which the support was cut anew; None where it was not."""
+    hidden_deviance: float
+    """Mean Poisson deviance of the hidden counts."""
+    widths: tuple[float, float, float]
+    """Of partial coherence's Gaussian along frames, rows and columns, in voxels."""
+    unevenness: float
+    """Spread of the log efficiencies of the detector's pixels; 0 where they are taken as even."""
+    background: float
+    """Counts a voxel."""
+    loss: float
+    """Share lost to dead time at the brightest voxel."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether no more than noise is left."""
+        return self.misfit <= CONVERGED * self.noise_misfit
+
+
+@dataclass(frozen=True)
+class CrystalRecord:
+    """How a fill by the crystal came about."""
+
+    options: CrystalOptions
+    share: float
+    """Of the pattern that the search began with."""
+    coarse_misfits: tuple[float, ...]
+    """Of every start, in the order of the starts."""
+    climbed: tuple[Climbed, ...]
+    """Best first."""
+    prior_times: int
+    """How often the prior is among what was averaged."""
+    seconds: float
+
+    @property
+    def converged(self) -> int:
+        """How many of those carried to the whole pattern converged."""
+        return sum(c.converged for c in self.climbed)

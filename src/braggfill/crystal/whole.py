@@ -1,0 +1,82 @@
+"""A scan on its whole level: what retrieved objects expect of it, one by one and together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.efficiency import unevenness
+from braggfill.crystal.levels import GappedCounts, Level
+from braggfill.crystal.likelihood import noise_misfit
+from braggfill.crystal.mixture import Curve, averaged, residual_variance, standard_deviation
+from braggfill.crystal.polish import Polished
+from braggfill.crystal.record import Climbed
+from braggfill.crystal.search import State
+
+Field = NDArray[np.float32]
+"""(frames, rows, columns)."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One end of a start on the whole level, and what it expects of the scan."""
+
+    number: int
+    """Of the start."""
+    polished: Polished
+    expected: Field
+    """Counts (voxels,) where they are asked for."""
+    residuals: Curve
+    uneven: float
+    """Spread of the pixels' log efficiencies."""
+
+
+@dataclass(frozen=True)
+class WholeScan:
+    """A scan on the whole level, and the voxels whose counts are asked for."""
+
+    scan: GappedCounts
+    asked: NDArray[np.bool_]
+    """(frames, rows, columns)."""
+    level: Level
+
+    def expected(self, state: State) -> Field:
+        """Counts that a state expects, as an array of the scan."""
+        frames, rows, columns = self.scan.counts.shape
+        expected = expected_counts(state.crystal, state.instrument, self.level.taper)[0].cpu().numpy()
+        rolled: Field = np.roll(expected, self.scan.peak, (0, 1, 2))[:frames, :rows, :columns]
+        return rolled
+
+    def ended(self, number: int, found: Polished) -> Ended:
+        """What one end of a start expects."""
+        expected, measured = self.expected(found.state), ~self.scan.mask
+        residuals = residual_variance(expected[measured], self.scan.counts[measured])
+        efficiency = found.state.instrument.efficiency[0].cpu().numpy()
+        uneven = unevenness(efficiency, self.level.target.sum(0).cpu().numpy())
+        return Ended(number, found, expected[self.asked], residuals, uneven)
+
+    def estimates(self, ends: list[Ended]) -> list[Field]:
+        """Expected counts (voxels,) of every end and, last, of the prior."""
+        return [*(end.expected for end in ends), self.scan.prior_mean[self.asked]]
+
+    def filled(self, ends: list[Ended], members: list[int]) -> tuple[Field, Field]:
+        """Mean and standard deviation (frames, rows, columns) from some of the estimates, NaN where none was asked for."""
+        every = self.estimates(ends)
+        mean, scatter = averaged([every[n] for n in members], self.asked)
+        first = ends[min(members)]
+        blind = np.broadcast_to(self.scan.mask.all(0), self.asked.shape)[self.asked]
+        std = standard_deviation(mean, scatter, first.residuals, np.where(blind, np.float32(first.uneven), 0))
+        volumes = np.full((2, *self.asked.shape), np.nan, np.float32)
+        volumes[:, self.asked] = mean, std
+        return volumes[0], volumes[1]
+
+
+def told(end: Ended, whole: Level, times: int) -> Climbed:
+    """An end in figures."""
+    state, found = end.polished.state, end.polished
+    f, r, c = (float(w) for w in state.instrument.widths[0])
+    background, loss = float(state.instrument.background), float(state.instrument.dead_time * whole.target.max())
+    expected = expected_counts(state.crystal, state.instrument, whole.taper)
+    misfits = float(state.misfit), float(noise_misfit(whole, expected, found.kappa, found.kappa))
+    return Climbed(end.number, times, *misfits, found.kappa, found.share, found.wrong, (f, r, c), end.uneven, background, loss)
