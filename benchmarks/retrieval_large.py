@@ -26,10 +26,11 @@ from braggfill import fill_gaps
 from braggfill.base.pictures import new_figure, write_picture
 from braggfill.base.writing import write_table
 from braggfill.retrieval.alignment import align, correlation
+from braggfill.retrieval.coherent import run_schedule
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient, strain_rmse
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.pattern import Pattern, prepare_pattern
-from braggfill.retrieval.reconstruction import retrieve, run_schedule
+from braggfill.retrieval.reconstruction import retrieve
 from braggfill.retrieval.starts import hidden_deviance, hide_voxels
 from braggfill.retrieval.support import FINEST_BLUR, shrink_wrap
 from braggfill.retrieval.treatments import amplitude_bounds
@@ -61,6 +62,7 @@ def prepare(kind: str, work: Path) -> None:
         filled=filled.filled,
         std=filled.std,
         treatment="crop",
+        coherence="full",
         starts=3,
         keep=2,
         counts_per_unit=1,

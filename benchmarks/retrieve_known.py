@@ -48,7 +48,7 @@ def main() -> None:
     truth = object_of(known.amplitude, known.peak)
     rows, best = [], None
     for seed in range(arguments.starts):
-        found = retrieve(known.counts, starts=1, keep=1, seed=seed, counts_per_unit=1, device="cpu")
+        found = retrieve(known.counts, coherence="full", starts=1, keep=1, seed=seed, counts_per_unit=1, device="cpu")
         crystal, alike = align(truth, found.crystal)
         deviance = found.starts[0].deviance
         rows.append({"start": seed, "correlation": alike, "strain_slope": slope(crystal, truth), "hidden_deviance": deviance})

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from shared.timing import in_turn, report
 
-from braggfill.retrieval.iterations import ALGORITHMS, Iterate
+from braggfill.crystal.algorithms import ALGORITHMS
+from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.treatments import Bounds
 
 SHAPES = ((128, 128, 128), (256, 300, 300))

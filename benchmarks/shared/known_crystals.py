@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from braggfill.base.fourier import box_to_reciprocal
+from braggfill.base.smoothing import gaussian_blur
 from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, CrystalBox, box_round, continuum_object
 from braggfill.simulation.degrade import replaced_phase
 from braggfill.simulation.dislocation import BURGERS, SLIP_NORMAL, Dislocation
@@ -27,7 +28,7 @@ class Known:
     """A measurement of a known crystal; arrays are (frames, rows, columns)."""
 
     amplitude: np.ndarray
-    """complex64: square roots of the expected counts, with their phases; the peak in the middle."""
+    """complex64: square roots of what coherent light would count, with their phases; the peak in the middle."""
     counts: np.ndarray
     """float32."""
 
@@ -50,9 +51,18 @@ def object_of(amplitude: np.ndarray, peak: tuple[int, ...] | None = None) -> np.
 
 
 def measure(
-    kind: str, seed: int, shape: tuple[int, int, int], oversampling: float, peak_counts: float, noise: bool = True
+    kind: str,
+    seed: int,
+    shape: tuple[int, int, int],
+    oversampling: float,
+    peak_counts: float,
+    noise: bool = True,
+    blur: float = 0.0,
 ) -> Known:
-    """Measure a faceted crystal without strain (``perfect``), with ``smooth`` strain, or with a screw ``dislocation``."""
+    """Measure a faceted crystal without strain (``perfect``), with ``smooth`` strain, or with a screw ``dislocation``.
+
+    ``blur`` is the width in voxels of the Gaussian that partially coherent light folds the pattern with, along every axis.
+    """
     rng = np.random.default_rng(seed)
     body = random_body(rng, ParticleRanges(metals=(METAL,), shapes=("winterbottom", "wulff")))
     turned = np.linalg.qr(rng.normal(size=(3, 3)))[0]
@@ -69,6 +79,7 @@ def measure(
     amplitude = box_to_reciprocal(drawn, (frames, rows, columns))
     amplitude *= peak_counts**0.5 / amplitude.abs().amax()
     expected = amplitude.abs().square()
+    expected = gaussian_blur(expected, blur) if blur else expected
     counts = counting_noise(rng, expected) if noise else expected
     return Known(amplitude.numpy(), counts.numpy())
 

@@ -13,8 +13,8 @@ from .network.finetune import finetune as finetune
 from .reports.webpage import write_report as write_report
 from .retrieval.deformation import Deformation as Deformation
 from .retrieval.deformation import strain as strain
-from .retrieval.reconstruction import RetrievalResult as RetrievalResult
 from .retrieval.reconstruction import retrieve as retrieve
+from .retrieval.result import RetrievalResult as RetrievalResult
 from .retrieval.treatments import TREATMENTS as TREATMENTS
 from .scan.detectors import detector_mask as detector_mask
 from .scan.files import read_mask as read_mask

@@ -67,6 +67,8 @@ def test_phase_retrieval_takes_a_mask_of_good_voxels_and_a_detector_as_the_other
         scan_file,
         "--treatment",
         "free",
+        "--coherence",
+        "full",
         "--schedule",
         "hio 20, er 2",
         "--starts",

@@ -9,6 +9,7 @@ from program import run
 
 from braggfill import retrieve, strain
 from braggfill.commands.options import USUAL_SCHEDULE, read_schedule
+from braggfill.crystal.search import Turn
 from braggfill.judging.comparison import compare
 from braggfill.retrieval.alignment import correlation
 from braggfill.retrieval.options import SCHEDULE
@@ -47,9 +48,19 @@ def test_a_schedule_is_read_as_it_is_written():
 
 def test_retrieve_writes_what_the_function_returns(tmp_path, scan_file, filled, capsys):
     data, stripe, std = filled
-    assert run("retrieve", scan_file, "--starts", 2, "--keep", 1, "--schedule", QUICK, "--device", "cpu") == 0
+    assert (
+        run("retrieve", scan_file, "--starts", 2, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu")
+        == 0
+    )
     expected = retrieve(
-        data, filled=stripe, std=std, starts=2, keep=1, schedule=(("hio", 10), ("er", 10), ("ml", 5)), device="cpu"
+        data,
+        filled=stripe,
+        std=std,
+        starts=2,
+        keep=1,
+        coherence="full",
+        schedule=(("hio", 10), ("er", 10), ("ml", 5)),
+        device="cpu",
     )
     assert expected.options.treatment == "bounded"
     with np.load(tmp_path / "S1_filled_object.npz") as written:
@@ -59,6 +70,26 @@ def test_retrieve_writes_what_the_function_returns(tmp_path, scan_file, filled, 
     assert facts["options"]["treatment"] == "bounded"
     assert [s["number"] for s in facts["starts"]] == [s.number for s in expected.starts]
     assert "in common" in capsys.readouterr().out
+
+
+def test_retrieve_says_how_many_starts_converged_and_how_coherent_the_light_was(tmp_path, scan_file, monkeypatch, capsys):
+    """Not one of a search that is far too short: it says so, and is no failure."""
+    monkeypatch.setattr("braggfill.retrieval.partial.TURNS", (Turn(2, 2, 1, 2, coherent=True),))
+    monkeypatch.setattr("braggfill.retrieval.partial.LIFTS", 0)
+    assert run("retrieve", scan_file, "--starts", 2, "--keep", 1, "--device", "cpu") == 0
+    told = capsys.readouterr()
+    assert "0 of 1 starts taken to the end converged" in told.out
+    assert told.err.count("no start converged") == 1
+    with np.load(tmp_path / "S1_filled_object.npz") as written:
+        facts = json.loads(str(written["provenance"]))
+    assert facts["options"]["coherence"] == "partial"
+    assert facts["coherence"] in ("partial", "full")
+    assert facts["converged"] == 0
+    assert len(facts["starts"]) == 2
+    for start in facts["starts"]:
+        assert start["misfit"] > 1.2 * start["noise_misfit"]
+        assert len(start["widths"]) == 3
+        assert start["converged"] is False
 
 
 def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, capsys):
@@ -81,7 +112,7 @@ def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, caps
 
 
 def test_compare_draws_the_treatments(tmp_path, scan_file, capsys):
-    quick = ["--starts", 1, "--keep", 1, "--schedule", QUICK, "--device", "cpu"]
+    quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu"]
     assert run("compare", scan_file, "--treatment", "bounded", "--treatment", "free-streaks", *quick) == 0
     assert (tmp_path / "S1_filled_compared.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
@@ -91,7 +122,14 @@ def test_compare_draws_the_treatments(tmp_path, scan_file, capsys):
 
 def test_compare_fills_a_scan_that_is_not_filled(filled):
     data, stripe, _ = filled
-    options = {"treatments": ("zero", "filled"), "starts": 1, "keep": 1, "schedule": (("er", 5),), "device": "cpu"}
+    options = {
+        "treatments": ("zero", "filled"),
+        "starts": 1,
+        "keep": 1,
+        "coherence": "full",
+        "schedule": (("er", 5),),
+        "device": "cpu",
+    }
     zero, estimated = compare(np.where(stripe, 0, data), stripe, **options)
     assert (zero.treatment, estimated.treatment) == ("zero", "filled")
     assert zero.correlation == 1
@@ -100,6 +138,7 @@ def test_compare_fills_a_scan_that_is_not_filled(filled):
 
 BAD = {
     "schedule": ["retrieve", "S1_filled.npz", "--schedule", "hio"],
+    "own turns": ["retrieve", "S1_filled.npz", "--schedule", "er 8"],
     "keep": ["retrieve", "S1_filled.npz", "--starts", "1", "--keep", "2"],
     "itself": ["retrieve", "S1_filled.npz", "-o", "S1_filled.npz", "--overwrite"],
     "support": ["retrieve", "S1_filled.npz", "--support", "nothing.npz"],

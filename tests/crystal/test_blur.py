@@ -43,3 +43,8 @@ def test_the_way_back_is_the_adjoint_and_tells_of_the_widths():
         step[axis] = 1e-6
         above, below = ((g * blur.forth(field.clone(), WIDTHS * torch.exp(s))).sum().item() for s in (step, -step))
         assert by_widths[axis].item() == pytest.approx((above - below) / 2e-6, rel=1e-4)
+
+
+def test_without_a_width_there_is_no_blurred_intensity():
+    field = random_field()
+    assert Blur(field).forth(field, torch.tensor([0.5, torch.nan, 0.5])).isnan().all()

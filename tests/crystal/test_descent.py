@@ -46,3 +46,14 @@ def test_each_start_goes_its_own_way():
     together = descend(loss, begin, 15)[0]
     alone = torch.cat([descend(loss, one[None], 15)[0] for one in begin])
     np.testing.assert_allclose(together, alone, atol=1e-12)
+
+
+def test_a_step_to_where_the_loss_is_no_number_is_not_taken_and_forgotten():
+    """The logarithm's domain ends at 0, where the first steps lead."""
+
+    def loss(x):
+        return (5 * x - 0.01 * x.log()).sum(1), 5 - 0.01 / x
+
+    found, value = descend(loss, torch.tensor([[1.0, 0.4]], dtype=torch.float64), 200)
+    np.testing.assert_allclose(found, 0.002, rtol=1e-2)
+    assert value.isfinite().all()

@@ -3,7 +3,8 @@ import pytest
 import torch
 from scipy.optimize import minimize_scalar
 
-from braggfill.retrieval.iterations import BETA, Iterate, follow_counts, keep_within
+from braggfill.crystal.algorithms import BETA
+from braggfill.retrieval.iterations import Iterate, follow_counts, keep_within
 from braggfill.retrieval.treatments import Bounds
 
 

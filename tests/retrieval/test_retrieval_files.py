@@ -64,7 +64,7 @@ def test_what_was_filled_arrives_as_filled_with_its_spread(tmp_path, result, kin
 def test_both_commands_take_every_format_with_the_usual_treatment(tmp_path, result, kind):
     path = tmp_path / NAMES[kind]
     write_result(path, result, "S1.npz", kind)
-    quick = ["--starts", 1, "--keep", 1, "--schedule", "er 8", "--device", "cpu"]
+    quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", "er 8", "--device", "cpu"]
     expected = retrieve(
         result.intensity,
         result.mask,
@@ -72,6 +72,7 @@ def test_both_commands_take_every_format_with_the_usual_treatment(tmp_path, resu
         std=result.std,
         starts=1,
         keep=1,
+        coherence="full",
         schedule=SHORT,
         device="cpu",
     )
@@ -100,7 +101,15 @@ def crystal():
 
 def test_an_object_comes_back_with_its_support(tmp_path, result):
     found = retrieve(
-        result.intensity, result.mask, filled=result.filled, std=result.std, starts=1, keep=1, schedule=SHORT, device="cpu"
+        result.intensity,
+        result.mask,
+        filled=result.filled,
+        std=result.std,
+        starts=1,
+        keep=1,
+        coherence="full",
+        schedule=SHORT,
+        device="cpu",
     )
     write_crystal(tmp_path / "object.npz", found, "S1.npz")
     crystal, support = read_crystal(str(tmp_path / "object.npz"))

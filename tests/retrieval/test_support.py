@@ -4,6 +4,7 @@ import torch
 
 from braggfill import InputError
 from braggfill.base.metrics import expected_deviance
+from braggfill.crystal.starts import start_generator
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.retrieval.starts import (
     BRIGHTEST_HIDDEN,
@@ -11,26 +12,14 @@ from braggfill.retrieval.starts import (
     hidden_deviance,
     hide_voxels,
     random_crystal,
-    start_generator,
 )
-from braggfill.retrieval.support import first_support, shrink_wrap
-from braggfill.scan.boxes import bounding_box
+from braggfill.retrieval.support import shrink_wrap
 
 
 def cuboid(shape, sizes):
     inside = np.zeros(shape, bool)
     inside[tuple(slice(n // 2 - s // 2, n // 2 - s // 2 + s) for n, s in zip(shape, sizes, strict=True))] = True
     return inside
-
-
-@pytest.mark.parametrize("sizes", [(12, 12, 12), (8, 14, 20)])
-def test_half_the_autocorrelation_has_the_objects_extent(sizes):
-    shape = (48, 50, 60)
-    counts = np.abs(np.fft.fftn(cuboid(shape, sizes))) ** 2
-    support, oversampling = first_support(torch.from_numpy(counts.astype(np.float32)))
-    spans = [s.stop - s.start for s in bounding_box(support)]
-    np.testing.assert_allclose(spans, sizes, atol=2)
-    np.testing.assert_allclose(oversampling, np.array(shape) / sizes, rtol=0.15)
 
 
 def test_shrink_wrap_finds_the_object_in_a_loose_support_and_in_a_tight_one():

@@ -46,7 +46,8 @@ def retrieve(
     write_crystal(output, result, opened.scan.name)
     console.print(start_table(result))
     warn(result.warnings)
-    say(console, f"{result.options.treatment}: {100 * result.modes[0]:.1f} % of the kept starts in common; written to {output}")
+    common = f"{100 * result.modes[0]:.1f} % of the averaged ones in common"
+    say(console, f"{result.options.treatment}: {result.summary}; {common}; written to {output}")
 
 
 @with_flags

@@ -14,8 +14,11 @@ Weights = list[float]
 
 
 def gaussian(width: float, length: int) -> tuple[Weights, Weights]:
-    """Kernel of a Gaussian of ``width`` voxels whose sum is 1, on a ring of ``length``, and its derivative by log width."""
-    reach = min(max(math.ceil(REACH * width), 1), (length - 1) // 2)
+    """Kernel of a Gaussian of ``width`` voxels whose sum is 1, on a ring of ``length``, and its derivative by log width.
+
+    Where a step of the fit led to no finite width both are NaN, and so is its loss, by which the step is not taken.
+    """
+    reach = min(max(math.ceil(REACH * width), 1), (length - 1) // 2) if math.isfinite(width) else 0
     squares = [(lag / width) ** 2 for lag in range(reach + 1)]
     heights = [math.exp(-0.5 * square) for square in squares]
     total = 2 * sum(heights) - heights[0]

@@ -45,7 +45,8 @@ def descend(loss: Loss, parameters: Parameters, evaluations: int) -> tuple[Param
         new_value, new_gradient = loss(parameters + step)
         better = new_value <= value + SUFFICIENT * (step * gradient).sum(1)
         taken = better[:, None]
-        curvature = [*curvature, remembered(step * taken, (new_gradient - gradient) * taken)][-MEMORY:]
+        made = (torch.where(taken, change, 0.0) for change in (step, new_gradient - gradient))
+        curvature = [*curvature, remembered(*made)][-MEMORY:]
         parameters = torch.where(taken, parameters + step, parameters)
         value = torch.where(better, new_value, value)
         gradient = torch.where(taken, new_gradient, gradient)

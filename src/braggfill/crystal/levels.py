@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
 from braggfill.crystal.shapes import Objects, Volume, Voxels
-from braggfill.retrieval.support import first_support
+from braggfill.crystal.starts import first_support
 
 BOUND_DEVIATIONS = 2.0
 """Standard deviations that a gap's counts may lie above their prior mean while the object is searched for."""

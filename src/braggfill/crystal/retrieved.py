@@ -24,8 +24,8 @@ from braggfill.crystal.outliers import aliens, faulty_pixels
 from braggfill.crystal.polish import polished, settled
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.search import TURNS, State, random_starts, search
+from braggfill.crystal.starts import start_generator
 from braggfill.crystal.whole import Ended, Field, WholeScan, told
-from braggfill.retrieval.starts import start_generator
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 

@@ -5,8 +5,6 @@ blurred modulus. Several starts go through it together.
 
 References
 ----------
-HIO: J. R. Fienup, Appl. Opt. 21, 2758 (1982), https://doi.org/10.1364/AO.21.002758;
-RAAR: D. R. Luke, Inverse Problems 21, 37 (2005), https://doi.org/10.1088/0266-5611/21/1/004;
 shrink-wrap: S. Marchesini et al., Phys. Rev. B 68, 140101 (2003), https://doi.org/10.1103/PhysRevB.68.140101
 """
 
@@ -18,17 +16,16 @@ from jaxtyping import Int64
 
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.base.tasks import Tick
+from braggfill.crystal.algorithms import ALGORITHMS
 from braggfill.crystal.coherence import SPACE, Instrument, expected_counts, project_modulus
 from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import Fitted, fit, misfit, noise_misfit
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.shapes import Objects, PerStart, Supports, Volumes
-from braggfill.retrieval.support import first_support
+from braggfill.crystal.starts import first_support
 
 CONVERGED = 1.2
 """Largest misfit of an object that counts as converged, over that of noise about its own counts."""
-BETA = 0.9
-"""Feedback of HIO and RAAR; above it the blurred projection runs away."""
 SHRINK_EVERY = 20
 """Iterations between two shrink-wraps."""
 SUPPORT_SHARE = 0.12
@@ -156,9 +153,8 @@ def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float])
 
 def stepped(name: str, crystal: Objects, projected: Objects, support: Supports) -> Objects:
     """What an algorithm makes of an object and of its projection to the measured moduli."""
-    if name == "er":
-        return projected * support
-    outside = crystal - BETA * projected if name == "hio" else BETA * crystal + (1 - 2 * BETA) * projected
+    outside = crystal.clone()
+    ALGORITHMS[name](outside, projected)
     return torch.where(support, projected, outside)
 
 

@@ -14,7 +14,8 @@ from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import Deformation, interior, oscillation, strain
 from braggfill.retrieval.options import ComparisonOptions, SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern, prepare_pattern
-from braggfill.retrieval.reconstruction import RetrievalResult, retrieve
+from braggfill.retrieval.reconstruction import retrieve
+from braggfill.retrieval.result import RetrievalResult
 from braggfill.retrieval.treatments import check_treatment
 
 USUAL_ORDER: tuple[TreatmentName, ...] = ("bounded", "filled", "free", "free-streaks", "zero", "crop")
@@ -60,7 +61,7 @@ def compare(
     voxel_nm, q_inv_nm
         As for ``strain``.
     on_progress : callable
-        Called with the iterations done and their total.
+        Called with the steps done and their total.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def compare(
     Raises
     ------
     InputError
-        As ``retrieve`` and ``strain`` raise it, before the first iteration where that can be.
+        As ``retrieve`` and ``strain`` raise it, before the search where that can be.
     """
     if filled is None:
         fill = fill_gaps(intensity, mask, device=options.device, counts_per_unit=options.counts_per_unit)

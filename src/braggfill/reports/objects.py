@@ -11,7 +11,7 @@ from braggfill.base.pictures import new_figure, write_picture
 from braggfill.judging.comparison import Compared
 from braggfill.retrieval.alignment import Object
 from braggfill.retrieval.deformation import Deformation
-from braggfill.retrieval.reconstruction import RetrievalResult
+from braggfill.retrieval.result import RetrievalResult
 from braggfill.scan.boxes import bounding_box
 from braggfill.scan.gaps import AXIS_NAMES
 
@@ -22,15 +22,16 @@ LARGEST_QUANTILE = 0.98
 
 
 def comparison_table(compared: list[Compared]) -> Table:
-    """How each treatment ended: deviance of the hidden counts, energy common to the starts, ripples, likeness to the first."""
+    """How each treatment ended: hidden counts' deviance, how many starts converged and agree, ripples, alikeness."""
     table = Table(box=None, padding=(0, 1, 0, 0))
-    for name in ("treatment", "deviance", "in common", "modulus ripple", "strain ripple", "mean strain", "alike"):
+    for name in ("treatment", "deviance", "converged", "in common", "modulus ripple", "strain ripple", "mean strain", "alike"):
         table.add_column(name, justify="left" if name == "treatment" else "right", no_wrap=name == "treatment")
     for c in compared:
         ripples = f"{100 * c.modulus_oscillation:.2f} %", f"{c.strain_oscillation:.2e}", f"{c.deformation.average_strain:+.2e}"
         table.add_row(
             c.treatment,
             f"{c.result.starts[0].deviance:.3f}",
+            f"{c.result.converged} of {c.result.tried}",
             f"{100 * c.result.modes[0]:.1f} %",
             *ripples,
             f"{c.correlation:.4f}",
@@ -40,9 +41,11 @@ def comparison_table(compared: list[Compared]) -> Table:
 
 def start_table(result: RetrievalResult) -> Table:
     """How each random start ended."""
-    table = Table("start", "hidden counts' deviance", "kept", box=None, padding=(0, 1, 0, 0))
-    for rank, start in enumerate(result.starts):
-        table.add_row(str(start.number), f"{start.deviance:.4f}", "yes" if rank < result.options.keep else "")
+    table = Table("start", "hidden counts' deviance", "misfit / noise", "converged", "averaged", box=None, padding=(0, 1, 0, 0))
+    for start in result.starts:
+        ended = ("yes" if start.converged else "no") if start.finished else "left after the search"
+        excess = f"{start.misfit / start.noise_misfit:.2f}"
+        table.add_row(str(start.number), f"{start.deviance:.4f}", excess, ended, "yes" if start.averaged else "")
     return table
 
 
@@ -70,7 +73,7 @@ def plot_comparison(path: Path, compared: list[Compared], title: str) -> None:
             column[2].imshow(c.deformation.strain[frame][window], cmap="RdBu_r", vmin=-largest, vmax=largest),
             column[3].imshow(np.log10(1 + intensity_slice(c.crystal)), cmap="gray", vmin=0),
         )
-        column[0].set_title(c.treatment)
+        column[0].set_title(f"{c.treatment}\n{c.result.converged} of {c.result.tried} converged", fontsize=9)
         for panel in column:
             panel.set(xticks=[], yticks=[])
     for line, drawn, label in zip(axes, shown, ("modulus", "phase", "strain", "log10(1 + counts)"), strict=True):

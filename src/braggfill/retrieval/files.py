@@ -12,7 +12,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.version import __version__
 from braggfill.base.writing import whole_or_nothing
 from braggfill.retrieval.deformation import Deformation
-from braggfill.retrieval.reconstruction import RetrievalResult
+from braggfill.retrieval.result import RetrievalResult
 from braggfill.scan.files import read_scan, split_address
 from braggfill.scan.formats.contents import readable
 from braggfill.scan.formats.npz import read_npz_arrays
@@ -56,7 +56,9 @@ def write_crystal(path: Path, result: RetrievalResult, input_name: str) -> None:
         "version": __version__,
         "input": input_name,
         "options": asdict(result.options),
-        "starts": [asdict(start) for start in result.starts],
+        "starts": [asdict(start) | {"converged": start.converged} for start in result.starts],
+        "converged": result.converged,
+        "coherence": result.coherence,
         "oversampling": result.oversampling,
     }
     with whole_or_nothing(path) as file:

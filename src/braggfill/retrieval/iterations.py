@@ -5,21 +5,18 @@ each chunk is read into the processor's cache once; an iteration costs little mo
 
 References
 ----------
-HIO: J. R. Fienup, Appl. Opt. 21, 2758 (1982), https://doi.org/10.1364/AO.21.002758;
-RAAR: D. R. Luke, Inverse Problems 21, 37 (2005), https://doi.org/10.1088/0266-5611/21/1/004;
-the Poisson step: H. Chang, P. Enfedaque, S. Marchesini, SIAM J. Imaging Sci. 12, 153 (2019), https://doi.org/10.1137/18M1188446
+The Poisson step: H. Chang, P. Enfedaque, S. Marchesini, SIAM J. Imaging Sci. 12, 153 (2019), https://doi.org/10.1137/18M1188446
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Bool, Complex64, Float32, Shaped
 from torch import Tensor
 
+from braggfill.crystal.algorithms import ALGORITHMS
 from braggfill.retrieval.treatments import Bounds
 
-BETA = 0.9
-"""Feedback of HIO and RAAR, as most programs of the field have it."""
 CHUNK_VOXELS = 16_384
 """Voxels of a chunk: few enough for the processor's cache, and for torch to leave it to one thread."""
 TINY = 1e-18
@@ -28,22 +25,6 @@ TINY = 1e-18
 Chunk = Complex64[Tensor, " voxels"]
 Ends = Float32[Tensor, " voxels"]
 """Least or largest amplitudes of a chunk."""
-
-
-def _hio(crystal: Chunk, projected: Chunk) -> None:
-    crystal.sub_(projected, alpha=BETA)
-
-
-def _raar(crystal: Chunk, projected: Chunk) -> None:
-    crystal.mul_(BETA).add_(projected, alpha=1 - 2 * BETA)
-
-
-def _er(crystal: Chunk, projected: Chunk) -> None:
-    crystal.zero_()
-
-
-ALGORITHMS: dict[str, Callable[[Chunk, Chunk], None]] = {"hio": _hio, "raar": _raar, "er": _er, "ml": _er}
-"""What becomes of an object outside its support, in place; inside it is what has the measured amplitudes."""
 
 
 class Iterate:

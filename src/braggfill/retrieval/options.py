@@ -8,6 +8,8 @@ from braggfill.base.options import Device
 
 TreatmentName = Literal["free", "free-streaks", "zero", "filled", "bounded", "crop"]
 """What may be made of voxels that were not measured; each is explained in the table of treatments."""
+Coherence = Literal["partial", "full"]
+"""Of the light, along the three axes of the pattern."""
 AlgorithmName = Literal["hio", "raar", "er", "ml"]
 """``ml`` follows the Poisson likelihood of the counts."""
 Schedule = tuple[tuple[AlgorithmName, int], ...]
@@ -22,9 +24,11 @@ class SearchOptions:
     starts: int = 5
     """Random starts."""
     keep: int = 3
-    """Best starts that are averaged."""
-    schedule: Schedule = SCHEDULE
-    """Algorithms (hio, raar, er, ml) and their iterations."""
+    """Best starts that are averaged; with partial coherence, that are carried to the whole pattern as well."""
+    coherence: Coherence = "partial"
+    """partial: fitted along each axis, and taken where hidden counts say so. full: HIO, RAAR and ER on the whole pattern."""
+    schedule: Schedule | None = None
+    """Algorithms (hio, raar, er, ml) and their iterations, of full coherence alone."""
     seed: int = 0
     """Seed of every random choice; a start depends on it and its number alone."""
     device: Device = "auto"
@@ -35,10 +39,10 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if not 1 <= self.keep <= self.starts:
             raise InputError(f"starts, keep: got {self.starts} and {self.keep}, expected to keep 1 to all of them")
-        unknown = [name for name, count in self.schedule if name not in get_args(AlgorithmName) or count < 0]
-        if unknown or sum(count for _, count in self.schedule) < 1:
-            known = ", ".join(get_args(AlgorithmName))
-            raise InputError(f"schedule: got {self.schedule}, expected iterations of {known}, such as 'hio 80, er 20'")
+        if self.coherence not in get_args(Coherence):
+            raise InputError(f"coherence: got '{self.coherence}', expected {' or '.join(get_args(Coherence))}")
+        if self.schedule is not None:
+            check_schedule(self.schedule, self.coherence)
         if self.seed < 0:
             raise InputError(f"seed: got {self.seed}, expected 0 or more")
 
@@ -67,6 +71,19 @@ class ComparisonOptions(SearchOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_names(self.treatments or ())
+
+
+def check_schedule(schedule: Schedule, coherence: Coherence) -> None:
+    """Raise InputError for a schedule without iterations, or one that partial coherence would not follow."""
+    unknown = [name for name, count in schedule if name not in get_args(AlgorithmName) or count < 0]
+    if unknown or sum(count for _, count in schedule) < 1:
+        known = ", ".join(get_args(AlgorithmName))
+        raise InputError(f"schedule: got {schedule}, expected iterations of {known}, such as 'hio 80, er 20'")
+    if coherence == "partial":
+        raise InputError(
+            "schedule: got one with partial coherence, whose search has its own turns, expected none; leave it out, or take "
+            "coherence 'full'"
+        )
 
 
 def check_names(treatments: tuple[str, ...]) -> None:

@@ -36,6 +36,8 @@ class Pattern:
     """Standard deviation of the estimates in counts, else 0."""
     peak: tuple[int, int, int]
     """Index of the brightest voxel in the scan."""
+    before: tuple[int, int, int]
+    """Voxels before it along each axis that the pattern still has, in the scan's order."""
 
     @property
     def measured(self) -> Bool[NDArray[np.bool_], "frames rows columns"]:
@@ -83,7 +85,8 @@ def prepare_pattern(
         raise InputError("intensity: got no measured voxel with a count in it, expected a Bragg peak; check data and mask")
     scale = counts_per_unit or unit_of_counts(measured)
     spread = np.zeros_like(known) if std is None else _as_spread(std, known.shape)
-    return _centred(Pattern(known * np.float32(scale), unknown | estimated, estimated, spread * np.float32(scale), (0, 0, 0)))
+    counts, std = known * np.float32(scale), spread * np.float32(scale)
+    return _centred(Pattern(counts, unknown | estimated, estimated, std, (0, 0, 0), (0, 0, 0)))
 
 
 def _as_spread(std: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -99,10 +102,10 @@ def _centred(pattern: Pattern) -> Pattern:
     lengths = [prev_fast_len(n) for n in pattern.counts.shape]
     firsts = [n - m if 2 * p >= n else 0 for n, m, p in zip(pattern.counts.shape, lengths, peak, strict=True)]
     keep = tuple(slice(first, first + length) for first, length in zip(firsts, lengths, strict=True))
-    shift = tuple(first - int(p) for first, p in zip(firsts, peak, strict=True))
+    f, r, c = (int(p) - first for first, p in zip(firsts, peak, strict=True))
 
     def rolled(array: NDArray[Kind]) -> NDArray[Kind]:
-        return np.roll(array[keep], shift, (0, 1, 2))
+        return np.roll(array[keep], (-f, -r, -c), (0, 1, 2))
 
     return Pattern(
         rolled(pattern.counts),
@@ -110,6 +113,7 @@ def _centred(pattern: Pattern) -> Pattern:
         rolled(pattern.filled),
         rolled(pattern.std),
         (int(peak[0]), int(peak[1]), int(peak[2])),
+        (f, r, c),
     )
 
 
@@ -136,7 +140,8 @@ def clear_box(pattern: Pattern) -> Pattern:
         )
     counts, std = (low_frequencies(array, lengths) for array in (pattern.counts, pattern.std))
     missing, filled = (low_frequencies(array, lengths) for array in (pattern.missing, pattern.filled))
-    return Pattern(counts, missing, filled, std, pattern.peak)
+    f, r, c = (b if m == n else m // 2 for b, m, n in zip(pattern.before, lengths, pattern.counts.shape, strict=True))
+    return Pattern(counts, missing, filled, std, pattern.peak, (f, r, c))
 
 
 def _reach(missing: Bool[NDArray[np.bool_], "frames rows columns"], axis: int) -> int:

@@ -15,19 +15,12 @@ from torch import Tensor
 from braggfill.base.metrics import poisson_deviance
 from braggfill.retrieval.pattern import Pattern
 
-STARTS = 2
-"""Branch of the seed that random starts are drawn from."""
 HIDDEN_SHARE = 0.03
 """Share of the measured voxels that is kept from the iteration."""
 ISLAND = 3
 """They lie in cubes so wide, so that their neighbours do not tell all of them."""
 BRIGHTEST_HIDDEN = 0.01
 """Voxels brighter than this share of the peak are never hidden: without its central maximum an object cannot be found."""
-
-
-def start_generator(seed: int, start: int) -> np.random.Generator:
-    """Random numbers of one start, whatever the others are."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STARTS, start)))
 
 
 def hide_voxels(rng: np.random.Generator, pattern: Pattern) -> Bool[NDArray[np.bool_], "frames rows columns"]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.crystal.levels import GappedCounts
 from braggfill.retrieval.options import TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box
 
@@ -21,7 +22,7 @@ BOUND_WIDTH = 2.0
 """Half width of the interval of ``bounded`` in standard deviations of the estimate; of 0.5, 1, 2, 3 and 5 the best on crystals
 that no study shows."""
 Interval = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""Least and largest counts, each (voxels,)."""
+"""Least and largest counts, each (voxels,) or (frames, rows, columns)."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,12 @@ def amplitude_bounds(
     -------
     Bounds
     """
+    low, high = count_bounds(pattern, treatment, hidden, deviations)
+    return Bounds(*(torch.from_numpy(np.sqrt(end)).to(device, torch.float32) for end in (low, high)))
+
+
+def count_bounds(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.bool_], deviations: float) -> Interval:
+    """Least and largest counts of every voxel, (frames, rows, columns); arguments are as of ``amplitude_bounds``."""
     row = TREATMENTS[treatment]
     low, high = np.where(pattern.missing, 0, pattern.counts), pattern.counts.copy()
     low[hidden], high[hidden] = 0, np.inf
@@ -120,4 +127,28 @@ def amplitude_bounds(
     low[at], high[at] = row.interval(pattern.counts[at], deviations * pattern.std[at])
     if not row.needs_fill:
         high[pattern.missing] = 0 if row.fixed else np.inf
-    return Bounds(*(torch.from_numpy(np.sqrt(end)).to(device, torch.float32) for end in (low, high)))
+    return low, high
+
+
+def known_counts(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.bool_]) -> GappedCounts:
+    """What is taken as measured, and what is expected of the rest, in the scan's order.
+
+    Parameters
+    ----------
+    pattern : Pattern
+    treatment : TreatmentName
+        A key of ``TREATMENTS``: counts whose interval is a single value are taken as measured, those that may be anything
+        are not known, and of the others the estimate is the prior.
+    hidden : bool array (frames, rows, columns)
+        Measured voxels that are kept from the search.
+
+    Returns
+    -------
+    GappedCounts
+    """
+    low, high = count_bounds(pattern, treatment, hidden, BOUND_WIDTH)
+    taken = low == high
+    estimated = ~taken & np.isfinite(high)
+    mean, std = (np.where(estimated, values, np.float32(np.nan)) for values in (pattern.counts, pattern.std))
+    counts, gaps, mean, std = (np.roll(v, pattern.before, (0, 1, 2)) for v in (np.where(taken, low, 0), ~taken, mean, std))
+    return GappedCounts(counts.astype(np.float32), gaps, mean, std, pattern.before)

@@ -1,0 +1,252 @@
+"""The search with partial coherence: random starts on a coarse level, the best carried to the whole pattern and iterated there.
+
+Whether the light was partially coherent at all is for the hidden counts to say: the best object is fitted once more with full
+coherence, and what tells them better is taken.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from numpy.typing import NDArray
+from torch import Tensor
+
+from braggfill.base.metrics import poisson_deviance
+from braggfill.base.tasks import Progress
+from braggfill.crystal.climb import BLUR, LIFT, LOOSE, Prior, climb
+from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.levels import BORDER, Level, counts_outside, level_of
+from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
+from braggfill.crystal.polish import settled
+from braggfill.crystal.retrieved import HALF, MOST_OUTSIDE, THREE_QUARTERS, WHOLE, WHOLE_BORDER
+from braggfill.crystal.roughness import dilated
+from braggfill.crystal.search import REFINED_BLUR, REFINING, TURNS, State, better, random_starts, refined, search, take_turn
+from braggfill.crystal.starts import start_generator
+from braggfill.retrieval.grids import centred, resampled, without_taper
+from braggfill.retrieval.options import SearchOptions, TreatmentName
+from braggfill.retrieval.pattern import Pattern
+from braggfill.retrieval.result import LARGEST_SUPPORT, Found, Start
+from braggfill.retrieval.starts import hide_voxels, random_crystal
+from braggfill.retrieval.treatments import known_counts
+
+SHORTEST_AXIS = 32
+"""Voxels along an axis that a coarse level has at least: on fewer crystals do not converge."""
+LIFTS = 3
+"""Times that an object which has not converged is iterated on the whole pattern and fitted again."""
+STEPS = ((0.01, 25), (0.0, 75))
+"""κ, what voxels may vary by beyond counting noise, of each fit there, and its evaluations of the loss."""
+LAST = 100
+"""Evaluations of the loss in the last fit."""
+NO_WIDTH = 1.01 * NARROWEST
+"""Voxels up to which a width says full coherence: the fit gives none below the narrowest."""
+WITHIN = 1.3
+"""Objects whose hidden counts' deviance is at most so many times the best one's are averaged."""
+PRIOR = Prior(mu=0.03, search_mu=0.003)
+"""A tenth of the roughness' usual weights: iterated on the whole pattern, objects carry no stripes that it had to take off, and
+the object is asked for, whose core of a dislocation and whose edges are rough."""
+Support = Bool[Tensor, "frames rows columns"]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What one start sees of a pattern, and the counts that are hidden from it."""
+
+    number: int
+    pattern: Pattern
+    treatment: TreatmentName
+    hidden: Bool[NDArray[np.bool_], "frames rows columns"]
+    rng: np.random.Generator
+    """The start's random numbers, after hiding."""
+    place: torch.device
+
+    def level(self, share: float) -> Level:
+        """The central share of what it sees."""
+        return self._level(self.treatment, self.hidden, share)
+
+    def hidden_level(self, share: float) -> Level:
+        """The central share of what is hidden from it, measured where it is hidden; where anything is if nothing is hidden."""
+        others = self.pattern.measured & ~self.hidden & self.hidden.any()
+        return self._level("free", others, share)
+
+    def _level(self, treatment: TreatmentName, unknown: NDArray[np.bool_], share: float) -> Level:
+        scan = known_counts(self.pattern, treatment, unknown)
+        return level_of(scan, share, WHOLE_BORDER if share == WHOLE else BORDER, self.place)
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """Where a start is."""
+
+    view: View
+    share: float
+    """Of the pattern, that its state stands for."""
+    state: State
+
+    @property
+    def support_share(self) -> float:
+        """Of the array, that its support takes up."""
+        return float(self.state.support.float().mean())
+
+    @property
+    def promise(self) -> tuple[bool, float]:
+        """Less is better: whether it is too large to be determined, and its misfit on its level."""
+        return self.support_share > LARGEST_SUPPORT, float(self.state.misfit)
+
+    @cached_property
+    def deviance(self) -> float:
+        """Mean Poisson deviance of the hidden counts on its level."""
+        hidden = self.view.hidden_level(self.share)
+        expected = expected_counts(self.state.crystal, self.state.instrument, hidden.taper)[0, hidden.measured]
+        return poisson_deviance(expected.cpu().numpy(), hidden.target[hidden.measured].cpu().numpy())
+
+    @cached_property
+    def end(self) -> Start:
+        """How it ended, if it goes no further."""
+        level = self.view.level(self.share)
+        expected = expected_counts(self.state.crystal, self.state.instrument, level.taper)
+        ours, noise = float(misfit(level, expected)), float(noise_misfit(level, expected))
+        f, r, c = (w if w > NO_WIDTH else 0.0 for w in self.state.instrument.widths[0].tolist())
+        return Start(self.view.number, self.deviance, ours, noise, (f, r, c), self.support_share, finished=True)
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Less is better: whether it did not converge, and what it says of the hidden counts."""
+        return not self.end.converged, self.deviance
+
+
+def partial_starts(
+    pattern: Pattern,
+    treatment: TreatmentName,
+    support: Support | None,
+    options: SearchOptions,
+    place: torch.device,
+    on_progress: Progress,
+) -> tuple[list[Start], list[Found]]:
+    """How all random starts ended, and what the best of them found.
+
+    Parameters
+    ----------
+    pattern : Pattern
+    treatment : TreatmentName
+    support : bool tensor (frames, rows, columns), optional
+        Where the object may be to begin with, about the middle of the array; else half the autocorrelation's.
+    options : SearchOptions
+    place : torch device
+    on_progress : callable
+        Called with the starts searched and carried up, and their total.
+
+    Returns
+    -------
+    starts : list of Start
+        Those that converged first, then those that tell the hidden counts better.
+    found : list of Found
+        Of the best one, and of those as good.
+    """
+    steps, shares = options.starts + options.keep, level_shares(pattern, treatment)
+    searched, climbed = [], []
+    for number in range(options.starts):
+        on_progress(number, steps)
+        searched.append(searched_coarsely(view_of(pattern, treatment, options.seed, number, place), shares[0], support))
+    searched.sort(key=lambda attempt: attempt.promise)
+    for done, attempt in enumerate(searched[: options.keep], options.starts):
+        on_progress(done, steps)
+        climbed.append(carried_up(attempt, shares))
+    climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
+    on_progress(steps, steps)
+    best = climbed[0].end
+    ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
+    found = [found_by(attempt, end) for attempt, end in zip(climbed, ends, strict=True) if end.averaged]
+    return ends + [replace(attempt.end, finished=False) for attempt in searched[options.keep :]], found
+
+
+def as_good(end: Start, best: Start) -> bool:
+    """Whether a start is averaged with the best one: it converged if that did, and tells the hidden counts about as well."""
+    return end.converged == best.converged and end.deviance <= WITHIN * best.deviance
+
+
+def level_shares(pattern: Pattern, treatment: TreatmentName) -> list[float]:
+    """Shares of the pattern that the levels hold, coarse to fine."""
+    scan = known_counts(pattern, treatment, np.zeros_like(pattern.missing))
+    first = HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
+    shortest = min(pattern.counts.shape)
+    return [s for s in (HALF, THREE_QUARTERS) if s >= first and s * shortest >= SHORTEST_AXIS] + [WHOLE]
+
+
+def view_of(pattern: Pattern, treatment: TreatmentName, seed: int, number: int, place: torch.device) -> View:
+    """What a start sees."""
+    rng = start_generator(seed, number)
+    return View(number, pattern, treatment, hide_voxels(rng, pattern), rng, place)
+
+
+def searched_coarsely(view: View, share: float, support: Support | None) -> Attempt:
+    """A random start taken through the search on the coarse level."""
+    level = view.level(share)
+    begin = random_starts(level, 1, view.rng)
+    if support is not None:
+        inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.place)
+        crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
+        begin = replace(begin, crystal=crystal[None], support=inside[None])
+    return Attempt(view, share, search(level, begin, TURNS, LOOSE, PRIOR.search_mu))
+
+
+def carried_up(attempt: Attempt, shares: list[float]) -> Attempt:
+    """A start on the whole pattern, iterated there until it has converged."""
+    levels = [attempt.view.level(share) for share in shares]
+    whole = levels[-1]
+    state = fitted(whole, climb(levels, attempt.state, PRIOR))
+    for _ in range(LIFTS):
+        if state.converged:
+            break
+        state = better(state, lifted(whole, state))
+    return loosened(Attempt(attempt.view, WHOLE, state))
+
+
+def lifted(level: Level, state: State) -> State:
+    """A state iterated on the whole pattern and fitted again."""
+    return fitted(level, take_turn(level, state, LIFT, (BLUR, REFINED_BLUR), LOOSE, PRIOR.mu))
+
+
+def fitted(level: Level, state: State) -> State:
+    """A state fitted until counting noise alone is expected."""
+    for kappa, evaluations in STEPS:
+        state = settled(level, state, evaluations, kappa, PRIOR.mu)
+    return state
+
+
+def loosened(attempt: Attempt) -> Attempt:
+    """A start on the whole pattern fitted in a support a voxel wider, where its hidden counts say that it gains by it.
+
+    The support was cut for the search, and at the crystal's soft edge a little too tightly.
+    """
+    level, state = attempt.view.level(WHOLE), attempt.state
+    wider = replace(attempt, state=settled(level, replace(state, support=dilated(state.support)), LAST, 0.0, PRIOR.mu))
+    return min(attempt, wider, key=lambda a: a.deviance)
+
+
+def as_hidden_counts_say(climbed: list[Attempt]) -> list[Attempt]:
+    """Starts as they are, or with full coherence where that tells the best one's hidden counts as well."""
+    best = min(climbed, key=lambda attempt: attempt.rank)
+    if with_full_coherence(best).deviance > best.deviance:
+        return climbed
+    return [with_full_coherence(attempt) for attempt in climbed]
+
+
+def with_full_coherence(attempt: Attempt) -> Attempt:
+    """A start fitted with widths so narrow that the loss does not change with them, which therefore stay."""
+    level, instrument = attempt.view.level(WHOLE), attempt.state.instrument
+    narrow = replace(instrument, widths=torch.full_like(instrument.widths, NARROWEST))
+    state = refined(level, replace(attempt.state, instrument=narrow), REFINING, LOOSE, PRIOR.mu)
+    return loosened(replace(attempt, state=fitted(level, state)))
+
+
+def found_by(attempt: Attempt, end: Start) -> Found:
+    """The object of a start on the whole pattern, on the pattern's own grid; frames are as bright as it on average."""
+    level, factors = attempt.view.level(WHOLE), attempt.state.instrument.frame_factors[0]
+    by_frame = level.target.sum((1, 2))
+    crystal = without_taper(attempt.state.crystal[0], level, attempt.view.pattern)
+    crystal *= ((factors * by_frame).sum() / by_frame.sum()).sqrt()
+    inside = torch.from_numpy(resampled(attempt.state.support[0].cpu().numpy(), tuple(crystal.shape)))
+    crystal, support = centred(crystal, inside.to(crystal.device))
+    return Found(end, crystal.cpu().numpy(), support)

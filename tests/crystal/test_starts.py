@@ -1,0 +1,18 @@
+import numpy as np
+import pytest
+import torch
+
+from braggfill.crystal.starts import first_support
+from braggfill.scan.boxes import bounding_box
+
+
+@pytest.mark.parametrize("sizes", [(12, 12, 12), (8, 14, 20)])
+def test_half_the_autocorrelation_has_the_objects_extent(sizes):
+    shape = (48, 50, 60)
+    cuboid = np.zeros(shape, bool)
+    cuboid[tuple(slice(n // 2 - s // 2, n // 2 - s // 2 + s) for n, s in zip(shape, sizes, strict=True))] = True
+    counts = np.abs(np.fft.fftn(cuboid)) ** 2
+    support, oversampling = first_support(torch.from_numpy(counts.astype(np.float32)))
+    spans = [s.stop - s.start for s in bounding_box(support)]
+    np.testing.assert_allclose(spans, sizes, atol=2)
+    np.testing.assert_allclose(oversampling, np.array(shape) / sizes, rtol=0.15)

@@ -1,0 +1,207 @@
+"""Retrieval with partial coherence, on a faceted object of 13 voxels in 48³ whose every value is known."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from known_objects import facetted, pattern_of, ramp_free
+from scipy.ndimage import gaussian_filter
+
+from braggfill import retrieve
+from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.levels import level_of
+from braggfill.crystal.search import Turn
+from braggfill.retrieval.alignment import align
+from braggfill.retrieval.deformation import interior, strain, strain_rmse
+from braggfill.retrieval.grids import without_taper
+from braggfill.retrieval.options import RetrievalOptions
+from braggfill.retrieval.partial import searched_coarsely, view_of
+from braggfill.retrieval.pattern import prepare_pattern
+from braggfill.retrieval.result import LARGEST_SUPPORT, RetrievalResult, Start
+from braggfill.retrieval.treatments import known_counts
+from braggfill.simulation.scans import one_thread
+
+BLUR = (0.5, 0.7, 0.6)
+ONE = {"starts": 1, "keep": 1, "counts_per_unit": 1, "device": "cpu"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone():
+    with one_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
+def crystal():
+    return ramp_free(facetted(phase=0.5))
+
+
+def counted(crystal, blur):
+    """Poisson counts of the pattern, blurred by scipy."""
+    expected = gaussian_filter(pattern_of(crystal, 1e6), blur, mode="wrap")
+    return np.random.default_rng(0).poisson(expected).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def found(crystal):
+    """Of blurred counts, by partial and by full coherence."""
+    counts = counted(crystal, BLUR)
+    return {coherence: retrieve(counts, coherence=coherence, **ONE) for coherence in ("partial", "full")}
+
+
+def test_an_object_of_blurred_counts_is_nearer_to_the_truth_than_with_full_coherence(crystal, found):
+    inside = np.abs(crystal) > 0.5 * np.abs(crystal).max()
+    core = interior(inside)
+    true = strain(crystal, inside, q_inv_nm=(0, 1, 0)).strain
+    alike, amplitude, field = {}, {}, {}
+    for coherence, result in found.items():
+        ours, alike[coherence] = align(crystal, result.crystal)
+        moduli = [np.abs(c)[core] / np.abs(c)[core].mean() for c in (ours, crystal)]
+        amplitude[coherence] = np.std(moduli[0] - moduli[1])
+        field[coherence] = strain_rmse(strain(ours, inside, q_inv_nm=(0, 1, 0)).strain, true, core)
+    assert alike["partial"] > 0.99 > alike["full"]
+    assert amplitude["partial"] < 0.5 * amplitude["full"]
+    assert field["partial"] < 0.5 * field["full"]
+
+
+def test_the_widths_are_those_of_the_blur(found):
+    assert found["partial"].coherence == "partial"
+    np.testing.assert_allclose(found["partial"].starts[0].widths, BLUR, atol=0.05)
+    assert found["full"].starts[0].widths == (0, 0, 0)
+
+
+def test_it_converges_where_full_coherence_does_not(found):
+    assert found["partial"].converged == 1
+    assert found["partial"].warnings == []
+    assert found["full"].converged == 0
+    (sentence,) = found["full"].warnings
+    assert sentence.startswith("no start converged: the best one's misfit is ")
+
+
+def test_the_object_scatters_what_coherent_light_would(crystal, found):
+    """Before the blur, of which it never saw the sharp pattern."""
+    result = found["partial"]
+    ours = np.fft.fftshift(np.abs(np.fft.fftn(result.crystal)) ** 2)
+    sharp = pattern_of(crystal, 1e6)
+    assert np.corrcoef(np.sqrt(ours).ravel(), np.sqrt(sharp).ravel())[0, 1] > 0.997
+    assert ours.sum() == pytest.approx(sharp.sum(), rel=0.01)
+    places = np.argwhere(result.support)
+    np.testing.assert_allclose((places.min(0) + places.max(0)) / 2, 24, atol=1)
+
+
+def test_coherent_counts_show_no_blur_to_speak_of(crystal):
+    support = np.abs(np.roll(crystal, 5, 1)) > 0.1 * np.abs(crystal).max()
+    result = retrieve(counted(crystal, 0), support=support, **ONE)
+    assert max(result.starts[0].widths) < 0.3
+    assert result.converged == 1
+    assert align(crystal, result.crystal)[1] > 0.99
+
+
+def quick(patch):
+    """A search too short to find anything, whose bookkeeping is all there."""
+    patch.setattr("braggfill.retrieval.partial.TURNS", (Turn(2, 2, 1, 2, coherent=True), Turn(2, 2, 1, 2)))
+    patch.setattr("braggfill.retrieval.partial.LIFTS", 0)
+
+
+def test_starts_depend_on_their_number_alone_and_the_best_are_carried_up(monkeypatch):
+    quick(monkeypatch)
+    counts = pattern_of(facetted((16, 16, 16), 5.0))
+    seen = []
+    options = {"counts_per_unit": 1, "device": "cpu", "keep": 1}
+    three = retrieve(counts, starts=3, on_progress=lambda done, total: seen.append((done, total)), **options)
+    assert seen == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+    assert sorted(start.number for start in three.starts) == [0, 1, 2]
+    assert [start.finished for start in three.starts] == [True, False, False]
+    assert [start.averaged for start in three.starts] == [True, False, False]
+    pattern = prepare_pattern(counts, counts_per_unit=1)
+    for left in three.starts[1:]:
+        alone = searched_coarsely(view_of(pattern, "free", 0, left.number, torch.device("cpu")), 1.0, None).end
+        assert alone.misfit == pytest.approx(left.misfit, rel=1e-3)
+        assert alone.deviance == pytest.approx(left.deviance, rel=1e-3)
+
+
+def test_noise_is_no_crystal_and_the_result_says_so(monkeypatch):
+    quick(monkeypatch)
+    counts = np.random.default_rng(0).poisson(5.0, (20, 18, 16))
+    result = retrieve(counts, **ONE)
+    assert result.converged == 0
+    assert sum("no start converged" in sentence for sentence in result.warnings) == 1
+    assert result.summary.startswith("0 of 1 starts")
+
+
+def result_of(*starts):
+    volume = np.zeros((2, 2, 2))
+    return RetrievalResult(
+        volume.astype(np.complex64), volume > 0, list(starts), np.ones(1), (3.0, 3.0, 3.0), RetrievalOptions(treatment="free")
+    )
+
+
+def test_a_start_converged_if_its_misfit_is_near_that_of_noise_on_the_whole_pattern():
+    start = Start(0, 1.0, 1.19, 1.0, (0.5, 0.5, 0.5), 0.02, finished=True)
+    assert start.converged
+    assert not replace(start, misfit=1.21).converged
+    assert not replace(start, finished=False).converged
+    assert not replace(start, support_share=2 * LARGEST_SUPPORT).converged  # what fills the array agrees with any counts
+    both = result_of(start, replace(start, misfit=3.0), replace(start, finished=False))
+    assert (both.converged, both.tried) == (1, 2)
+    assert both.warnings == []
+    (sentence,) = result_of(replace(start, misfit=3.0)).warnings
+    assert "3.0 times" in sentence
+    assert "\n" not in sentence
+    (sentence,) = result_of(replace(start, misfit=0.1, support_share=0.4)).warnings
+    assert "no start converged" in sentence
+    assert "40 % of the array" in sentence
+
+
+@pytest.fixture
+def gapped():
+    """A pattern off the middle with a filled stripe, of which a row was not filled, on sizes that neither engine keeps."""
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(20.0, (19, 26, 34)).astype(np.float32)
+    counts[7, 15, 20] = 5000
+    gap = np.zeros(counts.shape, bool)
+    gap[:, 5:8] = True
+    filled = gap & (np.arange(26) != 5)[:, None]
+    estimates = np.where(gap, rng.uniform(0, 3, counts.shape), counts).astype(np.float32)
+    pattern = prepare_pattern(estimates, gap & ~filled, filled, np.where(gap, 0.5, 0), counts_per_unit=1)
+    return pattern, np.zeros(pattern.counts.shape, bool)
+
+
+@pytest.mark.parametrize("treatment", ["free", "free-streaks", "zero", "filled", "bounded"])
+def test_treatments_say_what_is_taken_as_measured_and_what_is_expected(gapped, treatment):
+    pattern, hidden = gapped
+    scan = known_counts(pattern, treatment, hidden)
+    order = [np.roll(v, pattern.before, (0, 1, 2)) for v in (pattern.missing, pattern.filled, pattern.counts)]
+    missing, filled, counts = order
+    assert scan.counts[scan.peak] == 5000
+    np.testing.assert_array_equal(scan.counts[~missing], counts[~missing])
+    streak = filled & (counts >= 1)
+    unknown = {"free": missing, "free-streaks": streak | (missing & ~filled), "zero": missing & False}
+    unknown |= {"filled": missing & ~filled, "bounded": missing}
+    np.testing.assert_array_equal(scan.mask, unknown[treatment])
+    taken = filled & ~scan.mask
+    np.testing.assert_array_equal(scan.counts[taken], counts[taken] if treatment == "filled" else 0)
+    expected = filled if treatment == "bounded" else filled & False
+    np.testing.assert_array_equal(np.isfinite(scan.prior_mean), expected)
+    np.testing.assert_array_equal(scan.prior_mean[expected], counts[expected])
+    np.testing.assert_array_equal(scan.prior_std[expected], np.float32(0.5))
+
+
+def test_hidden_voxels_are_not_known(gapped):
+    pattern, hidden = gapped
+    hidden[3, 4, 5] = True
+    scan = known_counts(pattern, "free", hidden)
+    assert scan.mask[tuple((np.array([3, 4, 5]) + pattern.before) % pattern.counts.shape)]
+    assert np.isnan(scan.prior_mean).all()
+
+
+def test_without_its_taper_an_object_scatters_what_the_level_compares_with_the_counts(gapped):
+    pattern, hidden = gapped
+    level = level_of(known_counts(pattern, "free", hidden), 1.0, 0.3)
+    assert level.shape != pattern.counts.shape
+    crystal = torch.randn((1, *level.shape), dtype=torch.complex64)
+    expected = expected_counts(crystal, None, level.taper)[0].numpy()
+    ours = torch.fft.fftn(without_taper(crystal[0], level, pattern)).abs().square().numpy()
+    for frame, row, column in [(0, 0, 0), (3, -4, 5), (-7, 9, -19), (10, -14, 13)]:
+        assert ours[frame, row, column] == pytest.approx(expected[frame, row, column], rel=1e-3)
