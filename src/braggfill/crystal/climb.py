@@ -55,8 +55,8 @@ def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1, tick:
     state : State
     prior : Prior
     lifts : int
-        Times that a level between the first and the last is iterated from what was fitted, and fitted again, as long as it has
-        not converged; the better stays.
+        Times that a level after the first is iterated from what was fitted, and fitted again, as long as it has not converged;
+        the better stays.
     tick : callable
         Called after every fit.
 
@@ -71,7 +71,7 @@ def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1, tick:
         for _ in range(REFINEMENTS if between else 1):
             state = refined(fine, state, REFINING, LOOSE, prior.mu)
             tick()
-        for _ in range(lifts if between else 0):
+        for _ in range(lifts):
             if state.converged:
                 break
             state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), LOOSE, prior.mu))

@@ -58,7 +58,7 @@ class Polisher:
         return Polished(state, kappa, share, self.judge(state))
 
 
-def polished(level: Level, state: State, mu: float, judge: StateJudge) -> list[Polished]:
+def polished(level: Level, state: State, mu: float, judge: StateJudge, supports: bool = True) -> list[Polished]:
     """Fit a state of one start for ever smaller κ, then within tighter supports, as long as the judge finds it better.
 
     Parameters
@@ -69,6 +69,8 @@ def polished(level: Level, state: State, mu: float, judge: StateJudge) -> list[P
     mu : float
         Weight of the interior amplitude's roughness.
     judge : callable
+    supports : bool
+        Whether tighter supports are tried.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def polished(level: Level, state: State, mu: float, judge: StateJudge) -> list[P
         if made[-1].wrong > best.wrong:
             break
         best = made[-1]
-    for share in SHARES:
+    for share in SHARES if supports else ():
         made.append(polisher.fitted(best.state, best.kappa, EVALUATIONS, share))
         if made[-1].wrong > best.wrong:
             break

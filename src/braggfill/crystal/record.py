@@ -15,8 +15,8 @@ class CrystalOptions:
     climbs: int = 2
     """Best of them that are carried to the whole pattern."""
     prior: Prior = field(default_factory=Prior)
-    lifts: int = 1
-    """Times that every level on the way up is iterated and fitted again."""
+    thorough: bool = True
+    """Whether those are searched for all turns, iterated again on every level they come to, and tried in tighter supports."""
     seed: int = 0
     device: str = "cpu"
 

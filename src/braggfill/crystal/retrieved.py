@@ -35,9 +35,11 @@ MOST_OUTSIDE = 0.05
 """Share of the counts outside the central half above which the search begins with three quarters."""
 WHOLE_BORDER = 0.3
 """Taper of the whole pattern in the middle of each face."""
-START_STEPS, CLIMB_STEPS = len(TURNS), 10
-"""Most steps that progress counts in a start and in a climb."""
-GIVEN_BACK = 40
+TRIED = 2
+"""Turns that every start is given; only those that are carried up are given all."""
+CLIMB_STEPS = len(TURNS) - TRIED + 10
+"""Most steps that progress counts in a climb."""
+GIVEN_BACK = 80
 """Evaluations of the loss with the hidden counts given back."""
 
 
@@ -98,10 +100,10 @@ def fill_by_crystal(
     known = Hidden(lit, counts[lit])
     levels = levels_of(scan, options.device)
     whole = WholeScan(scan, mask | hidden, levels[-1])
-    steps = Steps(on_progress, options.starts * START_STEPS + options.climbs * CLIMB_STEPS + 1)
+    steps = Steps(on_progress, options.starts * TRIED + options.climbs * CLIMB_STEPS + 1)
 
     def start(number: int) -> State:
-        with steps.piece(START_STEPS) as tick:
+        with steps.piece(TRIED) as tick:
             return coarse_start(levels[0], options, number, tick)
 
     def end(number: int) -> list[Ended]:
@@ -141,9 +143,9 @@ def levels_of(scan: GappedCounts, device: str) -> list[Level]:
 
 
 def coarse_start(level: Level, options: CrystalOptions, number: int, tick: Tick) -> State:
-    """One random start taken through the search."""
+    """One random start taken through the first turns of the search."""
     begin = random_starts(level, 1, start_generator(options.seed, number))
-    return search(level, begin, TURNS, LOOSE, options.prior.search_mu, tick)
+    return search(level, begin, TURNS, LOOSE, options.prior.search_mu, tick, slice(TRIED))
 
 
 def carried_up(
@@ -155,9 +157,11 @@ def carried_up(
         tick()
         return poisson_deviance(whole.expected(state)[known.where], known.counts)
 
-    state = climb(levels, state, options.prior, options.lifts, tick)
+    if options.thorough:
+        state = search(levels[0], state, TURNS, LOOSE, options.prior.search_mu, tick, slice(TRIED, None))
+    state = climb(levels, state, options.prior, int(options.thorough), tick)
     level = without_aliens(whole.level, state)
-    return [whole.ended(number, found) for found in polished(level, state, options.prior.mu, wrong)]
+    return [whole.ended(number, found) for found in polished(level, state, options.prior.mu, wrong, options.thorough)]
 
 
 def without_aliens(level: Level, state: State) -> Level:
@@ -173,7 +177,8 @@ def given_back(whole: WholeScan, ends: list[Ended], members: list[int], options:
     def again(end: Ended) -> Ended:
         found = end.polished
         level = without_aliens(whole.level, found.state)
-        state = settled(level, found.state, GIVEN_BACK, found.kappa, options.prior.mu)
+        evaluations = GIVEN_BACK if options.thorough else GIVEN_BACK // 2
+        state = settled(level, found.state, evaluations, found.kappa, options.prior.mu)
         return whole.ended(end.number, replace(found, state=state))
 
     chosen = sorted(set(members) - {len(ends)})

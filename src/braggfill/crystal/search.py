@@ -58,6 +58,7 @@ TURNS = (
     Turn(60, 40, 10, 25, refinements=4),
 )
 """The search of one start. Iterations raise the misfit, the refinements after them lower it below what it was before them."""
+EVERY_TURN = slice(None)
 REFINING = 30
 """Evaluations of the loss in each half of a refinement."""
 
@@ -105,11 +106,32 @@ def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
     return State(torch.polar(supports * strength, phase), supports, instrument, worst, torch.ones_like(worst))
 
 
-def search(level: Level, state: State, turns: tuple[Turn, ...], kappa: float, mu: float, tick: Tick = lambda: None) -> State:
-    """Take starts through turns until they converge, and keep of each the state of least misfit; ``tick`` after every turn."""
+def search(
+    level: Level,
+    state: State,
+    turns: tuple[Turn, ...],
+    kappa: float,
+    mu: float,
+    tick: Tick = lambda: None,
+    which: slice = EVERY_TURN,
+) -> State:
+    """Take starts through turns until they converge, and keep of each the state of least misfit.
+
+    Parameters
+    ----------
+    level : Level
+    state : State
+    turns : tuple of Turn
+    kappa, mu : float
+        As for ``fit``.
+    tick : callable
+        Called after every turn.
+    which : slice
+        Of the turns; the others are made at another time.
+    """
     best = state
     blurs = np.linspace(FIRST_BLUR, LAST_BLUR, len(turns) + 1)
-    for number, turn in enumerate(turns):
+    for number, turn in list(enumerate(turns))[which]:
         if best.converged:
             break
         state = take_turn(level, state, turn, (float(blurs[number]), float(blurs[number + 1])), kappa, mu)

@@ -31,8 +31,8 @@ from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, find_slabs, one_fr
 
 Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
-EFFORTS: dict[Effort, tuple[int, int]] = {"low": (2, 1), "usual": (3, 2), "high": (8, 4)}
-"""Random starts, and how many of the best are carried to the whole pattern."""
+EFFORTS: dict[Effort, tuple[int, int]] = {"low": (4, 2), "usual": (6, 2), "high": (12, 6)}
+"""Random starts, and how many of the best are carried to the whole pattern; thoroughly but for the low effort."""
 SMALLEST_AXIS = 24
 """Scans that are shorter along an axis are left to the network: no coarse level holds their crystal."""
 WIDE_GAIN = 0.5
@@ -175,7 +175,8 @@ def retrieved(
 ) -> CrystalFill:
     """What the crystal tells of the gaps and of ``hidden`` voxels (frames, rows, columns)."""
     starts, climbs = EFFORTS[options.effort]
-    chosen = CrystalOptions(starts, climbs, seed=options.seed, device=str(find_device(options.device)))
+    device, thorough = str(find_device(options.device)), options.effort != "low"
+    chosen = CrystalOptions(starts, climbs, thorough=thorough, seed=options.seed, device=device)
     fill = fill_by_crystal(scan.counts, scan.mask, hidden, prior.mean, prior.std, chosen, on_progress)
     asked = scan.wanted | hidden
     if not (np.isfinite(fill.mean[asked]).all() and np.isfinite(fill.std[asked]).all()):
