@@ -1,6 +1,7 @@
 """Shared fixtures: a simulated scan with a cross, small enough for every test, and the place of the real scans."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,14 @@ settings.load_profile("every run alike")
 
 
 FAULTLESS = {"alien_share": 0.0, "dead_pixel_share": 0.0, "hot_pixel_share": 0.0, "jitter_share": 0.0}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def default_is_quick() -> Iterator[None]:
+    """Most tests are of what surrounds a fill: unless they ask for phase retrieval, the network fills, in a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("braggfill.filling.options.MOST_VOXELS_BY_CRYSTAL", 0)
+        yield
 
 
 @pytest.fixture(scope="session")

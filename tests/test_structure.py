@@ -48,7 +48,7 @@ HOUSE = [
     Room("commands", "the verbs of the command line: parse, load, call one function, save"),
     Room("", "the door: the public names, and the entry point"),
 ]
-NEEDED_BY_A_FILL = {"base", "scan.formats", "scan", "classical", "network", "filling", ""}
+NEEDED_BY_A_FILL = {"crystal", "base", "scan.formats", "scan", "classical", "network", "filling", ""}
 AT_THE_TOP_OF_THE_TESTS = {"structure", "docstrings", "examples", "docs"}
 SUBJECTS = {"filling": {"real_scan"}}
 """Tests that are named after neither a module nor a room."""

@@ -7,8 +7,10 @@ import pytest
 from braggfill import fill_gaps
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import expected_deviance, poisson_deviance
+from braggfill.crystal.record import CrystalOptions, CrystalRecord
+from braggfill.crystal.retrieved import CrystalFill
 from braggfill.filling import by_crystal as module
-from braggfill.filling.by_crystal import Trial, by_crystal, judged, widening
+from braggfill.filling.by_crystal import Trial, by_crystal, hidden_blocks, judged, widening
 from braggfill.filling.options import FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.scan.gapped import GappedScan
@@ -121,7 +123,7 @@ def test_the_crystal_fills_a_scan_of_one_far_better_than_the_network(block, fill
 def test_how_it_came_about_can_be_written_down(filled):
     told = json.loads(json.dumps(filled.how))
     assert told["gate"]["hidden_voxels"] > 200
-    assert {end["start"] for end in told["retrieval"]["climbed"]} <= {0, 1}
+    assert {end["start"] for end in told["retrieval"]["climbed"]} <= set(range(4))
     assert told["retrieval"]["climbed"][0]["misfit"] > 0
 
 
@@ -130,6 +132,55 @@ def test_progress_goes_to_its_end(filled, progress):
     assert (np.diff(done) > 0).all()
     assert (total == total[0]).all()
     assert done[-1] == total[-1]
+
+
+@pytest.fixture
+def wide(block):
+    """That block's scan with a gap 20 columns wide beside the peak, and a narrow one."""
+    counts, _ = block
+    mask = np.zeros(counts.shape, bool)
+    mask[:, :, 42:62] = mask[:, 40:43] = True
+    return counts.astype(np.float32), mask
+
+
+def with_crystal(monkeypatch, mean):
+    """Let the crystal expect ``mean`` wherever it is asked, surely."""
+    record = CrystalRecord(CrystalOptions(), 0.5, (1.0,), (), 0, 1.0)
+
+    def expected(counts, mask, hidden, *_):
+        asked = mask | hidden
+        return CrystalFill(np.where(asked, mean, np.nan), np.where(asked, 0.1 + 0.05 * mean, np.nan), record)
+
+    monkeypatch.setattr(module, "fill_by_crystal", expected)
+
+
+def test_a_wide_gap_is_filled_where_hidden_ones_as_wide_were_found_again(wide, monkeypatch):
+    counts, mask = wide
+    with_crystal(monkeypatch, counts)
+    result = fill_gaps(np.where(mask, 0, counts), mask, method="retrieval")
+    assert not result.mask.any()
+    assert result.how["wide_gate"]["taken"]
+    assert "gaps wider than 14 filled" in result.sentence
+    np.testing.assert_allclose(result.intensity[mask], counts[mask], rtol=1e-5)
+
+
+def test_a_wide_gap_is_left_open_where_they_were_not_and_the_narrow_one_is_the_networks(wide, monkeypatch):
+    counts, mask = wide
+    with_crystal(monkeypatch, np.full(counts.shape, counts.max(), np.float32))
+    result = fill_gaps(np.where(mask, 0, counts), mask, method="retrieval")
+    narrow = mask & ~mask[:1, :1]
+    np.testing.assert_array_equal(result.filled, narrow)
+    np.testing.assert_array_equal(result.intensity[result.mask], 0)
+    assert "gaps wider than 14 left open" in result.sentence
+    by_network = fill_gaps(np.where(mask, 0, counts), mask, method="unet")
+    np.testing.assert_allclose(result.intensity[narrow], by_network.intensity[narrow], rtol=1e-4)
+
+
+def test_hidden_blocks_are_of_whole_pixels_where_the_gaps_are(gapped):
+    hidden = hidden_blocks(gapped, 0)
+    assert hidden.any()
+    np.testing.assert_array_equal(hidden, np.broadcast_to(hidden[0], hidden.shape))
+    assert not (hidden & gapped.mask).any()
 
 
 def test_an_unknown_effort_is_refused():

@@ -13,6 +13,9 @@ from braggfill.network.lesson import check_effort
 
 MethodName = Literal["unet", "retrieval", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"]
 """The ways of filling; what each does stands in the table of methods."""
+MethodChoice = Literal["auto", MethodName]
+MOST_VOXELS_BY_CRYSTAL = 8_000_000
+"""Largest scan that is filled by phase retrieval unless another method is asked for: it takes some minutes on two cores."""
 Effort = Literal["low", "usual", "high"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -21,8 +24,9 @@ Precision = Literal["float32", "bfloat16", "float16"]
 class FillOptions:
     """How to fill: what a method may need to know beside the scan."""
 
-    method: MethodName = "unet"
-    """How to fill; 'braggfill methods' explains each."""
+    method: MethodChoice = "auto"
+    """How to fill; 'braggfill methods' explains each. auto: retrieval (about a minute for 128³ voxels) up to 8 million
+    voxels, else unet (a second)."""
     skip: int | None = None
     """Voxels skipped between two portions of 32 × 32 × 32 that slide along a gap; else whole planes at once."""
     device: Device = "auto"
@@ -47,8 +51,8 @@ class FillOptions:
     """How it learns from the scan in detail, else as shipped."""
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(MethodName):
-            raise InputError(f"method: got '{self.method}', expected one of {', '.join(get_args(MethodName))}")
+        if self.method not in get_args(MethodChoice):
+            raise InputError(f"method: got '{self.method}', expected one of {', '.join(get_args(MethodChoice))}")
         if self.skip is not None and (not isinstance(self.skip, Integral) or self.skip not in range(PORTION)):
             raise InputError(
                 f"skip: got {self.skip}, expected a whole number 0 to {PORTION - 1}: portions are {PORTION} voxels wide "
@@ -58,9 +62,16 @@ class FillOptions:
             raise InputError(f"effort: got '{self.effort}', expected one of {', '.join(get_args(Effort))}")
         if self.precision not in get_args(Precision):
             raise InputError(f"precision: got '{self.precision}', expected one of {', '.join(get_args(Precision))}")
-        if self.adapt and self.method != "unet":
+        if self.adapt and self.method not in ("auto", "unet"):
             raise InputError(f"adapt: got method '{self.method}', expected 'unet', the only one that is trained")
         check_effort(self.adapt_minutes, self.seed)
         scale = self.counts_per_unit
         if scale is not None and not (isinstance(scale, Real) and 0 < scale < math.inf):
             raise InputError(f"counts_per_unit: got {scale!r}, expected a positive number of photons")
+
+    def method_for(self, voxels: int) -> MethodName:
+        """The method for a scan of so many voxels."""
+        if self.method != "auto":
+            return self.method
+        by_network = self.adapt or self.skip is not None or self.tta or voxels > MOST_VOXELS_BY_CRYSTAL
+        return "unet" if by_network else "retrieval"

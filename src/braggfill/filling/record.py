@@ -47,7 +47,7 @@ def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
         "program": "braggfill",
         "version": __version__,
         "method": result.options.method,
-        "scale": METHODS[result.options.method].scale,
+        "scale": METHODS[result.options.method_for(result.mask.size)].scale,
         "weights_sha256": result.weights_sha256,
         "adaptation": asdict(result.lesson) if result.lesson else None,
         "options": options,

@@ -128,14 +128,14 @@ def fill_trial(trial: Trial, asked: Sequence[FillOptions], on_progress: Progress
     """Fill a trial by each method, all from one kriging, and keep what they put into the copies."""
     scan, copied, shared = trial.scan, trial.scored[trial.scan.wanted], 0.0
     filled: dict[str, FilledTrial] = {}
-    if any(METHODS[options.method].guessed for options in asked):
+    if any(METHODS[options.method_for(scan.mask.size)].guessed for options in asked):
         from braggfill.classical.kriging import guessed
 
         start = perf_counter()
         scan, shared = guessed(scan, find_device(asked[0].device)), perf_counter() - start
     for done, options in enumerate(asked):
         on_progress(done, len(asked))
-        method, start = METHODS[options.method], perf_counter()
+        method, start = METHODS[options.method_for(scan.mask.size)], perf_counter()
         estimate = method.estimate(scan, options, lambda *_: None, lambda *_: None)
         seconds = perf_counter() - start + (shared if method.guessed else 0.0)
         filled[options.method] = FilledTrial(estimate.mean[copied], estimate.std[copied], seconds)

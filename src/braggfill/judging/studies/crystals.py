@@ -27,9 +27,14 @@ def held_out(
     number: int, shape: Shape = (128, 128, 128), config: SimulationConfig = HELD_OUT
 ) -> Iterator[tuple[str, SimulatedScan]]:
     """One measurement of each of the first crystals of the test split, by name."""
-    library = Library(split="test")
-    for index in range(min(number, len(library))):
-        yield f"test {index}", next(simulate(1, shape=shape, seed=SEED + index, crystals=[library[index]], config=config))
+    for index in range(min(number, len(Library(split="test")))):
+        yield held_out_scan(index, shape, config)
+
+
+def held_out_scan(index: int, shape: Shape = (128, 128, 128), config: SimulationConfig = HELD_OUT) -> tuple[str, SimulatedScan]:
+    """One measurement of a crystal of the test split, and its name."""
+    crystal = Library(split="test")[index]
+    return f"test {index}", next(simulate(1, shape=shape, seed=SEED + index, crystals=[crystal], config=config))
 
 
 def with_dose(peak_counts: float) -> SimulationConfig:

@@ -5,7 +5,7 @@ measured columns (one number a crystal) beside the peak on the roomier side, and
 drawn from all scans together. Faulty pixels are left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from braggfill.base.tasks import Progress
 from braggfill.classical.kriging import guessed
 from braggfill.filling.terms import Estimate
 from braggfill.judging.studies.contenders import CONTENDERS, Contender
-from braggfill.judging.studies.crystals import Shape, held_out
+from braggfill.judging.studies.crystals import Shape, held_out_scan
 from braggfill.judging.studies.findings import Row
 from braggfill.judging.studies.gaps import columns, columns_beside
 from braggfill.network.config import PORTION
@@ -64,13 +64,25 @@ class Crops:
 
 
 def carry_out_protocol(
-    contenders: Mapping[str, Contender], protocol: Protocol, on_progress: Progress = lambda done, total: None
+    contenders: Mapping[str, Contender],
+    protocol: Protocol,
+    on_progress: Progress = lambda done, total: None,
+    only: Collection[int] | None = None,
 ) -> tuple[list[Row], list[Crops]]:
-    """Fill every gap of a protocol by every contender: one row a gap and contender, and the crops of each width."""
+    """Fill every gap of a protocol, or of some crystals ``only``, by every contender.
+
+    Returns
+    -------
+    cases : list of Row
+        One a gap and contender.
+    crops : list of Crops
+        One a width.
+    """
     cases: list[Row] = []
     crops: dict[int, list[Row]] = {width: [] for width in protocol.widths}
-    for index, (name, scan) in enumerate(held_out(protocol.crystals, protocol.shape)):
+    for index in range(protocol.crystals) if only is None else only:
         on_progress(index, protocol.crystals)
+        name, scan = held_out_scan(index, protocol.shape)
         rng = np.random.default_rng(index)
         measured = int(rng.integers(protocol.distance[0], protocol.distance[1] + 1))
         for width in protocol.widths:

@@ -1,0 +1,74 @@
+"""The fill by the crystal (method ``retrieval``) put to the paper's protocol, beside the network and a straight line.
+
+Crystals, gaps and scores are those of ``protocol.py``; a crystal's four gaps take some minutes of two cores, so that every
+crystal is kept by itself in a folder and a run goes on where the last one ended. Written are
+
+protocol_crystal_cases.csv    as ``protocol_cases.csv``
+protocol_crystal_crops.csv    as ``protocol_crops.csv``, from the crystals that are there
+
+Usage: python benchmarks/protocol_crystal.py --work FOLDER [--first 0] [--number 24] [--effort usual] [--out docs/results]
+"""
+
+import argparse
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from shared.protocol_tables import print_means
+
+from braggfill.base.writing import write_table
+from braggfill.filling.methods import METHODS
+from braggfill.filling.options import FillOptions
+from braggfill.filling.terms import Estimate
+from braggfill.judging.studies.contenders import CONTENDERS
+from braggfill.judging.studies.protocol import Crops, Protocol, carry_out_protocol, crop_table
+from braggfill.scan.gapped import GappedScan
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--number", type=int, default=24)
+    parser.add_argument("--effort", default="usual")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    arguments.work.mkdir(exist_ok=True)
+
+    def retrieval(scan: GappedScan) -> Estimate:
+        options = FillOptions("retrieval", device="cpu", effort=arguments.effort)
+        bare = replace(scan, guess=None)
+        return METHODS["retrieval"].estimate(bare, options, lambda *_: None, lambda *_: None)
+
+    contenders = {"linear": CONTENDERS["linear"], "unet": CONTENDERS["unet"], "retrieval": retrieval}
+    for index in range(arguments.first, arguments.first + arguments.number):
+        kept = arguments.work / f"{index:02d}.pickle"
+        if not kept.exists():
+            found = carry_out_protocol(contenders, Protocol(24), only=(index,))
+            kept.write_bytes(pickle.dumps(found))
+            for case in found[0]:
+                print(index, case["method"], case["width"], round(case["skill"], 4), round(case["bias"], 3), flush=True)
+    tables(arguments.work, list(contenders), arguments.out)
+
+
+def tables(work: Path, methods: list[str], out: Path | None) -> None:
+    """Join the crystals that are there."""
+    parts = [pickle.loads(path.read_bytes()) for path in sorted(work.glob("*.pickle"))]
+    cases = [case for some, _ in parts for case in some]
+    crops = []
+    for width in Protocol().widths:
+        scores = [crop.scores for _, some in parts for crop in some if crop.width == width and crop.scores]
+        crops.append(Crops(width, {key: np.concatenate([s[key] for s in scores]) for key in scores[0]}))
+    table = crop_table(crops, methods)
+    print_means(cases, table)
+    if out:
+        write_table(out / "protocol_crystal_cases.csv", cases)
+        write_table(out / "protocol_crystal_crops.csv", table)
+
+
+if __name__ == "__main__":
+    main()
