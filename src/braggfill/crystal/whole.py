@@ -64,7 +64,7 @@ class WholeScan:
         """Mean and standard deviation (frames, rows, columns) from some of the estimates, NaN where none was asked for."""
         every = self.estimates(ends)
         mean, scatter = averaged([every[n] for n in members], self.asked)
-        first = ends[min(members)]
+        first = ends[min([*members, len(ends) - 1])]
         blind = np.broadcast_to(self.scan.mask.all(0), self.asked.shape)[self.asked]
         std = standard_deviation(mean, scatter, first.residuals, np.where(blind, np.float32(first.uneven), 0))
         volumes = np.full((2, *self.asked.shape), np.nan, np.float32)

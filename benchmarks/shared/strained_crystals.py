@@ -1,0 +1,82 @@
+"""Scans of strained crystals whose object is known, measured with blur, dead time, faults, aliens and photons."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from shared.known_crystals import dislocated
+
+from braggfill.base.fourier import box_to_reciprocal
+from braggfill.base.ranges import log_uniform
+from braggfill.crystal.coherence import Instrument
+from braggfill.crystal.levels import Level
+from braggfill.crystal.search import FIRST_BACKGROUND, FIRST_LOSS, FIRST_WIDTH, REFINED_BLUR, REFINED_SHARE, State, tightened
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, box_round, continuum_object
+from braggfill.simulation.degrade import ObjectRanges, replaced_phase, smooth_modulus, uneven_modulus
+from braggfill.simulation.measurement import MeasurementRanges, counting_noise, measured_pattern
+from braggfill.simulation.particle import random_body
+from braggfill.simulation.scans import PatternRanges, needed_size, random_sampling
+
+SEED, SHAPE = 910_000, (128, 128, 128)
+LARGEST_RANGE = 3 * np.pi
+EVERY_DISLOCATED = 10
+"""Every such crystal holds a screw dislocation."""
+
+
+@dataclass(frozen=True)
+class Strained:
+    """A measured crystal; arrays are (frames, rows, columns)."""
+
+    amplitude: np.ndarray
+    """complex64, its square the counts that an ideal instrument would expect."""
+    counts: np.ndarray
+    """float32."""
+    expected: np.ndarray
+    """float32."""
+    faulty: np.ndarray
+    """bool (rows, columns)."""
+    about: dict[str, float]
+
+
+def strained_crystal(index: int) -> Strained:
+    """A crystal with facets drawn anew and a smooth phase of a range up to 3π, measured once."""
+    rng, ranges = np.random.default_rng(SEED + index), ObjectRanges()
+    oversampling, peak = random_sampling(rng, SHAPE, PatternRanges())
+    size = max(48, needed_size(SHAPE, oversampling, peak))
+    crystal = Crystal(random_body(rng), None, (1, -1, 1))
+    box = box_round(crystal, np.linalg.qr(rng.normal(size=(3, 3)))[0], size)
+    drawn = smooth_modulus(continuum_object(crystal, box, 0.008 * size), size * rng.uniform(*ranges.smoothing))
+    phase = float(rng.uniform(0, LARGEST_RANGE))
+    drawn = replaced_phase(rng, drawn, phase, size * rng.uniform(*ranges.phase_correlation))
+    drawn = uneven_modulus(rng, drawn, rng.uniform(*ranges.modulus_noise), size * rng.uniform(*ranges.modulus_correlation))
+    broken = index % EVERY_DISLOCATED == EVERY_DISLOCATED - 1
+    if broken:
+        drawn = drawn * torch.from_numpy(dislocated(crystal.particle, box, crystal.g_inv_angstrom))
+    axes = zip(SHAPE, oversampling, peak, strict=True)
+    lines = [2 * np.pi / (s * FILLED_SHARE_OF_BOX * size) * (torch.arange(n, dtype=torch.float64) - p) for n, s, p in axes]
+    amplitude = box_to_reciprocal(drawn, (lines[0], lines[1], lines[2]))
+    amplitude = amplitude / amplitude.abs().amax()
+    pattern = measured_pattern(rng, amplitude.abs().square(), peak, MeasurementRanges())
+    doses = MeasurementRanges()
+    peak_counts = log_uniform(rng, doses.peak_counts)
+    expected = pattern.expected(peak_counts, log_uniform(rng, doses.background_counts))
+    counts = counting_noise(rng, expected).numpy()
+    about = {"phase_over_pi": phase / np.pi, "dislocated": float(broken), "peak_counts": peak_counts}
+    about |= dict(zip(("oversampling_frames", "oversampling_rows", "oversampling_columns"), oversampling, strict=True))
+    scaled = (amplitude * peak_counts**0.5).numpy()
+    return Strained(scaled, counts, expected.numpy(), pattern.faulty.numpy(), about)
+
+
+def true_state(crystal: Strained, level: Level, peak: tuple[int, int, int]) -> State:
+    """The true object on the whole level, in its support, with the instrument that a search begins with."""
+    padding = [(0, n - m) for n, m in zip(level.shape, crystal.amplitude.shape, strict=True)]
+    rolled = np.roll(np.pad(crystal.amplitude, padding), [-p for p in peak], (0, 1, 2))
+    tapered = torch.fft.ifftn(torch.from_numpy(rolled) * level.taper.sqrt())
+    found = torch.fft.fftshift(tapered)[None]
+    support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, found.numel())
+    one = torch.ones(1)
+    losses = FIRST_LOSS * one / level.target.max()
+    instrument = Instrument(
+        torch.full((1, 3), FIRST_WIDTH), torch.ones(1, level.shape[0]), FIRST_BACKGROUND * one, losses, torch.ones(1, 1, 1)
+    )
+    return State(found * support, support, instrument, torch.inf * one, one)
