@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 import torch
@@ -39,3 +40,28 @@ def test_a_piece_that_ends_early_counts_whole_and_one_that_makes_more_steps_does
         for _ in range(4):
             tick()
     assert told == [(0, 5), (1, 5), (3, 5), (4, 5), (5, 5)]
+
+
+def test_when_one_piece_fails_the_others_end_at_their_next_step():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    steps, made, begun = Steps(lambda *_: None, 10_000), [], threading.Event()
+
+    def long():
+        with steps.piece(10_000) as tick:
+            for n in range(10_000):
+                begun.set()
+                time.sleep(0.001)
+                tick()
+                made.append(n)
+
+    def fails():
+        begun.wait(20)
+        raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            side_by_side([fails, long], steps.stop)
+    finally:
+        torch.set_num_threads(before)
+    assert len(made) < 1000

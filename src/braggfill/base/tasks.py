@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from braggfill.base.errors import InputError
 
@@ -123,6 +123,25 @@ def _dask_client(workers: Workers) -> Iterator[Any]:
 
 Progress = Callable[[int, int], None]
 """Called with the work done and its total."""
+
+
+@runtime_checkable
+class NamedProgress(Protocol):
+    """A progress that shows what is being done as well."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show the work done and its total."""
+
+    def name_phase(self, phase: str) -> None:
+        """Show what the next steps are."""
+
+
+def name_phase(on_progress: Progress, phase: str) -> None:
+    """Say what the next steps are, to a progress that shows it."""
+    if isinstance(on_progress, NamedProgress):
+        on_progress.name_phase(phase)
+
+
 Tick = Callable[[], None]
 """Called when a step is made."""
 
@@ -132,10 +151,17 @@ class Steps:
 
     def __init__(self, on_progress: Progress, total: int) -> None:
         self.on_progress, self.total, self.done, self.lock = on_progress, total, 0, Lock()
+        self.stopped = False
         on_progress(0, total)
+
+    def stop(self) -> None:
+        """Let every piece end at its next step, by an InterruptedError."""
+        self.stopped = True
 
     def advance(self, steps: int) -> None:
         """Count further steps."""
+        if self.stopped:
+            raise InterruptedError("stopped by another piece of work, or the user")
         with self.lock:
             self.done += steps
             self.on_progress(self.done, self.total)

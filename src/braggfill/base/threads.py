@@ -12,13 +12,19 @@ import torch
 Result = TypeVar("Result")
 
 
-def side_by_side(work: Sequence[Callable[[], Result]]) -> list[Result]:
-    """Results of all pieces in their order, as many at a time as torch has threads."""
+def side_by_side(work: Sequence[Callable[[], Result]], stop: Callable[[], None] = lambda: None) -> list[Result]:
+    """Results of all pieces in their order, as many at a time as torch has threads.
+
+    ``stop`` is called when one fails or the user interrupts: those that run are waited for.
+    """
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(min(threads, max(len(work), 1)), initializer=torch.set_num_threads, initargs=(1,))
     try:
         running = [pool.submit(piece) for piece in work]
         return [piece.result() for piece in running]
+    except BaseException:
+        stop()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)

@@ -4,10 +4,13 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 console = Console()
 errors = Console(stderr=True)
@@ -21,14 +24,29 @@ Slurm = Annotated[int, typer.Option(min=0, help="Run on so many Slurm jobs, set 
 VoxelSize = Annotated[tuple[float, float, float], typer.Option(help="Edges of a voxel along frames, rows, columns in nm.")]
 
 
+class Bar:
+    """A progress bar that shows the work done, its total, and what is being done."""
+
+    def __init__(self, progress: "Progress", label: str) -> None:
+        self.progress, self.label = progress, label
+        self.task = progress.add_task(label, total=None)
+
+    def __call__(self, done: int, total: int) -> None:
+        """Move the bar."""
+        self.progress.update(self.task, completed=done, total=total)
+
+    def name_phase(self, phase: str) -> None:
+        """Say what is being done."""
+        self.progress.update(self.task, description=f"{self.label}: {phase}")
+
+
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on a terminal and hand out ``advance(done, total)``."""
+def progress_bar(label: str) -> Iterator[Bar]:
+    """Show a progress bar on a terminal and hand it out as ``advance(done, total)``."""
     from rich.progress import Progress
 
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task(label, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        yield Bar(progress, label)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int64
 
 from braggfill.crystal.blur import blurred
-from braggfill.crystal.shapes import Objects, PerAxis, PerFrame, PerStart, Pixels, Volume, Volumes
+from braggfill.crystal.shapes import Amplitude, Intensity, Objects, PerAxis, PerFrame, PerStart, Pixels, Volume, Volumes
 
 FLOOR_COUNTS = 0.1
 """Expected counts below this many are taken as this many when an amplitude is scaled to its counts."""
@@ -45,7 +45,7 @@ class Instrument:
         return Instrument(*(getattr(self, f.name)[which] for f in fields(self)))
 
 
-def squared_modulus(amplitude: Objects) -> Volumes:
+def squared_modulus(amplitude: Amplitude) -> Intensity:
     """|A|², float32."""
     real, imaginary = torch.view_as_real(amplitude).unbind(-1)
     return real.square().addcmul_(imaginary, imaginary)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.base.tasks import Progress, Steps, Tick
+from braggfill.base.tasks import Progress, Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import LOOSE, climb
 from braggfill.crystal.coherence import expected_counts
@@ -110,16 +110,19 @@ def fill_by_crystal(
         with steps.piece(CLIMB_STEPS) as tick:
             return carried_up(levels, whole, states[number], number, options, known, tick)
 
-    states = side_by_side([partial(start, number) for number in range(options.starts)])
+    name_phase(on_progress, f"{options.starts} random starts")
+    states = side_by_side([partial(start, number) for number in range(options.starts)], steps.stop)
     misfits = [float(s.misfit) for s in states]
     chosen = np.argsort(misfits)[: options.climbs].tolist()
-    ends = list(chain.from_iterable(side_by_side([partial(end, number) for number in chosen])))
+    name_phase(on_progress, f"the best {len(chosen)} carried to the whole pattern")
+    ends = list(chain.from_iterable(side_by_side([partial(end, number) for number in chosen], steps.stop)))
     ends.sort(key=lambda end: end.polished.wrong)
     said = [estimate[lit[whole.asked]] for estimate in whole.estimates(ends)]
     members = chosen_members([estimate for estimate in said if np.isfinite(estimate).all()], known.counts)
     mean, std = whole.filled(ends, members)
     again = gapped_counts(counts, mask | faulty, prior_mean, prior_std)
     whole = WholeScan(again, mask, level_of(again, WHOLE, WHOLE_BORDER, options.device))
+    name_phase(on_progress, "last fit, hidden counts given back")
     last = given_back(whole, ends, members, options)
     steps.advance(1)
     mean[mask], std[mask] = (v[mask] for v in whole.filled(last, members))

@@ -6,6 +6,8 @@ from torch import Tensor
 Objects = Complex64[Tensor, "starts frames rows columns"]
 """Objects, or their transforms."""
 Object = Complex64[Tensor, "frames rows columns"]
+Amplitude = Complex64[Tensor, "*starts frames rows columns"]
+Intensity = Float32[Tensor, "*starts frames rows columns"]
 Volumes = Float32[Tensor, "starts frames rows columns"]
 Supports = Bool[Tensor, "starts frames rows columns"]
 Volume = Float32[Tensor, "frames rows columns"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import coverage, poisson_deviance, predictive_rank
-from braggfill.base.tasks import Progress
+from braggfill.base.tasks import Progress, name_phase
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved import CrystalFill, fill_by_crystal
@@ -121,6 +121,7 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     if np.count_nonzero(lit) < FEWEST_VOXELS or min(scan.mask.shape) < SMALLEST_AXIS:
         why = "the scan is too small or too dark to tell whether retrieval is right"
         return by_network(scan, network, f"filled by the network: {why}", {})
+    name_phase(on_progress, "the network, with blocks hidden")
     prior = Prior.of(scan, hidden, network)
     try:
         fill = retrieved(scan, hidden, prior, options, on_progress)
