@@ -1,4 +1,4 @@
-"""Does the search for the crystal converge? Against the same fits begun from the true object, by range of phase.
+"""Whether the search for the crystal converges: against the same fits begun from the true object, by range of phase.
 
 Strained crystals that nothing was tuned on (smooth phases of up to 3π, every tenth with a dislocation), 128³ voxels, measured
 with blur, jitter, dead time, aliens and faulty pixels, a cross of 6 voxels cut out. ``ratio`` is the misfit of the best object

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.crystal.mixture import UNSEEN, averaged, chosen_members, residual_variance, standard_deviation
+from braggfill.crystal.mixture import UNSEEN, Weights, averaged, chosen_members, residual_variance, standard_deviation
 
 
 def noisy(truth, error, seed):
@@ -27,14 +27,38 @@ def test_independent_errors_are_averaged_and_a_bad_estimate_is_left_out():
     assert set(chosen_members(estimates, truth)) == {0, 1, 2}
 
 
+def test_every_band_of_brightness_has_its_own_members():
+    rng = np.random.default_rng(0)
+    truth = np.exp(rng.uniform(-3, 8, 60_000)).astype(np.float32)
+    known = rng.poisson(truth).astype(np.float32)
+    good, bad = (truth * np.exp(spread * rng.normal(size=truth.size)).astype(np.float32) for spread in (0.02, 0.8))
+    faint = truth < 3
+    one, other = np.where(faint, bad, good), np.where(faint, good, bad)
+    weights = Weights.chosen([one, other], truth, known)
+    assert weights.shares[-1, 0] == 1
+    assert weights.shares[0, 1] > 0.7
+    np.testing.assert_allclose(weights.shares.sum(1), 1)
+    assert weights.used == [0, 1]
+    where = np.ones((60, 100, 10), bool)
+    mean, _ = averaged({0: one, 1: other}, truth, weights, where)
+    assert poisson_deviance(mean, known) < min(poisson_deviance(one, known), poisson_deviance(other, known))
+
+
+def test_too_few_known_counts_make_one_band():
+    truth = np.exp(np.random.default_rng(0).uniform(0, 8, 100)).astype(np.float32)
+    weights = Weights.chosen([truth, 2 * truth], truth, truth)
+    np.testing.assert_array_equal(weights.shares, [[1, 0]])
+
+
 def test_the_average_is_of_roots_and_their_scatter_is_smoothed_inside():
     where = np.zeros((8, 8, 8), bool)
     where[:, :, 3:5] = True
-    fields = [np.full(where.sum(), value, np.float32) for value in (4.0, 16.0)]
-    mean, scatter = averaged(fields, where)
+    fields = {n: np.full(where.sum(), value, np.float32) for n, value in enumerate((4.0, 16.0))}
+    even = Weights(np.array([1.0]), np.array([[0.5, 0.5]]))
+    mean, scatter = averaged(fields, fields[0], even, where)
     np.testing.assert_allclose(mean, 9, rtol=1e-6)
-    np.testing.assert_allclose(scatter, 2, rtol=1e-5)  # of the roots 2 and 4
-    assert not averaged(fields[:1], where)[1].any()
+    np.testing.assert_allclose(scatter, 1, rtol=1e-5)  # of the roots 2 and 4
+    assert not averaged({0: fields[0]}, fields[0], Weights(np.array([1.0]), np.array([[1.0]])), where)[1].any()
 
 
 def test_nothing_is_left_where_counts_are_poisson_and_what_is_wrong_is_found_where_it_is():

@@ -81,7 +81,7 @@ def test_the_record_tells_of_every_end_best_first(filled):
     assert {c.start for c in record.climbed} == {0, 1}
     deviances = [c.hidden_deviance for c in record.climbed]
     assert deviances == sorted(deviances)
-    assert sum(c.times for c in record.climbed) + record.prior_times > 0
+    assert sum(c.share for c in record.climbed) + record.prior_shares[-1] == pytest.approx(1)
     assert record.seconds > 0
 
 

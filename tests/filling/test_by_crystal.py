@@ -145,7 +145,7 @@ def wide(block):
 
 def with_crystal(monkeypatch, mean):
     """Let the crystal expect ``mean`` wherever it is asked, surely."""
-    record = CrystalRecord(CrystalOptions(), 0.5, (1.0,), (), 0, 1.0)
+    record = CrystalRecord(CrystalOptions(), 0.5, (1.0,), (), (0.0,), 1.0)
 
     def expected(counts, mask, hidden, *_):
         asked = mask | hidden

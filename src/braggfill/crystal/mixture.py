@@ -8,16 +8,21 @@ Members chosen one after the other, with replacement: R. Caruana et al., Proc. 2
 https://doi.org/10.1145/1015330.1015432
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.levels import FAINT_COUNTS
+from braggfill.scan.copies import FEWEST_VOXELS
 
 MOST_MEMBERS = 10
 """Most estimates that are averaged; one may be taken several times."""
-LEAST_GAIN = 1e-3
+BANDS = (1.0, 10.0, 100.0)
+"""Expected counts between bands of brightness, in which the members are chosen each for itself."""
+LEAST_GAIN = 5e-3
 """Share of the deviance that a further member has to remove."""
 SCATTER_BLUR = 2.0
 """Voxels over which the scatter of a few estimates is averaged."""
@@ -47,14 +52,62 @@ def chosen_members(estimates: list[Field], known: Field) -> list[int]:
     return members
 
 
-def averaged(estimates: list[Field], where: NDArray[np.bool_]) -> tuple[Field, Field]:
-    """Average of estimates (voxels,) at ``where`` (frames, rows, columns), and the smoothed variance of their roots."""
-    roots = np.sqrt(estimates)
-    mean: Field = roots.mean(0) ** 2
+@dataclass(frozen=True)
+class Weights:
+    """How much each of some estimates counts, by brightness."""
+
+    brightness: NDArray[np.float64]
+    """(bands,): logarithms of 1 + expected counts, rising."""
+    shares: NDArray[np.float64]
+    """(bands, estimates): every row's sum is 1."""
+
+    @classmethod
+    def chosen(cls, estimates: list[Field], guide: Field, known: Field) -> "Weights":
+        """Those whose averages are nearest to ``known`` counts (voxels,) in bands of a guide's counts (voxels,).
+
+        Bright voxels alone would rule them, and in faint ones another estimate may be the better one.
+        """
+        band = np.digitize(guide, BANDS)
+        enough = [n for n in range(len(BANDS) + 1) if np.count_nonzero(band == n) >= FEWEST_VOXELS]
+        parts = [band == n for n in enough] or [np.ones(len(known), bool)]
+        centres, shares = [], []
+        for part in parts:
+            members = chosen_members([e[part] for e in estimates], known[part])
+            shares.append(np.bincount(members, minlength=len(estimates)) / len(members))
+            centres.append(float(np.median(np.log1p(guide[part]))))
+        return cls(np.array(centres), np.array(shares))
+
+    @property
+    def used(self) -> list[int]:
+        """Numbers of the estimates that count anywhere."""
+        return [int(n) for n in np.flatnonzero(self.shares.any(0))]
+
+    def at(self, number: int, guide: Field) -> NDArray[np.float64]:
+        """Shares (voxels,) of an estimate where a guide expects some counts (voxels,)."""
+        return np.interp(np.log1p(guide), self.brightness, self.shares[:, number])
+
+
+def averaged(estimates: dict[int, Field], guide: Field, weights: Weights, where: NDArray[np.bool_]) -> tuple[Field, Field]:
+    """Weighed average of estimates (voxels,) at ``where`` (frames, rows, columns), and the smoothed variance of their roots.
+
+    Parameters
+    ----------
+    estimates : dict of float32 arrays (voxels,)
+        Those that count, by number.
+    guide : float32 array (voxels,)
+        Counts that tell the brightness.
+    weights : Weights
+    where : bool array (frames, rows, columns)
+    """
+    root, square = np.zeros(len(guide)), np.zeros(len(guide))
+    for number, estimate in estimates.items():
+        share = weights.at(number, guide)
+        root += share * np.sqrt(estimate)
+        square += share * estimate
     volume = np.zeros(where.shape, np.float32)
-    volume[where] = np.nan_to_num(roots.var(0, ddof=min(len(roots) - 1, 1)))
+    volume[where] = np.nan_to_num(np.maximum(square - root**2, 0))
     near = gaussian_filter(where.astype(np.float32), SCATTER_BLUR)[where]
-    return mean, gaussian_filter(volume, SCATTER_BLUR)[where] / near
+    return (root**2).astype(np.float32), gaussian_filter(volume, SCATTER_BLUR)[where] / near
 
 
 def residual_variance(model: Field, counts: Field) -> Curve:

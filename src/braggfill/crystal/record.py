@@ -26,8 +26,8 @@ class Climbed:
     """How one start ended on the whole pattern."""
 
     start: int
-    times: int
-    """How often it is among what was averaged."""
+    share: float
+    """Of it in the average where the scan is brightest."""
     misfit: float
     noise_misfit: float
     """What its own counts would have with Poisson noise and if they varied by κ besides."""
@@ -63,8 +63,8 @@ class CrystalRecord:
     """Of every start, in the order of the starts."""
     climbed: tuple[Climbed, ...]
     """Best first."""
-    prior_times: int
-    """How often the prior is among what was averaged."""
+    prior_shares: tuple[float, ...]
+    """Of the prior in the average, from faint to bright."""
     seconds: float
 
     @property

@@ -19,7 +19,7 @@ from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import LOOSE, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import BORDER, GappedCounts, Level, counts_outside, level_of
-from braggfill.crystal.mixture import chosen_members
+from braggfill.crystal.mixture import Weights
 from braggfill.crystal.outliers import aliens, faulty_pixels
 from braggfill.crystal.polish import polished, settled
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
@@ -117,18 +117,20 @@ def fill_by_crystal(
     name_phase(on_progress, f"the best {len(chosen)} carried to the whole pattern")
     ends = list(chain.from_iterable(side_by_side([partial(end, number) for number in chosen], steps.stop)))
     ends.sort(key=lambda end: end.polished.wrong)
-    said = [estimate[lit[whole.asked]] for estimate in whole.estimates(ends)]
-    members = chosen_members([estimate for estimate in said if np.isfinite(estimate).all()], known.counts)
-    mean, std = whole.filled(ends, members)
+    judged = hidden & ~faulty
+    said = [estimate[judged[whole.asked]] for estimate in whole.estimates(ends)]
+    weights = Weights.chosen([e for e in said if np.isfinite(e).all()], said[0], counts[judged])
+    mean, std = whole.filled(ends, weights)
     again = gapped_counts(counts, mask | faulty, prior_mean, prior_std)
     whole = WholeScan(again, mask, level_of(again, WHOLE, WHOLE_BORDER, options.device))
     name_phase(on_progress, "last fit, hidden counts given back")
-    last = given_back(whole, ends, members, options)
+    last = given_back(whole, ends, weights, options)
     steps.advance(1)
-    mean[mask], std[mask] = (v[mask] for v in whole.filled(last, members))
+    mean[mask], std[mask] = (v[mask] for v in whole.filled(last, weights))
     share = levels[0].shape[0] / levels[-1].shape[0]
-    climbed = tuple(told(end, levels[-1], members.count(n)) for n, end in enumerate(ends))
-    record = CrystalRecord(options, share, tuple(misfits), climbed, members.count(len(ends)), time.perf_counter() - began)
+    climbed = tuple(told(end, levels[-1], float(weights.shares[-1, n])) for n, end in enumerate(ends))
+    prior = tuple(weights.shares[:, len(ends) :].sum(1).tolist())
+    record = CrystalRecord(options, share, tuple(misfits), climbed, prior, time.perf_counter() - began)
     return CrystalFill(mean, std, record)
 
 
@@ -174,8 +176,8 @@ def without_aliens(level: Level, state: State) -> Level:
     return level.without(torch.from_numpy(aliens(*arrays)).to(expected.device))
 
 
-def given_back(whole: WholeScan, ends: list[Ended], members: list[int], options: CrystalOptions) -> list[Ended]:
-    """The members among some ends fitted to a scan whose hidden counts are measured ones again."""
+def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: CrystalOptions) -> list[Ended]:
+    """The best of some ends, and those that count, fitted to a scan whose hidden counts are measured ones again."""
 
     def again(end: Ended) -> Ended:
         found = end.polished
@@ -184,6 +186,6 @@ def given_back(whole: WholeScan, ends: list[Ended], members: list[int], options:
         state = settled(level, found.state, evaluations, found.kappa, options.prior.mu)
         return whole.ended(end.number, replace(found, state=state))
 
-    chosen = sorted(set(members) - {len(ends)})
+    chosen = sorted({0, *weights.used} - {len(ends)})
     last = dict(zip(chosen, side_by_side([partial(again, ends[n]) for n in chosen]), strict=True))
     return [last.get(n, end) for n, end in enumerate(ends)]

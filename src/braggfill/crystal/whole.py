@@ -9,7 +9,7 @@ from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.efficiency import unevenness
 from braggfill.crystal.levels import GappedCounts, Level
 from braggfill.crystal.likelihood import noise_misfit
-from braggfill.crystal.mixture import Curve, averaged, residual_variance, standard_deviation
+from braggfill.crystal.mixture import Curve, Weights, averaged, residual_variance, standard_deviation
 from braggfill.crystal.polish import Polished
 from braggfill.crystal.record import Climbed
 from braggfill.crystal.search import State
@@ -60,11 +60,10 @@ class WholeScan:
         """Expected counts (voxels,) of every end and, last, of the prior."""
         return [*(end.expected for end in ends), self.scan.prior_mean[self.asked]]
 
-    def filled(self, ends: list[Ended], members: list[int]) -> tuple[Field, Field]:
-        """Mean and standard deviation (frames, rows, columns) from some of the estimates, NaN where none was asked for."""
-        every = self.estimates(ends)
-        mean, scatter = averaged([every[n] for n in members], self.asked)
-        first = ends[min([*members, len(ends) - 1])]
+    def filled(self, ends: list[Ended], weights: Weights) -> tuple[Field, Field]:
+        """Mean and standard deviation (frames, rows, columns) from the estimates that count, NaN where none was asked for."""
+        every, first = self.estimates(ends), ends[0]
+        mean, scatter = averaged({n: every[n] for n in weights.used}, first.expected, weights, self.asked)
         blind = np.broadcast_to(self.scan.mask.all(0), self.asked.shape)[self.asked]
         std = standard_deviation(mean, scatter, first.residuals, np.where(blind, np.float32(first.uneven), 0))
         volumes = np.full((2, *self.asked.shape), np.nan, np.float32)
@@ -72,11 +71,11 @@ class WholeScan:
         return volumes[0], volumes[1]
 
 
-def told(end: Ended, whole: Level, times: int) -> Climbed:
+def told(end: Ended, whole: Level, share: float) -> Climbed:
     """An end in figures."""
     state, found = end.polished.state, end.polished
     f, r, c = (float(w) for w in state.instrument.widths[0])
     background, loss = float(state.instrument.background), float(state.instrument.dead_time * whole.target.max())
     expected = expected_counts(state.crystal, state.instrument, whole.taper)
     misfits = float(state.misfit), float(noise_misfit(whole, expected, found.kappa, found.kappa))
-    return Climbed(end.number, times, *misfits, found.kappa, found.share, found.wrong, (f, r, c), end.uneven, background, loss)
+    return Climbed(end.number, share, *misfits, found.kappa, found.share, found.wrong, (f, r, c), end.uneven, background, loss)
