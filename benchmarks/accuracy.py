@@ -8,7 +8,8 @@ distributions. All over gap voxels whose Gaussian-smoothed (sigma 3) counts exce
 With --far the gaps lie farther from the peak, in a crop of the scan: the table of the network's page. ``adapted`` is the
 network after learning from the scan.
 
-Usage: python benchmarks/accuracy.py SCAN [--far] [--methods unet,adapted,ridge,...] [--out docs/results/accuracy_au.csv]
+Usage: python benchmarks/accuracy.py SCAN [--far] [--methods unet,adapted,ridge,...] [--effort low]
+[--out docs/results/accuracy_au.csv]
 """
 
 import argparse
@@ -46,20 +47,20 @@ def score(result: FillResult, straight: FillResult, counts: np.ndarray, where: n
     }
 
 
-def fill(scan: MeasuredScan, gap: np.ndarray, method: str) -> FillResult:
+def fill(scan: MeasuredScan, gap: np.ndarray, method: str, effort: str) -> FillResult:
     """Fill a gap (frames, rows, columns) beside what the scan lacks anyway."""
-    how = {"adapt": True} if method == ADAPTED else {"method": method}
+    how = {"adapt": True} if method == ADAPTED else {"method": method, "effort": effort}
     return fill_gaps(np.where(gap, 0, scan.counts), scan.mask | gap, **how)
 
 
-def rows(scan: MeasuredScan, gaps: dict[str, tuple[Arm, ...]], methods: list[str]) -> Iterator[Row]:
+def rows(scan: MeasuredScan, gaps: dict[str, tuple[Arm, ...]], methods: list[str], effort: str) -> Iterator[Row]:
     """One row for each gap and method, the linear fill first."""
     scored, peak = bright(scan.counts) & ~scan.mask, brightest_voxel(scan.counts)
     for case, arms in gaps.items():
         gap, straight = cut(scan.counts.shape, peak, arms), None
         for method in dict.fromkeys(["linear", *methods]):
             start = time.perf_counter()
-            result = fill(scan, gap, method)
+            result = fill(scan, gap, method, effort)
             seconds = time.perf_counter() - start
             straight = straight or result
             scores = score(result, straight, scan.counts, gap & scored)
@@ -72,11 +73,12 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(m for m in METHODS if m != "biharmonic"))
     parser.add_argument("--far", action="store_true")
     parser.add_argument("--number", type=int, help="only so many of the nine gaps")
+    parser.add_argument("--effort", default="usual", choices=("low", "usual", "high"))
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     scan, gaps = (cropped(arguments.scan), FAR) if arguments.far else (read_measured(arguments.scan), NEAR)
     some = dict(list(gaps.items())[: arguments.number])
-    table = list(rows(scan, some, arguments.methods.split(",")))
+    table = list(rows(scan, some, arguments.methods.split(","), arguments.effort))
     print(f"{'method':10s} {'worst':>11s} " + " ".join(f"{name:>11s}" for name in AVERAGED))
     for method in dict.fromkeys(row["method"] for row in table):
         mine = [row for row in table if row["method"] == method]
