@@ -78,7 +78,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Prior:
+class WithoutCrystal:
     """What is known of a scan's gaps and hidden blocks without the crystal; arrays are (frames, rows, columns)."""
 
     mean: NDArray[np.float32]
@@ -89,7 +89,7 @@ class Prior:
     weights_sha256: str | None
 
     @classmethod
-    def of(cls, scan: GappedScan, hidden: NDArray[np.bool_], network: Network) -> "Prior":
+    def of(cls, scan: GappedScan, hidden: NDArray[np.bool_], network: Network) -> "WithoutCrystal":
         """The network's, and a line's in what it doesn't see across, without the ``hidden`` blocks (frames, rows, columns)."""
         unknown = scan.mask | hidden
         near, far = (GappedScan.blanked(scan.counts, unknown, widest) for widest in (MAX_WIDTH, WIDEST_MODULE_GAP))
@@ -122,7 +122,7 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
         why = "the scan is too small or too dark to tell whether retrieval is right"
         return by_network(scan, network, f"filled by the network: {why}", {})
     name_phase(on_progress, "the network, with blocks hidden")
-    prior = Prior.of(scan, hidden, network)
+    prior = WithoutCrystal.of(scan, hidden, network)
     try:
         fill = retrieved(scan, hidden, prior, options, on_progress)
     except InputError as error:
@@ -172,7 +172,7 @@ def by_network(scan: GappedScan, network: Network, sentence: str, record: dict[s
 
 
 def retrieved(
-    scan: GappedScan, hidden: NDArray[np.bool_], prior: Prior, options: FillOptions, on_progress: Progress
+    scan: GappedScan, hidden: NDArray[np.bool_], prior: WithoutCrystal, options: FillOptions, on_progress: Progress
 ) -> CrystalFill:
     """What the crystal tells of the gaps and of ``hidden`` voxels (frames, rows, columns)."""
     starts, climbs = EFFORTS[options.effort]
@@ -185,7 +185,9 @@ def retrieved(
     return fill
 
 
-def verdicts(counts: NDArray[np.float32], lit: NDArray[np.bool_], prior: Prior, fill: CrystalFill) -> tuple[Verdict, Verdict]:
+def verdicts(
+    counts: NDArray[np.float32], lit: NDArray[np.bool_], prior: WithoutCrystal, fill: CrystalFill
+) -> tuple[Verdict, Verdict]:
     """What hidden counts say of gaps that the network sees across, and of wider ones.
 
     Parameters
@@ -193,7 +195,7 @@ def verdicts(counts: NDArray[np.float32], lit: NDArray[np.bool_], prior: Prior, 
     counts : float32 array (frames, rows, columns)
     lit : bool array (frames, rows, columns)
         Hidden voxels that are bright enough to be scored.
-    prior : Prior
+    prior : WithoutCrystal
     fill : CrystalFill
     """
 
@@ -223,7 +225,9 @@ def judged(trial: Trial, gain: float = 0.0) -> Verdict:
     return Verdict(ours < theirs - gain * (theirs - 1), len(trial.known), ours, theirs, factor)
 
 
-def told(scan: GappedScan, prior: Prior, record: CrystalRecord, narrow: Verdict, wide: Verdict) -> tuple[str, dict[str, Any]]:
+def told(
+    scan: GappedScan, prior: WithoutCrystal, record: CrystalRecord, narrow: Verdict, wide: Verdict
+) -> tuple[str, dict[str, Any]]:
     """One sentence for a user, and everything for a program."""
     ends = f"{record.converged} of {len(record.climbed)} fits of retrieved objects converged"
     said = f"filled by {'phase retrieval' if narrow.taken else 'the network, for retrieval does no better'}"
