@@ -73,7 +73,7 @@ def test_a_scan_that_cannot_be_judged_is_filled_by_the_network_and_says_so(gappe
         gapped = GappedScan.blanked(gapped.counts[:16], gapped.mask[:16])
     estimate = by_crystal(gapped, FillOptions("retrieval"), told, lambda *_: None)
     assert (estimate.mean == 1).all()
-    assert "by the network: the scan is too small or too dark" in estimate.sentence
+    assert "filled by the network: the scan is too small or too dark" in estimate.sentence
 
 
 def test_a_retrieval_that_fails_is_said_and_the_network_fills(gapped, monkeypatch):
@@ -174,6 +174,24 @@ def test_a_wide_gap_is_left_open_where_they_were_not_and_the_narrow_one_is_the_n
     assert "gaps wider than 14 left open" in result.sentence
     by_network = fill_gaps(np.where(mask, 0, counts), mask, method="unet")
     np.testing.assert_allclose(result.intensity[narrow], by_network.intensity[narrow], rtol=1e-4)
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_scan_with_a_wide_gap_alone_is_filled_or_left_open(wide, monkeypatch, good):
+    counts, mask = wide[0], np.broadcast_to(wide[1][:1, :1], wide[1].shape)
+    with_crystal(monkeypatch, counts if good else np.full(counts.shape, counts.max(), np.float32))
+    result = fill_gaps(np.where(mask, 0, counts), mask, method="retrieval")
+    np.testing.assert_array_equal(result.filled, mask & good)
+    assert ("gaps wider than 14 filled" in result.sentence) == good
+
+
+def test_a_gap_too_wide_to_hide_another_is_left_open_in_one_sentence(block):
+    counts, _ = block
+    mask = np.zeros(counts.shape, bool)
+    mask[:, :, 30:64] = True
+    result = fill_gaps(np.where(mask, 0, counts), mask, method="retrieval")
+    assert not result.filled.any()
+    assert result.sentence.startswith("left open: the scan is too small or too dark, or its gaps too wide")
 
 
 def test_hidden_blocks_are_of_whole_pixels_where_the_gaps_are(gapped):

@@ -93,7 +93,7 @@ class WithoutCrystal:
         """The network's, and a line's in what it doesn't see across, without the ``hidden`` blocks (frames, rows, columns)."""
         unknown = scan.mask | hidden
         near, far = (GappedScan.blanked(scan.counts, unknown, widest) for widest in (MAX_WIDTH, WIDEST_MODULE_GAP))
-        told = network(near)
+        told = network(near) if near.slabs else Estimate(np.zeros(0), np.zeros(0))
         mean, std = laid_out(told.mean, near.wanted), laid_out(told.std, near.wanted)
         wide = far.wanted & ~near.wanted
         line = np.expm1(linear(np.log1p(far.counts), far.mask, far.slabs)[wide])
@@ -119,18 +119,20 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     hidden = hidden_blocks(scan, options.seed)
     lit = hidden & bright(scan.counts)
     if np.count_nonzero(lit) < FEWEST_VOXELS or min(scan.mask.shape) < SMALLEST_AXIS:
-        why = "the scan is too small or too dark to tell whether retrieval is right"
-        return by_network(scan, network, f"filled by the network: {why}", {})
+        why = "the scan is too small or too dark, or its gaps too wide, to hide blocks that tell whether retrieval is right"
+        return by_network(scan, network, why, {})
     name_phase(on_progress, "the network, with blocks hidden")
     prior = WithoutCrystal.of(scan, hidden, network)
     try:
         fill = retrieved(scan, hidden, prior, options, on_progress)
     except InputError as error:
-        return by_network(scan, network, f"filled by the network: phase retrieval failed ({error})", {})
+        return by_network(scan, network, f"phase retrieval failed ({error})", {})
     narrow, wide = verdicts(scan.counts, lit, prior, fill)
     sentence, record = told(scan, prior, fill.record, narrow, wide)
     if not (narrow.taken or wide.taken):
         return by_network(scan, network, sentence, record)
+    if prior.by_network.any() and not narrow.taken:
+        sentence = f"filled by the network: {sentence}"
     mean, std = fill.mean.copy(), narrow.widening * fill.std
     far = scan.wanted & ~prior.by_network
     mean[far & (not wide.taken)] = np.nan
@@ -160,9 +162,10 @@ def within_reach(scan: GappedScan) -> GappedScan:
     return replace(scan, slabs=find_slabs(scan.mask))
 
 
-def by_network(scan: GappedScan, network: Network, sentence: str, record: dict[str, Any]) -> Estimate:
+def by_network(scan: GappedScan, network: Network, why: str, record: dict[str, Any]) -> Estimate:
     """The network's estimate where it sees across, nothing elsewhere."""
     near = within_reach(scan)
+    sentence = f"{'filled by the network' if near.slabs else 'left open'}: {why}"
     if not near.slabs:
         nothing = np.full(np.count_nonzero(scan.wanted), np.nan)
         return Estimate(nothing, nothing.copy(), None, None, sentence, record)
@@ -230,8 +233,10 @@ def told(
 ) -> tuple[str, dict[str, Any]]:
     """One sentence for a user, and everything for a program."""
     ends = f"{record.converged} of {len(record.climbed)} fits of retrieved objects converged"
-    said = f"filled by {'phase retrieval' if narrow.taken else 'the network, for retrieval does no better'}"
+    said = "filled by phase retrieval" if narrow.taken else "retrieval does no better"
     sentence = f"{said}: {narrow.in_words('the network')}; {ends}"
+    if not prior.by_network.any():
+        sentence = ends
     everything = {"retrieval": asdict(record), "gate": asdict(narrow)}
     if (scan.wanted & ~prior.by_network).any():
         known = f": {wide.in_words('a line between the banks')}" if wide.hidden_voxels else ", for there is no room to hide one"
