@@ -22,9 +22,9 @@ from braggfill.base.metrics import poisson_deviance, skill
 from braggfill.base.writing import rounded
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.climb import LOOSE, Prior
-from braggfill.crystal.levels import level_of
+from braggfill.crystal.levels import WHOLE, tapered_level
 from braggfill.crystal.polish import polished
-from braggfill.crystal.retrieved import WHOLE, WHOLE_BORDER, gapped_counts
+from braggfill.crystal.retrieved import gapped_counts
 from braggfill.crystal.search import REFINING, refined
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
@@ -56,7 +56,7 @@ def from_the_truth(crystal: Strained, scan: GappedScan, hidden: np.ndarray) -> d
     """Misfits by κ of the last fits begun from the true object."""
     nothing = np.full(scan.mask.shape, np.nan, np.float32)
     known = gapped_counts(scan.counts, scan.mask | hidden, nothing, nothing)
-    level = level_of(known, WHOLE, WHOLE_BORDER)
+    level = tapered_level(known, WHOLE)
     lit, whole = hidden & bright(scan.counts), WholeScan(known, scan.mask | hidden, level)
     mu = Prior().mu
     state = refined(level, true_state(crystal, level, known.peak), REFINING, LOOSE, mu)

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from shared.au_scan import CROP
 
+from braggfill.crystal.levels import shares_of, tapered_level
 from braggfill.crystal.record import CrystalOptions
-from braggfill.crystal.retrieved import Hidden, carried_up, coarse_start, gapped_counts, levels_of
+from braggfill.crystal.retrieved import Hidden, carried_up, coarse_start, gapped_counts
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
 from braggfill.scan.copies import bright
@@ -41,7 +42,7 @@ def main() -> None:
     hidden = hidden_blocks(GappedScan.blanked(counts, mask), 0)
     nothing = np.full(counts.shape, np.nan, np.float32)
     scan = gapped_counts(counts, mask | hidden, nothing, nothing)
-    levels = levels_of(scan, "cpu")
+    levels = [tapered_level(scan, share) for share in shares_of(scan)]
     options = CrystalOptions(starts=1, climbs=1, thorough=False)
     lit = hidden & bright(counts)
     start = coarse_start(levels[0], options, 0, lambda: None)

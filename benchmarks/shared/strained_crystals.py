@@ -8,9 +8,8 @@ from shared.known_crystals import dislocated
 
 from braggfill.base.fourier import box_to_reciprocal
 from braggfill.base.ranges import log_uniform
-from braggfill.crystal.coherence import Instrument
 from braggfill.crystal.levels import Level
-from braggfill.crystal.search import FIRST_BACKGROUND, FIRST_LOSS, FIRST_WIDTH, REFINED_BLUR, REFINED_SHARE, State, tightened
+from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, State, first_instrument, tightened
 from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, box_round, continuum_object
 from braggfill.simulation.degrade import ObjectRanges, replaced_phase, smooth_modulus, uneven_modulus
 from braggfill.simulation.measurement import MeasurementRanges, counting_noise, measured_pattern
@@ -75,8 +74,4 @@ def true_state(crystal: Strained, level: Level, peak: tuple[int, int, int]) -> S
     found = torch.fft.fftshift(tapered)[None]
     support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, found.numel())
     one = torch.ones(1)
-    losses = FIRST_LOSS * one / level.target.max()
-    instrument = Instrument(
-        torch.full((1, 3), FIRST_WIDTH), torch.ones(1, level.shape[0]), FIRST_BACKGROUND * one, losses, torch.ones(1, 1, 1)
-    )
-    return State(found * support, support, instrument, torch.inf * one, one)
+    return State(found * support, support, first_instrument(level, 1), torch.inf * one, one)

@@ -60,22 +60,17 @@ def test_what_was_filled_arrives_as_filled_with_its_spread(tmp_path, result, kin
             np.testing.assert_array_equal(getattr(found, name), getattr(known, name), err_msg=name)
 
 
+def quickly_retrieved(result):
+    given = {"filled": result.filled, "std": result.std, "coherence": "full", "schedule": SHORT}
+    return retrieve(result.intensity, result.mask, **given, starts=1, keep=1, device="cpu")
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_both_commands_take_every_format_with_the_usual_treatment(tmp_path, result, kind):
     path = tmp_path / NAMES[kind]
     write_result(path, result, "S1.npz", kind)
     quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", "er 8", "--device", "cpu"]
-    expected = retrieve(
-        result.intensity,
-        result.mask,
-        filled=result.filled,
-        std=result.std,
-        starts=1,
-        keep=1,
-        coherence="full",
-        schedule=SHORT,
-        device="cpu",
-    )
+    expected = quickly_retrieved(result)
     for number, address in enumerate(addresses(path, kind)):
         out = tmp_path / f"object{number}.npz"
         assert run("retrieve", address, "-o", out, *quick) == 0
@@ -100,17 +95,7 @@ def crystal():
 
 
 def test_an_object_comes_back_with_its_support(tmp_path, result):
-    found = retrieve(
-        result.intensity,
-        result.mask,
-        filled=result.filled,
-        std=result.std,
-        starts=1,
-        keep=1,
-        coherence="full",
-        schedule=SHORT,
-        device="cpu",
-    )
+    found = quickly_retrieved(result)
     write_crystal(tmp_path / "object.npz", found, "S1.npz")
     crystal, support = read_crystal(str(tmp_path / "object.npz"))
     np.testing.assert_array_equal(crystal, found.crystal)

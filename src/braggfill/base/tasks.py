@@ -159,9 +159,11 @@ class Steps:
         self.stopped = True
 
     def advance(self, steps: int) -> None:
-        """Count further steps."""
+        """Count further steps, if any."""
         if self.stopped:
             raise InterruptedError("stopped by another piece of work, or the user")
+        if not steps:
+            return
         with self.lock:
             self.done += steps
             self.on_progress(self.done, self.total)
@@ -173,13 +175,12 @@ class Steps:
 
         def tick() -> None:
             nonlocal left
-            if left:
-                left -= 1
-                self.advance(1)
+            step = min(left, 1)
+            left -= step
+            self.advance(step)
 
         yield tick
-        if left:
-            self.advance(left)
+        self.advance(left)
 
 
 OnStep = Callable[[int, int, float], None]

@@ -1,7 +1,7 @@
 """From the coarse level to the whole pattern: an object carried up by its transform and fitted, its support fitted with it.
 
-What voxels may vary by beyond counting noise, κ, falls from step to step: at first the bright voxels, where any error of the
-model outweighs all others, must not decide.
+What voxels may vary by beyond counting noise, κ, stays large on the way: the bright voxels, where any error of the model
+outweighs all others, must not decide yet.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from braggfill.crystal.search import (
 )
 
 LOOSE = 0.05
-"""κ of every level but the last, and of the last one's first step."""
+"""κ on the way up; what follows on the last level makes it smaller."""
 REFINEMENTS = 2
 """Of the support, on every level but the last, which has one."""
 BLUR = 1.0

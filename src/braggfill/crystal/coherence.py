@@ -9,10 +9,9 @@ References
 J. N. Clark, X. Huang, R. Harder, I. K. Robinson, Nat. Commun. 3, 993 (2012), https://doi.org/10.1038/ncomms1994
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64
 
 from braggfill.crystal.blur import blurred
 from braggfill.crystal.shapes import Amplitude, Intensity, Objects, PerAxis, PerFrame, PerStart, Pixels, Volume, Volumes
@@ -39,10 +38,6 @@ class Instrument:
     """float32 (starts,): share of the light that is lost for each count of it."""
     efficiency: Pixels
     """float32 (starts, rows, columns): of the detector's pixels, about 1; (starts, 1, 1) of an even detector."""
-
-    def chosen(self, which: Int64[torch.Tensor, " chosen"]) -> "Instrument":
-        """Those of some of the starts."""
-        return Instrument(*(getattr(self, f.name)[which] for f in fields(self)))
 
 
 def squared_modulus(amplitude: Amplitude) -> Intensity:

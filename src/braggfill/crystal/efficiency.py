@@ -2,7 +2,7 @@
 
 A crystal's intensity at a pixel goes up and down from frame to frame; what stays the same in all frames is the pixel. On a
 scan whose flat field varied by 20 % the efficiencies that a retrieved object leaves over follow that flat field, which it had
-not seen, with a correlation of 0.85.
+not seen, with a correlation of 0.89 (benchmarks/flat_field.py).
 """
 
 import numpy as np

@@ -9,6 +9,7 @@ can, so that a peak beside the middle does not bring light of one border to the 
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,8 +23,12 @@ BOUND_DEVIATIONS = 2.0
 """Standard deviations that a gap's counts may lie above their prior mean while the object is searched for."""
 FAINT_COUNTS = 0.375
 """Anscombe's 3/8: with it the square root of a Poisson count has a variance near 1/4 down to a few counts."""
-BORDER = 0.05
-"""Taper of a coarse level in the middle of each of its faces."""
+HALF, THREE_QUARTERS, WHOLE = 0.5, 0.75, 1.0
+"""Shares of the pattern along each axis that levels hold."""
+MOST_OUTSIDE = 0.05
+"""Share of the counts outside the central half above which the search begins with three quarters."""
+BORDER, WHOLE_BORDER = 0.05, 0.3
+"""Tapers of a coarse level, and of the whole pattern, in the middle of each face."""
 ROOMY = 5.0
 """Most voxels of an object over those of half its autocorrelation's support: strain and soft edges make it up to 4."""
 LARGEST_GAIN = 5.0
@@ -63,14 +68,22 @@ class Level:
     """Offset of the window's first voxel from the peak."""
     taper: Volume
     """float32: |FFT(object)|² over it is compared with the counts."""
-    roomiest: int
-    """Most voxels that an object's support may have."""
 
     @property
     def shape(self) -> Triple:
         """(frames, rows, columns)."""
         frames, rows, columns = self.target.shape
         return frames, rows, columns
+
+    @cached_property
+    def first_support(self) -> Voxels:
+        """Half the autocorrelation's support, about the middle of the array."""
+        return first_support(self.target * self.taper)[0]
+
+    @cached_property
+    def roomiest(self) -> int:
+        """Most voxels that an object's support may have."""
+        return int(ROOMY * self.first_support.sum())
 
     def without(self, voxels: Voxels) -> "Level":
         """The level as if some voxels had not been measured."""
@@ -85,6 +98,16 @@ class Level:
 def even_fast_length(length: float) -> int:
     """The next even size, at least ``length``, that transforms quickly."""
     return 2 * int(next_fast_len(int(np.ceil(length / 2)), real=True))
+
+
+def window(scan: GappedCounts, share: float) -> tuple[list[int], list[int]]:
+    """First voxels, and lengths, of the central ``share`` of a scan along each axis; longer than the scan for all of it."""
+    lengths = [even_fast_length(share * n) for n in scan.counts.shape]
+    starts = [
+        min(max(p - n // 2, 0), size - n) if n <= size else 0
+        for p, n, size in zip(scan.peak, lengths, scan.counts.shape, strict=True)
+    ]
+    return starts, lengths
 
 
 def level_of(scan: GappedCounts, share: float, border: float = 1.0, device: torch.device | str = "cpu") -> Level:
@@ -103,11 +126,7 @@ def level_of(scan: GappedCounts, share: float, border: float = 1.0, device: torc
     -------
     Level
     """
-    lengths = [even_fast_length(share * n) for n in scan.counts.shape]
-    starts = [
-        min(max(p - n // 2, 0), size - n) if n <= size else 0
-        for p, n, size in zip(scan.peak, lengths, scan.counts.shape, strict=True)
-    ]
+    starts, lengths = window(scan, share)
 
     def cut(array: np.ndarray, beyond: float) -> torch.Tensor:
         inside = array[tuple(slice(s, s + n) for s, n in zip(starts, lengths, strict=True))]
@@ -122,15 +141,13 @@ def level_of(scan: GappedCounts, share: float, border: float = 1.0, device: torc
     most = np.where(known, mean + BOUND_DEVIATIONS * std, np.inf)
     f, r, c = (s - p for s, p in zip(starts, scan.peak, strict=True))
     taper = gaussian_taper((f, r, c), (lengths[0], lengths[1], lengths[2]), border).to(device)
-    target = cut(np.where(scan.mask, mean, scan.counts).astype(np.float32), 0)
     return Level(
-        target,
+        cut(np.where(scan.mask, mean, scan.counts).astype(np.float32), 0),
         cut(np.where(scan.mask, certainty, 1).astype(np.float32), 0) * taper,
         cut(~scan.mask, 0),
         cut(np.where(scan.mask, most, scan.counts).astype(np.float32), np.inf),
         (f, r, c),
         taper,
-        int(ROOMY * first_support(target * taper)[0].sum()),
     )
 
 
@@ -171,6 +188,17 @@ def offsets(first: int, length: int) -> NDArray[np.int64]:
 
 def counts_outside(scan: GappedCounts, share: float) -> float:
     """Share of a scan's measured counts that lie outside its central ``share`` along each axis."""
-    inside = level_of(scan, share)
-    held = float(inside.target[inside.measured].sum(dtype=torch.float64))
-    return 1 - held / float(scan.counts[~scan.mask].sum(dtype=np.float64))
+    measured = np.where(scan.mask, 0, scan.counts)
+    inside = measured[tuple(slice(s, s + n) for s, n in zip(*window(scan, share), strict=True))]
+    return 1 - float(inside.sum(dtype=np.float64) / measured.sum(dtype=np.float64))
+
+
+def shares_of(scan: GappedCounts) -> list[float]:
+    """Shares of a scan that its levels hold, coarse to fine; three quarters come first where too much lies outside the half."""
+    first = HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
+    return [share for share in (HALF, THREE_QUARTERS, WHOLE) if share >= first]
+
+
+def tapered_level(scan: GappedCounts, share: float, device: torch.device | str = "cpu") -> Level:
+    """A level of a search, tapered as one of its share is."""
+    return level_of(scan, share, WHOLE_BORDER if share == WHOLE else BORDER, device)

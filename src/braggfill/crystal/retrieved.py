@@ -18,7 +18,7 @@ from braggfill.base.tasks import Progress, Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import LOOSE, climb
 from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import BORDER, GappedCounts, Level, counts_outside, level_of
+from braggfill.crystal.levels import WHOLE, GappedCounts, Level, shares_of, tapered_level
 from braggfill.crystal.mixture import Weights
 from braggfill.crystal.outliers import aliens, faulty_pixels
 from braggfill.crystal.polish import polished, settled
@@ -29,12 +29,6 @@ from braggfill.crystal.whole import Ended, Field, WholeScan, told
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 
-HALF, THREE_QUARTERS, WHOLE = 0.5, 0.75, 1.0
-"""Shares of the pattern that levels hold."""
-MOST_OUTSIDE = 0.05
-"""Share of the counts outside the central half above which the search begins with three quarters."""
-WHOLE_BORDER = 0.3
-"""Taper of the whole pattern in the middle of each face."""
 TRIED = 2
 """Turns that every start is given; only those that are carried up are given all."""
 CLIMB_STEPS = len(TURNS) - TRIED + 10
@@ -98,7 +92,8 @@ def fill_by_crystal(
     scan = gapped_counts(counts, mask | hidden | faulty, prior_mean, prior_std)
     lit = hidden & bright(counts) & ~faulty
     known = Hidden(lit, counts[lit])
-    levels = levels_of(scan, options.device)
+    shares = shares_of(scan)
+    levels = [tapered_level(scan, share, options.device) for share in shares]
     whole = WholeScan(scan, mask | hidden, levels[-1])
     steps = Steps(on_progress, options.starts * TRIED + options.climbs * CLIMB_STEPS + 1)
 
@@ -122,15 +117,14 @@ def fill_by_crystal(
     weights = Weights.chosen([e for e in said if np.isfinite(e).all()], said[0], counts[judged])
     mean, std = whole.filled(ends, weights)
     again = gapped_counts(counts, mask | faulty, prior_mean, prior_std)
-    whole = WholeScan(again, mask, level_of(again, WHOLE, WHOLE_BORDER, options.device))
+    whole = WholeScan(again, mask, tapered_level(again, WHOLE, options.device))
     name_phase(on_progress, "last fit, hidden counts given back")
     last = given_back(whole, ends, weights, options)
     steps.advance(1)
     mean[mask], std[mask] = (v[mask] for v in whole.filled(last, weights))
-    share = levels[0].shape[0] / levels[-1].shape[0]
     climbed = tuple(told(end, levels[-1], float(weights.shares[-1, n])) for n, end in enumerate(ends))
     prior = tuple(weights.shares[:, len(ends) :].sum(1).tolist())
-    record = CrystalRecord(options, share, tuple(misfits), climbed, prior, time.perf_counter() - began)
+    record = CrystalRecord(options, shares[0], tuple(misfits), climbed, prior, time.perf_counter() - began)
     return CrystalFill(mean, std, record)
 
 
@@ -138,13 +132,6 @@ def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, 
     """A scan as the search takes it; ``unknown`` is a bool array (frames, rows, columns)."""
     known = np.where(unknown, 0, counts).astype(np.float32)
     return GappedCounts(known, unknown, prior_mean, prior_std, brightest_voxel(known))
-
-
-def levels_of(scan: GappedCounts, device: str) -> list[Level]:
-    """Coarse to fine; the first holds half of the pattern along each axis, or three quarters where too much lies outside."""
-    first = HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
-    coarse = [level_of(scan, share, BORDER, device) for share in (HALF, THREE_QUARTERS) if share >= first]
-    return [*coarse, level_of(scan, WHOLE, WHOLE_BORDER, device)]
 
 
 def coarse_start(level: Level, options: CrystalOptions, number: int, tick: Tick) -> State:

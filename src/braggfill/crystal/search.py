@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int64
 
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.base.tasks import Tick
@@ -22,7 +21,6 @@ from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import Fitted, fit, misfit, noise_misfit
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.shapes import Objects, PerStart, Supports, Volumes
-from braggfill.crystal.starts import first_support
 
 CONVERGED = 1.2
 """Largest misfit of an object that counts as converged, over that of noise about its own counts."""
@@ -82,28 +80,28 @@ class State:
         """Whether no more than counting noise is left of any start."""
         return bool((self.misfit <= CONVERGED * self.noise).all())
 
-    def chosen(self, which: Int64[torch.Tensor, " chosen"]) -> "State":
-        """Some of the starts."""
-        i = self.instrument.chosen(which)
-        return State(self.crystal[which], self.support[which], i, self.misfit[which], self.noise[which])
-
 
 def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
     """Objects with random phases in half the autocorrelation's support that scatter the counts of the pattern."""
-    support, _ = first_support(level.target * level.taper)
+    support = level.first_support
     supports = support.expand(starts, *level.shape).clone()
     phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, supports.shape).astype(np.float32)).to(support.device)
     strength = ((level.target * level.taper).sum() / level.target.numel() / support.sum()).sqrt()
-    device = support.device
-    instrument = Instrument(
-        torch.full((starts, 3), FIRST_WIDTH, device=device),
-        torch.ones(starts, level.shape[0], device=device),
-        torch.full((starts,), FIRST_BACKGROUND, device=device),
-        torch.full((starts,), FIRST_LOSS, device=device) / level.target.max(),
-        torch.ones(starts, 1, 1, device=device),
+    worst = level.target.new_full((starts,), torch.inf)
+    crystal, instrument = torch.polar(supports * strength, phase), first_instrument(level, starts)
+    return State(crystal, supports, instrument, worst, torch.ones_like(worst))
+
+
+def first_instrument(level: Level, starts: int) -> Instrument:
+    """What a search begins with: some blur, frames and pixels alike, hardly any background or loss."""
+    value = level.target.new_full
+    return Instrument(
+        value((starts, 3), FIRST_WIDTH),
+        value((starts, level.shape[0]), 1.0),
+        value((starts,), FIRST_BACKGROUND),
+        value((starts,), FIRST_LOSS) / level.target.max(),
+        value((starts, 1, 1), 1.0),
     )
-    worst = torch.full((starts,), torch.inf, device=device)
-    return State(torch.polar(supports * strength, phase), supports, instrument, worst, torch.ones_like(worst))
 
 
 def search(

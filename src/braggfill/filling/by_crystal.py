@@ -128,21 +128,14 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     except InputError as error:
         return by_network(scan, network, f"phase retrieval failed ({error})", {})
     narrow, wide = verdicts(scan.counts, lit, prior, fill)
-    sentence, record = told(scan, prior, fill.record, narrow, wide)
-    if not (narrow.taken or wide.taken):
-        return by_network(scan, network, sentence, record)
-    if prior.by_network.any() and not narrow.taken:
-        sentence = f"filled by the network: {sentence}"
-    mean, std = fill.mean.copy(), narrow.widening * fill.std
-    far = scan.wanted & ~prior.by_network
-    mean[far & (not wide.taken)] = np.nan
-    std[far] *= wide.widening / narrow.widening
-    if not narrow.taken:
-        again = network(within_reach(scan))
-        at = within_reach(scan).wanted
-        mean[at], std[at] = again.mean, again.std
-    gap_mean, gap_std = (v[scan.wanted].astype(float) for v in (mean, std))
-    return Estimate(gap_mean, gap_std, prior.weights_sha256, None, sentence, record)
+    far = ~within_reach(scan).wanted[scan.wanted]
+    sentence, record = told(far, fill.record, narrow, wide)
+    mean = np.where(far & (not wide.taken), np.nan, fill.mean[scan.wanted])
+    std = fill.std[scan.wanted] * np.where(far, wide.widening, narrow.widening).astype(np.float32)
+    if narrow.taken or far.all():
+        return Estimate(mean.astype(float), std.astype(float), prior.weights_sha256, None, sentence, record)
+    other = by_network(scan, network, sentence, record)
+    return replace(other, mean=np.where(far, mean, other.mean), std=np.where(far, std, other.std))
 
 
 def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
@@ -228,17 +221,14 @@ def judged(trial: Trial, gain: float = 0.0) -> Verdict:
     return Verdict(ours < theirs - gain * (theirs - 1), len(trial.known), ours, theirs, factor)
 
 
-def told(
-    scan: GappedScan, prior: WithoutCrystal, record: CrystalRecord, narrow: Verdict, wide: Verdict
-) -> tuple[str, dict[str, Any]]:
-    """One sentence for a user, and everything for a program."""
-    ends = f"{record.converged} of {len(record.climbed)} fits of retrieved objects converged"
-    said = "filled by phase retrieval" if narrow.taken else "retrieval does no better"
-    sentence = f"{said}: {narrow.in_words('the network')}; {ends}"
-    if not prior.by_network.any():
-        sentence = ends
+def told(far: NDArray[np.bool_], record: CrystalRecord, narrow: Verdict, wide: Verdict) -> tuple[str, dict[str, Any]]:
+    """One sentence for a user, and everything for a program; ``far`` (voxels,) are out of the network's reach."""
+    sentence = f"{record.converged} of {len(record.climbed)} fits of retrieved objects converged"
+    if not far.all():
+        said = "filled by phase retrieval" if narrow.taken else "retrieval does no better"
+        sentence = f"{said}: {narrow.in_words('the network')}; {sentence}"
     everything = {"retrieval": asdict(record), "gate": asdict(narrow)}
-    if (scan.wanted & ~prior.by_network).any():
+    if far.any():
         known = f": {wide.in_words('a line between the banks')}" if wide.hidden_voxels else ", for there is no room to hide one"
         sentence += f"; gaps wider than {MAX_WIDTH} {'filled' if wide.taken else 'left open'}{known}"
         everything["wide_gate"] = asdict(wide)

@@ -51,9 +51,7 @@ def fill_gaps(
 
     Examples
     --------
-    >>> from dataclasses import replace
-
-    import numpy as np
+    >>> import numpy as np
     >>> from braggfill import fill_gaps
     >>> counts = np.random.default_rng(0).poisson(20.0, (16, 40, 40))
     >>> mask = np.zeros((40, 40), bool)
@@ -64,8 +62,8 @@ def fill_gaps(
     """
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
     counts = measured if scale == 1 else measured * np.float32(scale)
-    options = replace(options, method=options.method_for(missing.size))
-    method = METHODS[options.method_for(missing.size)]
+    name = options.method_for(missing.size)
+    options, method = replace(options, method=name), METHODS[name]
     scan = GappedScan(counts, missing, find_slabs(missing, method.widest))
     std, estimate = np.zeros(measured.shape, np.float32), Estimate(np.zeros(0), np.zeros(0))
     if scan.slabs:

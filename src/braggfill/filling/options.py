@@ -36,7 +36,7 @@ class FillOptions:
     tta: bool = False
     """Average the network's predictions over the eight mirror images of every portion (test-time augmentation)."""
     effort: Effort = "usual"
-    """How many random starts phase retrieval makes (the method 'retrieval')."""
+    """How many random starts phase retrieval makes, and how long it works on the best (the method 'retrieval')."""
     counts_per_unit: float | None = None
     """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
     weights: str | Path | None = None

@@ -17,10 +17,9 @@ from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress
 from braggfill.crystal.climb import BLUR, LIFT, LOOSE, Prior, climb
 from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import BORDER, Level, counts_outside, level_of
+from braggfill.crystal.levels import WHOLE, Level, shares_of, tapered_level
 from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
 from braggfill.crystal.polish import settled
-from braggfill.crystal.retrieved import HALF, MOST_OUTSIDE, THREE_QUARTERS, WHOLE, WHOLE_BORDER
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.search import REFINED_BLUR, REFINING, TURNS, State, better, random_starts, refined, search, take_turn
 from braggfill.crystal.starts import start_generator
@@ -72,7 +71,7 @@ class View:
 
     def _level(self, treatment: TreatmentName, unknown: NDArray[np.bool_], share: float) -> Level:
         scan = known_counts(self.pattern, treatment, unknown)
-        return level_of(scan, share, WHOLE_BORDER if share == WHOLE else BORDER, self.place)
+        return tapered_level(scan, share, self.place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,9 +168,8 @@ def as_good(end: Start, best: Start) -> bool:
 def level_shares(pattern: Pattern, treatment: TreatmentName) -> list[float]:
     """Shares of the pattern that the levels hold, coarse to fine."""
     scan = known_counts(pattern, treatment, np.zeros_like(pattern.missing))
-    first = HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
     shortest = min(pattern.counts.shape)
-    return [s for s in (HALF, THREE_QUARTERS) if s >= first and s * shortest >= SHORTEST_AXIS] + [WHOLE]
+    return [share for share in shares_of(scan) if share == WHOLE or share * shortest >= SHORTEST_AXIS]
 
 
 def view_of(pattern: Pattern, treatment: TreatmentName, seed: int, number: int, place: torch.device) -> View:

@@ -27,8 +27,13 @@ def held_out(
     number: int, shape: Shape = (128, 128, 128), config: SimulationConfig = HELD_OUT
 ) -> Iterator[tuple[str, SimulatedScan]]:
     """One measurement of each of the first crystals of the test split, by name."""
-    for index in range(min(number, len(Library(split="test")))):
+    for index in held_out_numbers(number):
         yield held_out_scan(index, shape, config)
+
+
+def held_out_numbers(number: int) -> range:
+    """So many crystals of the test split, or all where there are fewer."""
+    return range(min(number, len(Library(split="test"))))
 
 
 def held_out_scan(index: int, shape: Shape = (128, 128, 128), config: SimulationConfig = HELD_OUT) -> tuple[str, SimulatedScan]:

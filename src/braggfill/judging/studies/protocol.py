@@ -16,7 +16,7 @@ from braggfill.base.tasks import Progress
 from braggfill.classical.kriging import guessed
 from braggfill.filling.terms import Estimate
 from braggfill.judging.studies.contenders import CONTENDERS, Contender
-from braggfill.judging.studies.crystals import Shape, held_out_scan
+from braggfill.judging.studies.crystals import Shape, held_out_numbers, held_out_scan
 from braggfill.judging.studies.findings import Row
 from braggfill.judging.studies.gaps import columns, columns_beside
 from braggfill.network.config import PORTION
@@ -80,7 +80,7 @@ def carry_out_protocol(
     """
     cases: list[Row] = []
     crops: dict[int, list[Row]] = {width: [] for width in protocol.widths}
-    for index in range(protocol.crystals) if only is None else only:
+    for index in held_out_numbers(protocol.crystals) if only is None else only:
         on_progress(index, protocol.crystals)
         name, scan = held_out_scan(index, protocol.shape)
         rng = np.random.default_rng(index)
