@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from known_instruments import instrument as plain_instrument
+from known_instruments import ring
 from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.coherence import Instrument, expected_counts
@@ -16,15 +18,15 @@ def measured(spread):
     z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in SHAPE), indexing="ij")
     block = ((np.abs(z) < 4) & (np.abs(y) < 4) & (np.abs(x) < 5)).astype(float)
     crystal = torch.from_numpy((30 * gaussian_filter(block, 0.8)).astype(np.complex64))[None]
-    one, even = torch.ones(1), torch.ones(1, 1, 1)
-    instrument = Instrument(torch.full((1, 3), 0.5), torch.ones(1, SHAPE[0]), 0.01 * one, 0 * one, even)
-    expected = np.roll(expected_counts(crystal, instrument, torch.ones(SHAPE))[0].numpy(), PEAK, (0, 1, 2))
+    one = torch.ones(1)
+    instrument = plain_instrument(SHAPE[0], background=0.01)
+    expected = np.roll(expected_counts(crystal, instrument, ring(SHAPE))[0].numpy(), PEAK, (0, 1, 2))
     efficiency = np.exp(np.random.default_rng(0).normal(0, spread, SHAPE[1:]))
     counts = np.random.default_rng(1).poisson(expected * efficiency).astype(np.float32)
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 22:25] = True
     nothing = np.full(SHAPE, np.nan, np.float32)
-    level = level_of(GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, PEAK), 1.0)
+    level = level_of(GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, PEAK), 1.0, beyond=0)
     return level, State(crystal, crystal.abs() > 0, instrument, one, one), efficiency, expected
 
 

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from known_instruments import instrument as plain_instrument
+from known_instruments import ring
 
 from braggfill.crystal.blur import Blur
 from braggfill.crystal.coherence import Instrument, expected_counts
@@ -8,7 +10,6 @@ from braggfill.crystal.levels import GappedCounts, level_of
 from braggfill.crystal.likelihood import Likelihood, fit, misfit, noise_misfit
 
 SHAPE = (24, 30, 32)
-EVEN = torch.ones(1, 1, 1)
 
 
 def truth(seed=0):
@@ -18,7 +19,7 @@ def truth(seed=0):
     phase = 0.05 * (z[:, None, None] * y[:, None] + x)
     crystal = torch.from_numpy((4 * support * np.exp(1j * phase)).astype(np.complex64))[None]
     factors = torch.from_numpy(np.random.default_rng(seed).normal(1, 0.02, (1, SHAPE[0])).astype(np.float32))
-    instrument = Instrument(torch.tensor([[0.6, 0.8, 0.7]]), factors, torch.tensor([0.2]), torch.tensor([2e-8]), EVEN)
+    instrument = plain_instrument(SHAPE[0], (0.6, 0.8, 0.7), 0.2, frame_factors=factors, dead_time=torch.tensor([2e-8]))
     return crystal, torch.from_numpy(support)[None], instrument
 
 
@@ -26,7 +27,7 @@ def truth(seed=0):
 def scan():
     """Counts of that crystal with a gap four columns wide, the peak in the middle of the array."""
     crystal, _, instrument = truth()
-    expected = np.roll(expected_counts(crystal, instrument, torch.ones(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2))
+    expected = np.roll(expected_counts(crystal, instrument, ring(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2))
     counts = np.random.default_rng(1).poisson(expected).astype(np.float32)
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 20:24] = True
@@ -36,10 +37,10 @@ def scan():
 
 def test_gradient_is_a_finite_difference(scan):
     """Float64 throughout, so that only the formula is tested."""
-    level = level_of(scan[0], 1.0, border=0.2)
+    level = level_of(scan[0], 1.0, border=0.2, beyond=0)
     crystal, support, instrument = truth()
     likelihood = Likelihood(level, support, kappa=0.02, mu=0.3)
-    for name in ("weight", "root", "modulus", "scales"):
+    for name in ("weight", "root", "modulus", "scales", "lengths"):
         setattr(likelihood, name, getattr(likelihood, name).double())
     likelihood.blur = Blur(level.target.double())
     parameters = likelihood.pack(crystal, instrument).double()
@@ -47,7 +48,7 @@ def test_gradient_is_a_finite_difference(scan):
     parameters += torch.from_numpy(rng.normal(size=parameters.shape)) * 0.05
     _, gradient = likelihood(parameters)
     instruments = torch.zeros_like(parameters)
-    instruments[:, -(SHAPE[0] + 5) :] = 1
+    instruments[:, -(level.shape[0] + 9) :] = 1
     for chosen in (1 - instruments, instruments, torch.eye(parameters.shape[1], dtype=torch.float64)[-1:]):
         direction = torch.from_numpy(rng.normal(size=parameters.shape)) * chosen
         above, below = (likelihood(parameters + s * direction)[0] for s in (1e-5, -1e-5))
@@ -56,10 +57,10 @@ def test_gradient_is_a_finite_difference(scan):
 
 
 def test_a_fit_from_the_truth_stays_there_and_agrees_as_poisson_noise_does(scan):
-    level = level_of(scan[0], 1.0)
+    level = level_of(scan[0], 1.0, beyond=0)
     crystal, support, instrument = truth()
     found = fit(level, crystal, support, instrument, 30)
-    expected = expected_counts(found.crystal, found.instrument, torch.ones(SHAPE))
+    expected = expected_counts(found.crystal, found.instrument, ring(SHAPE))
     assert misfit(level, expected).item() < 1.1 * noise_misfit(level, expected).item()
     np.testing.assert_allclose(found.instrument.widths, instrument.widths, atol=0.05)
     overlap = torch.linalg.vecdot(found.crystal.flatten(), crystal.flatten()).abs()
@@ -67,21 +68,21 @@ def test_a_fit_from_the_truth_stays_there_and_agrees_as_poisson_noise_does(scan)
 
 
 def test_a_fit_from_nearby_fills_the_gap(scan):
-    level = level_of(scan[0], 1.0)
+    level = level_of(scan[0], 1.0, beyond=0)
     crystal, support, _ = truth()
     rng = np.random.default_rng(3)
     noise = torch.from_numpy((rng.normal(size=SHAPE) + 1j * rng.normal(size=SHAPE)).astype(np.complex64)) * 1.2
-    plain = Instrument(torch.full((1, 3), 0.5), torch.ones(1, SHAPE[0]), torch.tensor([0.05]), torch.tensor([1e-9]), EVEN)
+    plain = plain_instrument(SHAPE[0], background=0.05, dead_time=torch.tensor([1e-9]))
     found = fit(level, (crystal + noise) * support, support, plain, 60, mu=0.1)
     counts = np.roll(
-        expected_counts(found.crystal, found.instrument, torch.ones(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2)
+        expected_counts(found.crystal, found.instrument, ring(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2)
     )
     gap = scan[0].mask & (scan[1] > 1)
     assert np.corrcoef(counts[gap], scan[1][gap])[0, 1] > 0.999
 
 
 def test_starts_are_fitted_independently(scan):
-    level = level_of(scan[0], 1.0)
+    level = level_of(scan[0], 1.0, beyond=0)
     crystal, support, instrument = truth()
     other = torch.roll(crystal, 1, 3), torch.roll(support, 1, 3)
     two = Instrument(*(torch.cat((v, v)) for v in vars(instrument).values()))
@@ -91,7 +92,7 @@ def test_starts_are_fitted_independently(scan):
 
 
 def test_kappa_weighs_bright_counts_down(scan):
-    level = level_of(scan[0], 1.0)
+    level = level_of(scan[0], 1.0, beyond=0)
     bright = level.target.argmax()
     assert level.weighted(0.1).flatten()[bright].item() == pytest.approx(1 / (1 + 0.01 * level.target.max().item()), rel=1e-5)
     np.testing.assert_array_equal(level.weighted(0.0), level.weight)

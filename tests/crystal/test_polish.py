@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from known_instruments import instrument
 
 from braggfill.crystal import polish
-from braggfill.crystal.coherence import Instrument
 from braggfill.crystal.polish import SHARES, STEPS, polished
 from braggfill.crystal.search import State
 
@@ -36,8 +36,7 @@ def state():
     x, y, z = torch.meshgrid(*(torch.arange(24) - 12.0,) * 3, indexing="ij")
     modulus = torch.exp(-0.5 * (x**2 + y**2 + z**2) / 4**2)[None]
     one = torch.ones(1)
-    instrument = Instrument(torch.ones(1, 3), torch.ones(1, 24), one, one, torch.ones(1, 1, 1))
-    return State(modulus.to(torch.complex64), modulus > 0.01, instrument, one, one)
+    return State(modulus.to(torch.complex64), modulus > 0.01, instrument(24), one, one)
 
 
 def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from known_instruments import instrument, ring
 from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.climb import Prior
-from braggfill.crystal.coherence import Instrument, expected_counts
+from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
 from braggfill.crystal.search import Turn
@@ -22,10 +23,8 @@ def measured():
     crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
     smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
     crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
-    instrument = Instrument(
-        torch.tensor([[0.5, 0.6, 0.4]]), torch.ones(1, 48), *torch.tensor([[0.02], [1e-8]]), torch.ones(1, 1, 1)
-    )
-    expected = np.roll(expected_counts(crystal, instrument, torch.ones(SHAPE))[0].numpy(), [24, 24, 24], (0, 1, 2))
+    given = instrument(SHAPE[0], (0.5, 0.6, 0.4), 0.02)
+    expected = np.roll(expected_counts(crystal, given, ring(SHAPE))[0].numpy(), [24, 24, 24], (0, 1, 2))
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 31:34] = True
     return expected, np.random.default_rng(0).poisson(expected).astype(np.float32), mask

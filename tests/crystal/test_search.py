@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from known_instruments import instrument as plain_instrument
+from known_instruments import ring
 from scipy.ndimage import gaussian_filter
 
 from braggfill.base.smoothing import gaussian_blur
@@ -25,9 +27,8 @@ def measured():
     crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
     smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)  # no light beyond the array
     crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
-    frames, even = torch.ones(1, SHAPE[0]), torch.ones(1, 1, 1)
-    instrument = Instrument(torch.tensor([[0.5, 0.6, 0.4]]), frames, torch.tensor([0.02]), torch.tensor([1e-8]), even)
-    expected = np.roll(expected_counts(crystal, instrument, torch.ones(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2))
+    instrument = plain_instrument(SHAPE[0], (0.5, 0.6, 0.4), 0.02)
+    expected = np.roll(expected_counts(crystal, instrument, ring(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2))
     counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 21:23] = True
@@ -53,11 +54,11 @@ def found(measured):
 
 def test_the_search_finds_the_crystal_and_the_climb_its_counts(measured, found):
     crystal, scan, expected = measured
-    whole = level_of(scan, 1.0)
+    whole = level_of(scan, 1.0, beyond=0)
     with one_thread():
         state = climb([found[0], whole], found[1], Prior(mu=MU))
     assert align(crystal[0].numpy(), state.crystal[0].numpy())[1] > 0.98
-    model = expected_counts(state.crystal, state.instrument, whole.taper)
+    model = expected_counts(state.crystal, state.instrument, whole)
     assert misfit(whole, model).item() < 1.2 * noise_misfit(whole, model).item()
     counts = np.roll(model[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2))
     gap = scan.mask & (expected > 1)
@@ -80,7 +81,7 @@ def test_hio_and_raar_are_their_formulas():
 def test_random_starts_scatter_the_counts_and_differ(found):
     level = found[0]
     states = random_starts(level, 2, np.random.default_rng(4))
-    scattered = (expected_counts(states.crystal, None, level.taper) * level.taper).sum((1, 2, 3))
+    scattered = (expected_counts(states.crystal, None, level) * level.taper).sum((1, 2, 3))
     np.testing.assert_allclose(scattered, float((level.target * level.taper).sum()), rtol=1e-3)
     assert not torch.allclose(states.crystal[0], states.crystal[1])
 
@@ -124,7 +125,7 @@ def test_a_start_that_converged_is_left_alone(found):
 
 def test_a_raised_state_keeps_the_frames_factors(measured, found):
     level, state = found
-    whole = level_of(measured[1], 1.0)
+    whole = level_of(measured[1], 1.0, beyond=0)
     factors = torch.arange(level.first[0], level.first[0] + level.shape[0]).roll(level.first[0])[None] * 0.01 + 1
     marked = replace(state, instrument=replace(state.instrument, frame_factors=factors))
     up = raised(marked, level, whole).instrument.frame_factors[0]
@@ -140,5 +141,5 @@ def test_judging_tells_the_misfit(found):
     fitted = fit(level, state.crystal, state.support, state.instrument, 3, 0.05)
     again = judged(level, fitted, state.support, 0.05)
     assert again.misfit.item() == pytest.approx(
-        misfit(level, expected_counts(fitted.crystal, fitted.instrument, level.taper), 0.05).item()
+        misfit(level, expected_counts(fitted.crystal, fitted.instrument, level), 0.05).item()
     )

@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 
 from braggfill.base.tasks import Tick
-from braggfill.crystal.levels import Level, finer
+from braggfill.crystal.levels import Level
 from braggfill.crystal.search import (
     REFINED_BLUR,
     REFINING,
@@ -22,6 +22,7 @@ from braggfill.crystal.search import (
     take_turn,
     tightened,
 )
+from braggfill.crystal.windows import finer
 
 LOOSE = 0.05
 """κ on the way up; what follows on the last level makes it smaller."""

@@ -27,7 +27,7 @@ def efficiency_of(level: Level, state: State, kappa: float) -> Pixels:
 
     Each has the Gaussian prior that the sure ones among them tell of; without a spread beyond their errors all are 1.
     """
-    expected = expected_counts(state.crystal, state.instrument, level.taper)
+    expected = expected_counts(state.crystal, state.instrument, level)
     weight = level.weighted(kappa) * level.measured / (expected + FAINT_COUNTS)
     precision = (weight * expected.square()).sum(1)
     step = (weight * expected * (level.target - expected)).sum(1) / precision.clamp(min=1e-6)

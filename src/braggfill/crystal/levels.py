@@ -4,6 +4,10 @@ A window that cuts the pattern where it is bright gives its object edges that ri
 a finite support agrees with it. So objects are smoothed: their intensity is the crystal's times a Gaussian taper that is low at
 the border. |FFT(object)|² / taper is compared with the counts, which weigh less where the taper is low.
 
+The whole pattern is not tapered but padded with unknown voxels: an object in a finite support has a transform that goes on
+smoothly beyond the scan, and one whose opposite borders had to meet would fit neither. Far from the peak, where gaps are as
+well, that decides how right an object can be.
+
 Arrays of a level are in the order of the Fourier transform, the peak at index 0. A window lies inside the scan as far as it
 can, so that a peak beside the middle does not bring light of one border to the other.
 """
@@ -16,8 +20,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
-from braggfill.crystal.shapes import Objects, Volume, Voxels
+from braggfill.crystal.shapes import Volume, Voxels
 from braggfill.crystal.starts import first_support
+from braggfill.crystal.windows import Triple, Window, gaussian_taper
 
 BOUND_DEVIATIONS = 2.0
 """Standard deviations that a gap's counts may lie above their prior mean while the object is searched for."""
@@ -27,13 +32,12 @@ HALF, THREE_QUARTERS, WHOLE = 0.5, 0.75, 1.0
 """Shares of the pattern along each axis that levels hold."""
 MOST_OUTSIDE = 0.05
 """Share of the counts outside the central half above which the search begins with three quarters."""
-BORDER, WHOLE_BORDER = 0.05, 0.3
-"""Tapers of a coarse level, and of the whole pattern, in the middle of each face."""
+BORDER = 0.05
+"""Taper of a coarse level in the middle of each face."""
+BEYOND = 1.5
+"""Fringes between opposite borders of the whole pattern, on the ring of its level."""
 ROOMY = 5.0
 """Most voxels of an object over those of half its autocorrelation's support: strain and soft edges make it up to 4."""
-LARGEST_GAIN = 5.0
-"""Most that an amplitude is raised by where the taper is taken off again."""
-Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,15 @@ class GappedCounts:
     peak: Triple
     """Index of the voxel that becomes index 0."""
 
+    @cached_property
+    def fringes(self) -> tuple[float, float, float]:
+        """Voxels from one fringe to the next along each axis."""
+        expected = np.where(self.mask, np.nan_to_num(self.prior_mean), self.counts).astype(np.float32)
+        return first_support(torch.from_numpy(expected))[1]
+
 
 @dataclass(frozen=True)
-class Level:
+class Level(Window):
     """One resolution of a scan; tensors are (frames, rows, columns) in the order of the Fourier transform."""
 
     target: Volume
@@ -64,16 +74,6 @@ class Level:
     """bool."""
     most: Volume
     """float32: largest counts that an iteration may have; the counts themselves where measured."""
-    first: Triple
-    """Offset of the window's first voxel from the peak."""
-    taper: Volume
-    """float32: |FFT(object)|² over it is compared with the counts."""
-
-    @property
-    def shape(self) -> Triple:
-        """(frames, rows, columns)."""
-        frames, rows, columns = self.target.shape
-        return frames, rows, columns
 
     @cached_property
     def first_support(self) -> Voxels:
@@ -84,6 +84,11 @@ class Level:
     def roomiest(self) -> int:
         """Most voxels that an object's support may have."""
         return int(ROOMY * self.first_support.sum())
+
+    @cached_property
+    def least(self) -> Volume:
+        """Least counts that an iteration may have: the counts where measured."""
+        return torch.where(self.measured, self.target, 0.0)
 
     def without(self, voxels: Voxels) -> "Level":
         """The level as if some voxels had not been measured."""
@@ -97,40 +102,45 @@ class Level:
 
 def even_fast_length(length: float) -> int:
     """The next even size, at least ``length``, that transforms quickly."""
-    return 2 * int(next_fast_len(int(np.ceil(length / 2)), real=True))
+    return 2 * int(next_fast_len(int(np.ceil(length / 2))))
 
 
-def window(scan: GappedCounts, share: float) -> tuple[list[int], list[int]]:
-    """First voxels, and lengths, of the central ``share`` of a scan along each axis; longer than the scan for all of it."""
-    lengths = [even_fast_length(share * n) for n in scan.counts.shape]
+def window(scan: GappedCounts, share: float, beyond: float = BEYOND) -> tuple[list[int], list[int]]:
+    """First voxels, and lengths, of the central ``share`` of a scan along each axis, and fringes ``beyond`` all of it."""
+    further = [beyond * fringe if share == WHOLE else 0.0 for fringe in scan.fringes]
+    lengths = [even_fast_length(share * n + f) for n, f in zip(scan.counts.shape, further, strict=True)]
     starts = [
-        min(max(p - n // 2, 0), size - n) if n <= size else 0
+        min(max(p - n // 2, 0), size - n) if n <= size else (size - n) // 2
         for p, n, size in zip(scan.peak, lengths, scan.counts.shape, strict=True)
     ]
     return starts, lengths
 
 
-def level_of(scan: GappedCounts, share: float, border: float = 1.0, device: torch.device | str = "cpu") -> Level:
+def level_of(
+    scan: GappedCounts, share: float, border: float = 1.0, device: torch.device | str = "cpu", beyond: float = BEYOND
+) -> Level:
     """Cut the central ``share`` of a scan along each axis.
 
     Parameters
     ----------
     scan : GappedCounts
     share : float
-        1 for the whole scan, which is padded with unknown voxels to a size that transforms quickly.
+        1 for the whole scan, which is padded with unknown voxels.
     border : float
         The taper in the middle of each face; 1 leaves the object as it is.
     device : torch device
+    beyond : float
+        Fringes of unknown voxels between opposite borders of the whole scan.
 
     Returns
     -------
     Level
     """
-    starts, lengths = window(scan, share)
+    starts, lengths = window(scan, share, beyond)
 
     def cut(array: np.ndarray, beyond: float) -> torch.Tensor:
-        inside = array[tuple(slice(s, s + n) for s, n in zip(starts, lengths, strict=True))]
-        padding = [(0, n - m) for n, m in zip(lengths, inside.shape, strict=True)]
+        inside = array[tuple(slice(max(s, 0), max(s, 0) + n) for s, n in zip(starts, lengths, strict=True))]
+        padding = [(max(-s, 0), n - m - max(-s, 0)) for s, n, m in zip(starts, lengths, inside.shape, strict=True)]
         padded = np.pad(inside, padding, constant_values=beyond)
         return torch.from_numpy(np.roll(padded, [s - p for s, p in zip(starts, scan.peak, strict=True)], (0, 1, 2))).to(device)
 
@@ -140,50 +150,15 @@ def level_of(scan: GappedCounts, share: float, border: float = 1.0, device: torc
     certainty = np.where(known, np.minimum((mean + FAINT_COUNTS) / np.maximum(std, 1e-6) ** 2, 1), 0)
     most = np.where(known, mean + BOUND_DEVIATIONS * std, np.inf)
     f, r, c = (s - p for s, p in zip(starts, scan.peak, strict=True))
-    taper = gaussian_taper((f, r, c), (lengths[0], lengths[1], lengths[2]), border).to(device)
+    taper = gaussian_taper((f, r, c), lengths, border).to(device)
     return Level(
+        (f, r, c),
+        taper,
         cut(np.where(scan.mask, mean, scan.counts).astype(np.float32), 0),
         cut(np.where(scan.mask, certainty, 1).astype(np.float32), 0) * taper,
         cut(~scan.mask, 0),
         cut(np.where(scan.mask, most, scan.counts).astype(np.float32), np.inf),
-        (f, r, c),
-        taper,
     )
-
-
-def gaussian_taper(first: Triple, shape: Triple, border: float) -> Volume:
-    """A Gaussian about index 0, 1 there and ``border`` in the middle of each face of a window, float32.
-
-    It is as wide on each side of the peak as the window: where an object's transform ends, not at half the array's length, it
-    has to be low.
-    """
-    axes = []
-    for start, length in zip(first, shape, strict=True):
-        offset = torch.roll(torch.arange(start, start + length), start).float()
-        reach = torch.where(offset < 0, float(max(-start, 1)), float(max(start + length - 1, 1)))
-        axes.append(torch.exp(np.log(border) * (offset / reach).square()))
-    return axes[0][:, None, None] * axes[1][:, None] * axes[2]
-
-
-def finer(crystal: Objects, coarse: Level, fine: Level) -> Objects:
-    """Objects (…, frames, rows, columns) on the grid of a finer level: their transform, zeros beyond its window.
-
-    The coarse level's taper is taken off, as far as ``LARGEST_GAIN`` goes, and the finer one's laid on.
-    """
-    amplitude = torch.fft.fftn(crystal, dim=(-3, -2, -1)) * coarse.taper.rsqrt().clamp(max=LARGEST_GAIN)
-    larger = amplitude.new_zeros(*crystal.shape[:-3], *fine.shape)
-    places = [offsets(level_first, n) for level_first, n in zip(coarse.first, coarse.shape, strict=True)]
-    there = [torch.from_numpy(k % n).to(crystal.device) for k, n in zip(places, fine.shape, strict=True)]
-    here = [torch.from_numpy(k % n).to(crystal.device) for k, n in zip(places, coarse.shape, strict=True)]
-    ordered = amplitude[..., here[0][:, None, None], here[1][:, None], here[2]]
-    larger[..., there[0][:, None, None], there[1][:, None], there[2]] = ordered
-    raised: Objects = torch.fft.ifftn(larger * fine.taper.sqrt(), dim=(-3, -2, -1))
-    return raised
-
-
-def offsets(first: int, length: int) -> NDArray[np.int64]:
-    """Distances (length,) from the peak of the lines of an axis of a window, in the scan's order."""
-    return np.arange(first, first + length)
 
 
 def counts_outside(scan: GappedCounts, share: float) -> float:
@@ -200,5 +175,5 @@ def shares_of(scan: GappedCounts) -> list[float]:
 
 
 def tapered_level(scan: GappedCounts, share: float, device: torch.device | str = "cpu") -> Level:
-    """A level of a search, tapered as one of its share is."""
-    return level_of(scan, share, WHOLE_BORDER if share == WHOLE else BORDER, device)
+    """A level of a search, tapered where it is cut out of the scan."""
+    return level_of(scan, share, 1.0 if share == WHOLE else BORDER, device)

@@ -16,6 +16,7 @@ from torch import Tensor
 from braggfill.crystal.blur import Blur
 from braggfill.crystal.coherence import SPACE, Instrument, squared_modulus
 from braggfill.crystal.descent import descend
+from braggfill.crystal.diffuse import NARROWEST_SHARE, WIDEST_SHARE, Lorentzian
 from braggfill.crystal.levels import FAINT_COUNTS, Level
 from braggfill.crystal.roughness import interior, pairs, roughness
 from braggfill.crystal.shapes import Object, Objects, Parameters, PerStart, Pixels, Supports, Volume, Volumes, Voxels
@@ -23,6 +24,8 @@ from braggfill.scan.boxes import as_box, bounding_box
 
 FRAME_SPREAD = 0.03
 """Standard deviation of the frames' log factors."""
+FIRST_HALF_WIDTH, HALF_WIDTH_SPREAD = 0.25, 0.7
+"""Half width of diffuse scattering in lengths of the window, and the standard deviation of its logarithm."""
 ROUGHNESS_SCALE = 1e4
 """The weight μ of the roughness is given in this many units of the loss; μ = 0.3: neighbours inside differ by about 2 %."""
 WIDTH_SHARE = 0.05
@@ -50,8 +53,8 @@ class Likelihood:
     """The loss of objects inside their supports against one level of a scan, and its gradient.
 
     Parameters are (starts, parameters): real and imaginary parts of the objects in a box that holds all supports, log widths,
-    log frame factors, log background, root of the share that dead time takes at the brightest voxel; each is scaled so that its
-    second derivative is about one.
+    log frame factors, log background, log height and half widths of diffuse scattering, root of the share that dead time takes
+    at the brightest voxel; each is scaled so that its second derivative is about one.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Likelihood:
         self.brightest = float(level.target.max())
         voxels = self.support.flatten(1).sum(1)
         self.modulus = (total / level.target.numel() / voxels).sqrt()[:, None, None, None]
+        self.lengths = level.target.new_tensor(level.shape)
         self.unit = (4 * total / voxels).double()
         self.scales = self._scales(total, voxels)
 
@@ -76,14 +80,17 @@ class Likelihood:
         """Second derivatives' inverse roots (starts, 3 + frames + 2) of the instrument's parameters."""
         by_frame = (self.weight * self.level.target).sum((1, 2)) + 1 / FRAME_SPREAD**2
         by_width = by_frame.new_full((3,), WIDTH_SHARE * total)
-        by_background = by_frame.new_full((1,), 0.1 * self.level.target.numel())
+        by_background = by_frame.new_full((2,), 0.1 * self.level.target.numel())
+        by_half_width = by_frame.new_full((3,), 0.01 * self.level.target.numel())
         by_dead_time = by_frame.new_full((1,), DEAD_TIME_SHARE * total)
-        return (self.unit[:, None].float() / torch.cat((by_width, by_frame, by_background, by_dead_time))).sqrt()
+        curvatures = torch.cat((by_width, by_frame, by_background, by_half_width, by_dead_time))
+        return (self.unit[:, None].float() / curvatures).sqrt()
 
     def pack(self, crystal: Objects, instrument: Instrument) -> Parameters:
         """Parameters (starts, parameters) of objects on the level's grid and their instrument."""
         inside = (crystal[(slice(None), *self.box)] * self.support / self.modulus).contiguous()
-        logs = torch.cat((instrument.widths, instrument.frame_factors, instrument.background[:, None]), 1).log()
+        heights = torch.stack((instrument.background, instrument.diffuse), 1)
+        logs = torch.cat((instrument.widths, instrument.frame_factors, heights, instrument.half_widths), 1).log()
         lost = (instrument.dead_time * self.brightest).sqrt()[:, None]
         return torch.cat((torch.view_as_real(inside).flatten(1), torch.cat((logs, lost), 1) / self.scales), 1)
 
@@ -93,11 +100,13 @@ class Likelihood:
         voxels = 2 * self.support[0].numel()
         parts = parameters[:, :voxels].unflatten(1, (*self.support.shape[1:], 2)).contiguous()
         crystal = torch.view_as_complex(parts) * (self.support * self.modulus)
-        logs, lost = (parameters[:, voxels:] * self.scales).split((frames + 4, 1), 1)
-        widths, factors, background = logs.exp().split((3, frames, 1), 1)
+        logs, lost = (parameters[:, voxels:] * self.scales).split((frames + 8, 1), 1)
+        widths, factors, heights, half_widths = logs.exp().split((3, frames, 2, 3), 1)
+        background, diffuse = heights.unbind(1)
         dead_time = lost[:, 0].square() / self.brightest
         widths = widths.clamp(NARROWEST, WIDEST)
-        return crystal, Instrument(widths, factors, background[:, 0], dead_time, self.efficiency)
+        half_widths = half_widths.clamp(NARROWEST_SHARE * self.lengths, WIDEST_SHARE * self.lengths)
+        return crystal, Instrument(widths, factors, background, diffuse, half_widths, dead_time, self.efficiency)
 
     def __call__(self, parameters: Parameters) -> tuple[PerStart, Parameters]:
         """Losses (starts,) and gradients (starts, parameters), both over the second derivative by an object's voxel."""
@@ -108,23 +117,32 @@ class Likelihood:
         by_crystal = self._back(amplitude)
         rough, by_roughness = roughness(crystal, self.support, self.neighbours)
         strength = self.mu * ROUGHNESS_SCALE
-        logs = instrument.frame_factors.log()
-        by_instrument[:, 3:-2] += 2 * logs / FRAME_SPREAD**2
-        loss = loss + strength * rough.double() + (logs / FRAME_SPREAD).square().sum(1)
+        logs = instrument.frame_factors.log() / FRAME_SPREAD
+        breadths = (instrument.half_widths / self.lengths / FIRST_HALF_WIDTH).log() / HALF_WIDTH_SPREAD
+        by_instrument[:, 3:-6] += 2 * logs / FRAME_SPREAD
+        by_instrument[:, -4:-1] += 2 * breadths / HALF_WIDTH_SPREAD
+        by_instrument[:, -1] *= parameters[:, -1].sign()
+        loss = loss + strength * rough.double() + logs.square().sum(1) + breadths.square().sum(1)
         by_crystal = (by_crystal + strength * by_roughness) * (self.support * self.modulus)
         gradient = torch.cat((torch.view_as_real(by_crystal).flatten(1), by_instrument * self.scales), 1)
         return loss / self.unit, gradient / self.unit[:, None].float()
 
     def _amplitude(self, crystal: Objects) -> Objects:
-        """Transform of objects in the box; where in the array the box lies makes no difference to the modulus."""
-        amplitude: Objects = torch.fft.fftn(crystal, s=self.level.shape, dim=SPACE)
+        """Transform of objects in the box, an axis at a time: most lines are empty at first.
+
+        Where in the array the box lies makes no difference to the modulus.
+        """
+        amplitude = crystal
+        for axis, length in zip(SPACE, self.level.shape, strict=True):
+            amplitude = torch.fft.fft(amplitude, length, dim=axis)
         return amplitude
 
     def _back(self, by_amplitude: Objects) -> Objects:
         """Gradient by the object from half that by its amplitude, in the box."""
-        x, y, z = self.support.shape[1:]
-        by_crystal: Objects = torch.fft.ifftn(by_amplitude, dim=SPACE, norm="forward")[:, :x, :y, :z] * 2
-        return by_crystal
+        by_crystal = by_amplitude
+        for axis, length in zip(reversed(SPACE), reversed(self.support.shape), strict=False):
+            by_crystal = torch.fft.ifft(by_crystal, dim=axis, norm="forward").narrow(axis, 0, length)
+        return by_crystal * 2
 
     def _compare(self, amplitude: Object, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
         """Loss of a start, its gradient by the instrument (3 + frames + 2,); its amplitude becomes half the gradient by it."""
@@ -135,17 +153,19 @@ class Likelihood:
         return loss, torch.cat((by_widths, by_rest))
 
     def _deviance(self, blurred: Volume, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
-        """Loss of a blurred intensity, which becomes the gradient by it; that by frames, background, dead time (frames + 2,).
+        """Loss of a blurred intensity, which becomes the gradient by it; that by the instrument but for its blur (frames + 6,).
 
         A few frames at a time: what is made of them stays in the processor's cache.
         """
-        background, dead_time = instrument.background[start], instrument.dead_time[start]
-        efficiency = instrument.efficiency[start]
+        background, dead_time, diffuse = (v[start] for v in (instrument.background, instrument.dead_time, instrument.diffuse))
+        efficiency, halo = instrument.efficiency[start], Lorentzian(self.level, instrument.half_widths[start])
         at_once = max(CACHED_VOXELS // blurred[0].numel(), 1)
         parts = (v.split(at_once) for v in (blurred, self.root, self.weight, instrument.frame_factors[start, :, None, None]))
-        losses, by_frame, by_background, by_dead_time = [], [], [], []
-        for some, root, weight, factor in zip(*parts, strict=True):
+        losses, by_frame, by_background, by_dead_time, by_diffuse = [], [], [], [], []
+        for number, (some, root, weight, factor) in enumerate(zip(*parts, strict=True)):
             factor = factor * efficiency
+            around = halo.light(slice(number * at_once, (number + 1) * at_once))
+            some.add_(diffuse * around)
             light = (some * factor).add_(background)
             kept = (light * dead_time).add_(1).reciprocal_()
             counts = light.mul_(kept)
@@ -160,10 +180,13 @@ class Likelihood:
             by_counts.mul_(factor)
             by_frame.append((some * by_counts).sum((1, 2)))
             torch.mul(by_counts, 4, out=some)
-        frames = torch.cat(by_frame)
+            by_diffuse.append((by_counts * around).sum())
+            halo.learn(around, by_counts)
         slope = -2 * (dead_time / self.brightest).sqrt()
-        rest = torch.stack((torch.stack(by_background).sum() * background, torch.stack(by_dead_time).sum() * slope))
-        return 4 * torch.stack(losses).sum(), 4 * torch.cat((frames, rest))
+        heights = torch.stack(by_background).sum() * background, torch.stack(by_diffuse).sum() * diffuse
+        lost = torch.stack(by_dead_time).sum() * slope
+        rest = torch.cat((*by_frame, torch.stack(heights), halo.by_half_widths() * diffuse, lost[None]))
+        return 4 * torch.stack(losses).sum(), 4 * rest
 
 
 def fit(

@@ -158,7 +158,7 @@ def carried_up(
 
 def without_aliens(level: Level, state: State) -> Level:
     """The level less what a state on it cannot have scattered."""
-    expected = expected_counts(state.crystal, state.instrument, level.taper)[0]
+    expected = expected_counts(state.crystal, state.instrument, level)[0]
     arrays = (v.cpu().numpy() for v in (expected, level.target, level.measured))
     return level.without(torch.from_numpy(aliens(*arrays)).to(expected.device))
 

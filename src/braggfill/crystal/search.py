@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.base.tasks import Tick
 from braggfill.crystal.algorithms import ALGORITHMS
 from braggfill.crystal.coherence import SPACE, Instrument, expected_counts, project_modulus
 from braggfill.crystal.levels import Level
-from braggfill.crystal.likelihood import Fitted, fit, misfit, noise_misfit
+from braggfill.crystal.likelihood import FIRST_HALF_WIDTH, Fitted, fit, misfit, noise_misfit
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.shapes import Objects, PerStart, Supports, Volumes
 
@@ -99,6 +100,8 @@ def first_instrument(level: Level, starts: int) -> Instrument:
         value((starts, 3), FIRST_WIDTH),
         value((starts, level.shape[0]), 1.0),
         value((starts,), FIRST_BACKGROUND),
+        value((starts,), FIRST_BACKGROUND),
+        FIRST_HALF_WIDTH * value((starts, 3), 1.0) * torch.tensor(level.shape, device=level.target.device),
         value((starts,), FIRST_LOSS) / level.target.max(),
         value((starts, 1, 1), 1.0),
     )
@@ -150,7 +153,7 @@ def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float]
 
 def judged(level: Level, found: Fitted, support: Supports, kappa: float) -> State:
     """A fit as a state with its misfit."""
-    expected = expected_counts(found.crystal, found.instrument, level.taper)
+    expected = expected_counts(found.crystal, found.instrument, level)
     left, noise = misfit(level, expected, kappa), noise_misfit(level, expected, kappa)
     return State(found.crystal, support, found.instrument, left, noise)
 
@@ -159,10 +162,9 @@ def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float])
     """HIO, RAAR and ER with shrink-wraps whose blur goes from one width to the other: objects and supports."""
     crystal, support = state.crystal.clone(), state.support
     instrument = None if turn.coherent else state.instrument
-    least = torch.where(level.measured, level.target, 0.0)
     names = ["hio"] * turn.hio + ["raar"] * turn.raar + ["er"] * turn.er
     for n, name in enumerate(names, 1):
-        amplitude = project_modulus(torch.fft.fftn(crystal, dim=SPACE), least, level.most, level.taper, instrument)
+        amplitude = project_modulus(torch.fft.fftn(crystal, dim=SPACE), level, instrument)
         projected = torch.fft.ifftn(amplitude, dim=SPACE)
         crystal = stepped(name, crystal, projected, support)
         if n % SHRINK_EVERY == 0 and n <= turn.hio + turn.raar:
@@ -207,18 +209,15 @@ def tightened(modulus: Volumes, blur: float, share: float, most: int) -> Support
 def better(one: State, other: State) -> State:
     """Of each start the state with the smaller misfit."""
     second = other.misfit < one.misfit
-    wide, a, b = second[:, None, None, None], one.instrument, other.instrument
-    instrument = Instrument(
-        torch.where(second[:, None], b.widths, a.widths),
-        torch.where(second[:, None], b.frame_factors, a.frame_factors),
-        torch.where(second, b.background, a.background),
-        torch.where(second, b.dead_time, a.dead_time),
-        torch.where(second[:, None, None], b.efficiency, a.efficiency),
-    )
+
+    def chosen(ours: Tensor, theirs: Tensor) -> Tensor:
+        return torch.where(second.view(-1, *[1] * (ours.ndim - 1)), theirs, ours)
+
+    parts = zip(vars(one.instrument).values(), vars(other.instrument).values(), strict=True)
     return State(
-        torch.where(wide, other.crystal, one.crystal),
-        torch.where(wide, other.support, one.support),
-        instrument,
-        torch.where(second, other.misfit, one.misfit),
-        torch.where(second, other.noise, one.noise),
+        chosen(one.crystal, other.crystal),
+        chosen(one.support, other.support),
+        Instrument(*(chosen(ours, theirs) for ours, theirs in parts)),
+        chosen(one.misfit, other.misfit),
+        chosen(one.noise, other.noise),
     )

@@ -13,6 +13,7 @@ from braggfill.crystal.mixture import Curve, Weights, averaged, residual_varianc
 from braggfill.crystal.polish import Polished
 from braggfill.crystal.record import Climbed
 from braggfill.crystal.search import State
+from braggfill.crystal.windows import offsets
 
 Field = NDArray[np.float32]
 """(frames, rows, columns)."""
@@ -43,10 +44,10 @@ class WholeScan:
 
     def expected(self, state: State) -> Field:
         """Counts that a state expects, as an array of the scan."""
-        frames, rows, columns = self.scan.counts.shape
-        expected = expected_counts(state.crystal, state.instrument, self.level.taper)[0].cpu().numpy()
-        rolled: Field = np.roll(expected, self.scan.peak, (0, 1, 2))[:frames, :rows, :columns]
-        return rolled
+        expected = expected_counts(state.crystal, state.instrument, self.level)[0].cpu().numpy()
+        places = (offsets(-p, n) % m for p, n, m in zip(self.scan.peak, self.scan.counts.shape, expected.shape, strict=True))
+        inside: Field = expected[np.ix_(*places)]
+        return inside
 
     def ended(self, number: int, found: Polished) -> Ended:
         """What one end of a start expects."""
@@ -76,6 +77,6 @@ def told(end: Ended, whole: Level, share: float) -> Climbed:
     state, found = end.polished.state, end.polished
     f, r, c = (float(w) for w in state.instrument.widths[0])
     background, loss = float(state.instrument.background), float(state.instrument.dead_time * whole.target.max())
-    expected = expected_counts(state.crystal, state.instrument, whole.taper)
+    expected = expected_counts(state.crystal, state.instrument, whole)
     misfits = float(state.misfit), float(noise_misfit(whole, expected, found.kappa, found.kappa))
     return Climbed(end.number, share, *misfits, found.kappa, found.share, found.wrong, (f, r, c), end.uneven, background, loss)

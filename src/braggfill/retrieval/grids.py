@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from braggfill.base.errors import InputError
-from braggfill.crystal.levels import Level, offsets
+from braggfill.crystal.levels import Level
+from braggfill.crystal.windows import offsets
 from braggfill.retrieval.pattern import Pattern, high_frequencies_added
 from braggfill.scan.boxes import bounding_box
 

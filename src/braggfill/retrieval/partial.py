@@ -97,14 +97,14 @@ class Attempt:
     def deviance(self) -> float:
         """Mean Poisson deviance of the hidden counts on its level."""
         hidden = self.view.hidden_level(self.share)
-        expected = expected_counts(self.state.crystal, self.state.instrument, hidden.taper)[0, hidden.measured]
+        expected = expected_counts(self.state.crystal, self.state.instrument, hidden)[0, hidden.measured]
         return poisson_deviance(expected.cpu().numpy(), hidden.target[hidden.measured].cpu().numpy())
 
     @cached_property
     def end(self) -> Start:
         """How it ended, if it goes no further."""
         level = self.view.level(self.share)
-        expected = expected_counts(self.state.crystal, self.state.instrument, level.taper)
+        expected = expected_counts(self.state.crystal, self.state.instrument, level)
         ours, noise = float(misfit(level, expected)), float(noise_misfit(level, expected))
         f, r, c = (w if w > NO_WIDTH else 0.0 for w in self.state.instrument.widths[0].tolist())
         return Start(self.view.number, self.deviance, ours, noise, (f, r, c), self.support_share, finished=True)

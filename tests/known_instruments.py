@@ -1,0 +1,26 @@
+"""Instruments and windows of reciprocal space that are given, for the tests of the search for the crystal."""
+
+import torch
+
+from braggfill.crystal.coherence import Instrument
+from braggfill.crystal.windows import Window
+
+
+def instrument(frames, widths=(0.5, 0.5, 0.5), background=0.0, **others):
+    """One with no blur but ``widths``, frames and pixels alike, and what else is given."""
+    one = torch.ones(1)
+    plain = {
+        "widths": torch.tensor([widths]),
+        "frame_factors": torch.ones(1, frames),
+        "background": background * one,
+        "diffuse": 0 * one,
+        "half_widths": torch.full((1, 3), 10.0),
+        "dead_time": 0 * one,
+        "efficiency": torch.ones(1, 1, 1),
+    }
+    return Instrument(**(plain | others))
+
+
+def ring(shape):
+    """A window as large as an array, the peak in its middle, without a taper."""
+    return Window(tuple(-(n // 2) for n in shape), torch.ones(shape))
