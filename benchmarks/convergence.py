@@ -23,7 +23,7 @@ from braggfill.base.writing import rounded
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.climb import LOOSE, Prior
 from braggfill.crystal.levels import WHOLE, tapered_level
-from braggfill.crystal.polish import polished
+from braggfill.crystal.polish import Polisher, first_fit, polished
 from braggfill.crystal.retrieved import gapped_counts
 from braggfill.crystal.search import REFINING, refined
 from braggfill.crystal.whole import WholeScan
@@ -60,7 +60,8 @@ def from_the_truth(crystal: Strained, scan: GappedScan, hidden: np.ndarray) -> d
     lit, whole = hidden & bright(scan.counts), WholeScan(known, scan.mask | hidden, level)
     mu = Prior().mu
     state = refined(level, true_state(crystal, level, known.peak), REFINING, LOOSE, mu)
-    made = polished(level, state, mu, lambda s: poisson_deviance(whole.expected(s)[lit], scan.counts[lit]), supports=False)
+    judge = Polisher(level, mu, lambda s: poisson_deviance(whole.expected(s)[lit], scan.counts[lit]))
+    made = polished(first_fit(judge, state), supports=False)
     return {p.kappa: float(p.state.misfit) for p in made}
 
 

@@ -16,6 +16,7 @@ import torch
 from shared.au_scan import CROP
 
 from braggfill.crystal.levels import shares_of, tapered_level
+from braggfill.crystal.polish import polished
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import Hidden, carried_up, coarse_start, gapped_counts
 from braggfill.crystal.whole import WholeScan
@@ -47,8 +48,9 @@ def main() -> None:
     lit = hidden & bright(counts)
     start = coarse_start(levels[0], options, 0, lambda: None)
     whole = WholeScan(scan, mask | hidden, levels[-1])
-    ends = carried_up(levels, whole, start, 0, options, Hidden(lit, counts[lit]), lambda: None)
-    efficiency = ends[0].polished.state.instrument.efficiency[0].numpy()
+    begun = carried_up(levels, whole, start, options, Hidden(lit, counts[lit]), lambda: None)
+    best = polished(begun, supports=False)[0]
+    efficiency = best.state.instrument.efficiency[0].numpy()
     if efficiency.size == 1:
         raise SystemExit("hidden counts say that the detector is even")
     fitted = np.roll(efficiency, scan.peak[1:], (0, 1))[: white.shape[0], : white.shape[1]]
@@ -59,7 +61,7 @@ def main() -> None:
         "correlation": float(np.corrcoef(ours, theirs)[0, 1]),
         "spread_fitted": float(ours.std()),
         "spread_white_field": float(theirs.std()),
-        "kappa": ends[0].polished.kappa,
+        "kappa": best.kappa,
     }
     print(found)
     if arguments.out:

@@ -26,8 +26,12 @@ EVERY_DISLOCATED = 10
 class Strained:
     """A measured crystal; arrays are (frames, rows, columns)."""
 
-    amplitude: np.ndarray
-    """complex64, its square the counts that an ideal instrument would expect."""
+    drawn: torch.Tensor
+    """complex64: the object in its box, its transform's square the counts that an ideal instrument would expect."""
+    steps: tuple[float, float, float]
+    """Radians a voxel of the box from one voxel of the scan to the next."""
+    peak: tuple[float, float, float]
+    """Where the Bragg peak lies in the scan."""
     counts: np.ndarray
     """float32."""
     expected: np.ndarray
@@ -35,6 +39,10 @@ class Strained:
     faulty: np.ndarray
     """bool (rows, columns)."""
     about: dict[str, float]
+
+    def amplitude(self, first: tuple[int, int, int], shape: tuple[int, int, int]) -> torch.Tensor:
+        """Transform of the object from a voxel of the scan on, which may lie outside it."""
+        return transform(self.drawn, self.steps, self.peak, first, shape)
 
 
 def strained_crystal(index: int) -> Strained:
@@ -51,26 +59,38 @@ def strained_crystal(index: int) -> Strained:
     broken = index % EVERY_DISLOCATED == EVERY_DISLOCATED - 1
     if broken:
         drawn = drawn * torch.from_numpy(dislocated(crystal.particle, box, crystal.g_inv_angstrom))
-    axes = zip(SHAPE, oversampling, peak, strict=True)
-    lines = [2 * np.pi / (s * FILLED_SHARE_OF_BOX * size) * (torch.arange(n, dtype=torch.float64) - p) for n, s, p in axes]
-    amplitude = box_to_reciprocal(drawn, (lines[0], lines[1], lines[2]))
-    amplitude = amplitude / amplitude.abs().amax()
-    pattern = measured_pattern(rng, amplitude.abs().square(), peak, MeasurementRanges())
+    f, r, c = (2 * np.pi / (s * FILLED_SHARE_OF_BOX * size) for s in oversampling)
+    amplitude = transform(drawn, (f, r, c), peak, (0, 0, 0), SHAPE)
+    brightest = amplitude.abs().amax()
+    pattern = measured_pattern(rng, (amplitude / brightest).abs().square(), peak, MeasurementRanges())
     doses = MeasurementRanges()
     peak_counts = log_uniform(rng, doses.peak_counts)
     expected = pattern.expected(peak_counts, log_uniform(rng, doses.background_counts))
     counts = counting_noise(rng, expected).numpy()
     about = {"phase_over_pi": phase / np.pi, "dislocated": float(broken), "peak_counts": peak_counts}
     about |= dict(zip(("oversampling_frames", "oversampling_rows", "oversampling_columns"), oversampling, strict=True))
-    scaled = (amplitude * peak_counts**0.5).numpy()
-    return Strained(scaled, counts, expected.numpy(), pattern.faulty.numpy(), about)
+    scaled = drawn * (peak_counts**0.5 / brightest)
+    return Strained(scaled, (f, r, c), peak, counts, expected.numpy(), pattern.faulty.numpy(), about)
+
+
+def transform(
+    drawn: torch.Tensor,
+    steps: tuple[float, float, float],
+    peak: tuple[float, float, float],
+    first: tuple[int, int, int],
+    shape: tuple[int, int, int],
+) -> torch.Tensor:
+    """Transform (frames, rows, columns) of an object in its box where voxels lie some steps apart."""
+    axes = zip(steps, peak, first, shape, strict=True)
+    f, r, c = (step * (torch.arange(start, start + n, dtype=torch.float64) - at) for step, at, start, n in axes)
+    return box_to_reciprocal(drawn, (f, r, c))
 
 
 def true_state(crystal: Strained, level: Level, peak: tuple[int, int, int]) -> State:
     """The true object on the whole level, in its support, with the instrument that a search begins with."""
-    padding = [(0, n - m) for n, m in zip(level.shape, crystal.amplitude.shape, strict=True)]
-    rolled = np.roll(np.pad(crystal.amplitude, padding), [-p for p in peak], (0, 1, 2))
-    tapered = torch.fft.ifftn(torch.from_numpy(rolled) * level.taper.sqrt())
+    start = tuple(p + f for p, f in zip(peak, level.first, strict=True))
+    amplitude = crystal.amplitude((start[0], start[1], start[2]), level.shape)
+    tapered = torch.fft.ifftn(torch.roll(amplitude, level.first, (0, 1, 2)) * level.taper.sqrt())
     found = torch.fft.fftshift(tapered)[None]
     support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, found.numel())
     one = torch.ones(1)

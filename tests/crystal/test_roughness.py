@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 from scipy.ndimage import binary_erosion, generate_binary_structure
 
-from braggfill.crystal.roughness import DEEPEST, LEAST_SHARE, eroded, interior, pairs, roughness
+from braggfill.crystal.roughness import DEEPEST, LEAST_SHARE, eroded, interior, pairs, roughness, smooth_phase
 
 
 def ball(radius=9, size=24):
@@ -63,9 +64,22 @@ def test_roughness_is_its_sum_and_does_not_depend_on_the_scale():
         np.testing.assert_allclose(roughness(factor * crystal, support, pairs(inside))[0].item(), expected, rtol=1e-9)
 
 
-def test_gradient_is_that_of_autograd():
+def test_strain_is_no_roughness_of_a_phase_and_noise_is():
+    support = ball(9)
+    z, y, x = np.meshgrid(*(np.arange(24) - 12.0,) * 3, indexing="ij")
+    strained = torch.from_numpy(np.exp(1j * (0.3 * z + 0.02 * x * y)).astype(np.complex64)) * support
+    noisy = strained * torch.from_numpy(np.exp(0.2j * np.random.default_rng(3).normal(size=z.shape)).astype(np.complex64))
+    rough = [roughness(c, support, pairs(interior(support)), smooth_phase(c))[0].item() for c in (strained, noisy)]
+    pairs_inside = sum(float(both.sum()) for both in pairs(interior(support)))
+    assert rough[0] < 1e-3 * rough[1]
+    assert rough[1] == pytest.approx(2 * 0.2**2 * pairs_inside, rel=0.15)  # of independent phases of variance 0.04 each
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_gradient_is_that_of_autograd(smooth):
     support = ball(6, 16)
     crystal = random_crystal(support, 2).requires_grad_()
-    value, gradient = roughness(crystal, support, pairs(interior(support)))
+    phase = torch.exp(1j * random_crystal(support, 5).real) if smooth else None
+    value, gradient = roughness(crystal, support, pairs(interior(support)), phase)
     (expected,) = torch.autograd.grad(value.sum(), crystal)
     np.testing.assert_allclose(gradient.detach().numpy(), expected.numpy(), atol=1e-9)

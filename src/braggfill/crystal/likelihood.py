@@ -18,7 +18,7 @@ from braggfill.crystal.coherence import SPACE, Instrument, squared_modulus
 from braggfill.crystal.descent import descend
 from braggfill.crystal.diffuse import NARROWEST_SHARE, WIDEST_SHARE, Lorentzian
 from braggfill.crystal.levels import FAINT_COUNTS, Level
-from braggfill.crystal.roughness import interior, pairs, roughness
+from braggfill.crystal.roughness import interior, pairs, roughness, smooth_phase
 from braggfill.crystal.shapes import Object, Objects, Parameters, PerStart, Pixels, Supports, Volume, Volumes, Voxels
 from braggfill.scan.boxes import as_box, bounding_box
 
@@ -54,11 +54,18 @@ class Likelihood:
 
     Parameters are (starts, parameters): real and imaginary parts of the objects in a box that holds all supports, log widths,
     log frame factors, log background, log height and half widths of diffuse scattering, root of the share that dead time takes
-    at the brightest voxel; each is scaled so that its second derivative is about one.
+    at the brightest voxel; each is scaled so that its second derivative is about one. The objects' phases may not differ
+    roughly from those of the ``smooth`` ones.
     """
 
     def __init__(
-        self, level: Level, support: Supports, kappa: float = 0.0, mu: float = 0.0, efficiency: Pixels | None = None
+        self,
+        level: Level,
+        support: Supports,
+        kappa: float = 0.0,
+        mu: float = 0.0,
+        efficiency: Pixels | None = None,
+        smooth: Objects | None = None,
     ) -> None:
         self.level, self.mu = level, mu
         self.efficiency = level.target.new_ones(len(support), 1, 1) if efficiency is None else efficiency
@@ -68,6 +75,7 @@ class Likelihood:
         self.box = as_box(bounding_box(support.any(0)))
         self.support = support[(slice(None), *self.box)]
         self.neighbours = pairs(interior(self.support))
+        self.phase = None if smooth is None else smooth_phase(smooth[(slice(None), *self.box)] * self.support)
         total = float((self.weight * level.target).sum())
         self.brightest = float(level.target.max())
         voxels = self.support.flatten(1).sum(1)
@@ -115,7 +123,7 @@ class Likelihood:
         compared = [self._compare(one, instrument, start) for start, one in enumerate(amplitude)]
         loss, by_instrument = torch.stack([one for one, _ in compared]), torch.stack([by for _, by in compared])
         by_crystal = self._back(amplitude)
-        rough, by_roughness = roughness(crystal, self.support, self.neighbours)
+        rough, by_roughness = roughness(crystal, self.support, self.neighbours, self.phase)
         strength = self.mu * ROUGHNESS_SCALE
         logs = instrument.frame_factors.log() / FRAME_SPREAD
         breadths = (instrument.half_widths / self.lengths / FIRST_HALF_WIDTH).log() / HALF_WIDTH_SPREAD
@@ -197,6 +205,7 @@ def fit(
     evaluations: int,
     kappa: float = 0.0,
     mu: float = 0.0,
+    smooth: bool = False,
 ) -> Fitted:
     """Fit objects inside their supports, and their instrument, to a level.
 
@@ -212,13 +221,15 @@ def fit(
     kappa : float
         Share of the counts by which a voxel's counts vary beyond counting noise.
     mu : float
-        Weight of the interior amplitude's roughness.
+        Weight of the interior's roughness.
+    smooth : bool
+        Whether the phase is to be smooth as well as the amplitude.
 
     Returns
     -------
     Fitted
     """
-    likelihood = Likelihood(level, support, kappa, mu, instrument.efficiency)
+    likelihood = Likelihood(level, support, kappa, mu, instrument.efficiency, crystal if smooth else None)
     parameters, loss = descend(likelihood, likelihood.pack(crystal, instrument), evaluations)
     inside, found = likelihood.unpack(parameters)
     whole = torch.zeros_like(crystal)

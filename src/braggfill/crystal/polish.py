@@ -15,10 +15,12 @@ from braggfill.crystal.search import REFINED_BLUR, State, judged, tightened
 
 STEPS = ((0.1, 30), (0.03, 30), (0.01, 30), (0.0, 75))
 """κ of each fit, and evaluations of the loss: the last is a long one, for each begins without memory of the curvature."""
+SMOOTHER = (1.0, 10.0)
+"""Factors on the weight of the roughness where the phase is to be smooth as well."""
 SHARES = (0.12, 0.2)
 """Of the blurred modulus' maximum: where a tighter support would end."""
 EVALUATIONS = 40
-"""Of the loss within a tighter support."""
+"""Of the loss with a smoother phase, or within a tighter support."""
 StateJudge = Callable[[State], float]
 """How wrong a state is where counts are known that were hidden from it."""
 
@@ -29,6 +31,8 @@ class Polished:
 
     state: State
     kappa: float
+    smoother: float | None
+    """Factor on the weight of the roughness if the phase was to be smooth as well."""
     share: float | None
     """Of the blurred modulus' maximum where its support was cut anew."""
     wrong: float
@@ -45,30 +49,59 @@ class Polisher:
     judge: StateJudge
     uneven: bool = False
     """Whether the pixels' efficiencies are fitted as well."""
+    smoother: float | None = None
+    """Factor on the weight of the roughness where the phase is to be smooth as well."""
 
     def fitted(self, state: State, kappa: float, evaluations: int, share: float | None = None) -> Polished:
         """A state after a fit within its support, or one cut at a ``share`` of its blurred maximum."""
         if self.uneven:
-            efficiency = efficiency_of(self.level, state, kappa)
-            state = replace(state, instrument=replace(state.instrument, efficiency=efficiency))
+            state = with_efficiency(self.level, state, kappa)
         if share:
             support = tightened(state.crystal.abs(), REFINED_BLUR, share, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
-        state = settled(self.level, state, evaluations, kappa, self.mu)
-        return Polished(state, kappa, share, self.judge(state))
+        smooth = self.smoother is not None
+        state = settled(self.level, state, evaluations, kappa, self.mu * (self.smoother or 1.0), smooth)
+        return Polished(state, kappa, self.smoother, share, self.judge(state))
 
 
-def polished(level: Level, state: State, mu: float, judge: StateJudge, supports: bool = True) -> list[Polished]:
-    """Fit a state of one start for ever smaller κ, then within tighter supports, as long as the judge finds it better.
+@dataclass(frozen=True)
+class Begun:
+    """The first fits of one start on the whole level."""
+
+    polisher: Polisher
+    made: list[Polished]
+    """The best first."""
+
+    @property
+    def excess(self) -> float:
+        """How much more wrong it is than counting noise."""
+        return self.made[0].wrong - 1
+
+
+def first_fit(polisher: Polisher, state: State) -> Begun:
+    """Fit a state for the largest κ, once more with uneven pixels where they are, and keep these if the judge says so."""
+    even = polisher.fitted(state, *STEPS[0])
+    if bool((with_efficiency(polisher.level, even.state, even.kappa).instrument.efficiency == 1).all()):
+        return Begun(polisher, [even])
+    polisher = replace(polisher, uneven=True)
+    uneven = polisher.fitted(even.state, *STEPS[0])
+    if uneven.wrong < even.wrong:
+        return Begun(polisher, [uneven, even])
+    return Begun(replace(polisher, uneven=False), [even, uneven])
+
+
+def with_efficiency(level: Level, state: State, kappa: float) -> State:
+    """A state with the pixels' efficiencies that agree best with it."""
+    return replace(state, instrument=replace(state.instrument, efficiency=efficiency_of(level, state, kappa)))
+
+
+def polished(begun: Begun, supports: bool = True) -> list[Polished]:
+    """Fit a start for ever smaller κ, smoother phases, then within tighter supports, as long as the judge finds it better.
 
     Parameters
     ----------
-    level : Level
-        Of the whole pattern.
-    state : State
-    mu : float
-        Weight of the interior amplitude's roughness.
-    judge : callable
+    begun : Begun
+        Its first fits.
     supports : bool
         Whether tighter supports are tried.
 
@@ -77,17 +110,19 @@ def polished(level: Level, state: State, mu: float, judge: StateJudge, supports:
     list of Polished
         All that were made, the best first.
     """
-    polisher = Polisher(level, mu, judge)
-    made = [polisher.fitted(state, *STEPS[0])]
-    uneven = replace(polisher, uneven=True).fitted(made[0].state, *STEPS[0])
-    if uneven.wrong < made[0].wrong:
-        polisher, made = replace(polisher, uneven=True), [uneven, *made]
+    polisher, made = begun.polisher, list(begun.made)
     best = made[0]
     for kappa, evaluations in STEPS[1:]:
         made.append(polisher.fitted(best.state, kappa, evaluations))
         if made[-1].wrong > best.wrong:
             break
         best = made[-1]
+    for smoother in SMOOTHER:
+        smooth = replace(polisher, smoother=smoother)
+        made.append(smooth.fitted(best.state, best.kappa, EVALUATIONS))
+        if made[-1].wrong > best.wrong:
+            break
+        best, polisher = made[-1], smooth
     for share in SHARES if supports else ():
         made.append(polisher.fitted(best.state, best.kappa, EVALUATIONS, share))
         if made[-1].wrong > best.wrong:
@@ -96,7 +131,7 @@ def polished(level: Level, state: State, mu: float, judge: StateJudge, supports:
     return sorted(made, key=lambda p: p.wrong)
 
 
-def settled(level: Level, state: State, evaluations: int, kappa: float, mu: float) -> State:
+def settled(level: Level, state: State, evaluations: int, kappa: float, mu: float, smooth: bool = False) -> State:
     """A state after a fit within its support."""
-    found = fit(level, state.crystal, state.support, state.instrument, evaluations, kappa, mu)
+    found = fit(level, state.crystal, state.support, state.instrument, evaluations, kappa, mu, smooth)
     return judged(level, found, state.support, kappa)

@@ -21,7 +21,7 @@ from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import WHOLE, GappedCounts, Level, shares_of, tapered_level
 from braggfill.crystal.mixture import Weights
 from braggfill.crystal.outliers import aliens, faulty_pixels
-from braggfill.crystal.polish import polished, settled
+from braggfill.crystal.polish import Begun, Polisher, first_fit, polished, settled
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.search import TURNS, State, random_starts, search
 from braggfill.crystal.starts import start_generator
@@ -31,9 +31,11 @@ from braggfill.scan.counts import brightest_voxel
 
 TRIED = 2
 """Turns that every start is given; only those that are carried up are given all."""
-CLIMB_STEPS = len(TURNS) - TRIED + 10
-"""Most steps that progress counts in a climb."""
-GIVEN_BACK = 80
+CLIMB_STEPS, FIT_STEPS = len(TURNS) - TRIED + 8, 8
+"""Most steps that progress counts in a climb, and in the fits after it."""
+WORTH = 1.5
+"""Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts."""
+GIVEN_BACK = 40
 """Evaluations of the loss with the hidden counts given back."""
 
 
@@ -95,22 +97,30 @@ def fill_by_crystal(
     shares = shares_of(scan)
     levels = [tapered_level(scan, share, options.device) for share in shares]
     whole = WholeScan(scan, mask | hidden, levels[-1])
-    steps = Steps(on_progress, options.starts * TRIED + options.climbs * CLIMB_STEPS + 1)
+    steps = Steps(on_progress, options.starts * TRIED + options.climbs * (CLIMB_STEPS + FIT_STEPS) + 1)
 
     def start(number: int) -> State:
         with steps.piece(TRIED) as tick:
             return coarse_start(levels[0], options, number, tick)
 
-    def end(number: int) -> list[Ended]:
+    def climb_of(number: int) -> Begun:
         with steps.piece(CLIMB_STEPS) as tick:
-            return carried_up(levels, whole, states[number], number, options, known, tick)
+            return carried_up(levels, whole, states[number], options, known, tick)
+
+    def end(number: int, begun: Begun) -> list[Ended]:
+        further = begun.excess <= WORTH * min(b.excess for b in climbs)
+        with steps.piece(FIT_STEPS):
+            return [whole.ended(number, p) for p in (polished(begun, options.thorough) if further else begun.made)]
 
     name_phase(on_progress, f"{options.starts} random starts")
     states = side_by_side([partial(start, number) for number in range(options.starts)], steps.stop)
     misfits = [float(s.misfit) for s in states]
     chosen = np.argsort(misfits)[: options.climbs].tolist()
     name_phase(on_progress, f"the best {len(chosen)} carried to the whole pattern")
-    ends = list(chain.from_iterable(side_by_side([partial(end, number) for number in chosen], steps.stop)))
+    climbs = side_by_side([partial(climb_of, number) for number in chosen], steps.stop)
+    name_phase(on_progress, "last fits, judged by hidden counts")
+    begun = zip(chosen, climbs, strict=True)
+    ends = list(chain.from_iterable(side_by_side([partial(end, *one) for one in begun], steps.stop)))
     ends.sort(key=lambda end: end.polished.wrong)
     judged = hidden & ~faulty
     said = [estimate[judged[whole.asked]] for estimate in whole.estimates(ends)]
@@ -141,9 +151,9 @@ def coarse_start(level: Level, options: CrystalOptions, number: int, tick: Tick)
 
 
 def carried_up(
-    levels: list[Level], whole: WholeScan, state: State, number: int, options: CrystalOptions, known: Hidden, tick: Tick
-) -> list[Ended]:
-    """A start carried to the whole pattern: every end that is made of it."""
+    levels: list[Level], whole: WholeScan, state: State, options: CrystalOptions, known: Hidden, tick: Tick
+) -> Begun:
+    """A start carried to the whole pattern and fitted there for the first time."""
 
     def wrong(state: State) -> float:
         tick()
@@ -152,8 +162,7 @@ def carried_up(
     if options.thorough:
         state = search(levels[0], state, TURNS, LOOSE, options.prior.search_mu, tick, slice(TRIED, None))
     state = climb(levels, state, options.prior, int(options.thorough), tick)
-    level = without_aliens(whole.level, state)
-    return [whole.ended(number, found) for found in polished(level, state, options.prior.mu, wrong, options.thorough)]
+    return first_fit(Polisher(without_aliens(whole.level, state), options.prior.mu, wrong), state)
 
 
 def without_aliens(level: Level, state: State) -> Level:
@@ -169,8 +178,8 @@ def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: C
     def again(end: Ended) -> Ended:
         found = end.polished
         level = without_aliens(whole.level, found.state)
-        evaluations = GIVEN_BACK if options.thorough else GIVEN_BACK // 2
-        state = settled(level, found.state, evaluations, found.kappa, options.prior.mu)
+        smooth, mu = found.smoother is not None, options.prior.mu * (found.smoother or 1.0)
+        state = settled(level, found.state, GIVEN_BACK, found.kappa, mu, smooth)
         return whole.ended(end.number, replace(found, state=state))
 
     chosen = sorted({0, *weights.used} - {len(ends)})

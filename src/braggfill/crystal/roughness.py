@@ -1,11 +1,14 @@
-"""The amplitude inside a crystal is smooth: how rough an object is where its edges have no say.
+"""A crystal is smooth inside: how rough an object is where its edges have no say.
 
 An object on which retrieval got stuck has the right shape and phase and carries stripes in its amplitude; the sum over
-neighbours inside of (|x| - |x'|)², x over its root mean square, tells it from the true one.
+neighbours inside of (|x| - |x'|)², x over its root mean square, tells it from the true one. Once the object is known but for
+noise, its phase is asked to be smooth as well: |x u* - x' u'*|², u the phase of the object smoothed, so that neither strain nor
+a ramp counts as rough. What fringes far from the peak then are made of is the surface.
 """
 
 import torch
 
+from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal.shapes import Objects, PerStart, Supports
 
 DEEPEST = 4
@@ -16,6 +19,8 @@ AXES = (-3, -2, -1)
 """Of frames, rows and columns; before them comes that of the starts."""
 TINY = 1e-12
 """Added to a modulus before it divides."""
+SMOOTH_OVER = 1.5
+"""Width in voxels of the Gaussian that a phase is smoothed with."""
 
 
 def eroded(support: Supports) -> Supports:
@@ -67,7 +72,16 @@ def pairs(inside: Supports) -> list[Supports]:
     ]
 
 
-def roughness(crystal: Objects, support: Supports, inside: list[Supports]) -> tuple[PerStart, Objects]:
+def smooth_phase(crystal: Objects) -> Objects:
+    """Phase factors of objects (starts, frames, rows, columns) that were smoothed."""
+    parts = (gaussian_blur(part.contiguous(), SMOOTH_OVER) for part in (crystal.real, crystal.imag))
+    smooth = torch.complex(*parts)
+    return smooth / (smooth.abs() + TINY)
+
+
+def roughness(
+    crystal: Objects, support: Supports, inside: list[Supports], phase: Objects | None = None
+) -> tuple[PerStart, Objects]:
     """Roughness of objects and its gradient.
 
     Parameters
@@ -77,6 +91,8 @@ def roughness(crystal: Objects, support: Supports, inside: list[Supports]) -> tu
     support : bool tensor (starts, frames, rows, columns)
     inside : list of tensors
         From ``pairs``.
+    phase : complex64 tensor (starts, frames, rows, columns), optional
+        Phase factors from which the objects' own may not differ roughly; without them the amplitude alone is asked.
 
     Returns
     -------
@@ -86,14 +102,15 @@ def roughness(crystal: Objects, support: Supports, inside: list[Supports]) -> tu
     """
     modulus = crystal.abs()
     square = modulus.square().sum(AXES) / support.flatten(1).sum(1)
-    slope = torch.zeros_like(modulus)
+    compared = modulus if phase is None else crystal * phase.conj()
+    slope = torch.zeros_like(compared)
     total = torch.zeros_like(square)
     for axis, both in zip(AXES, inside, strict=True):
-        n = modulus.shape[axis]
-        step = (modulus.narrow(axis, 1, n - 1) - modulus.narrow(axis, 0, n - 1)) * both
-        total += step.square().sum(AXES)
+        n = compared.shape[axis]
+        step = (compared.narrow(axis, 1, n - 1) - compared.narrow(axis, 0, n - 1)) * both
+        total += step.abs().square().sum(AXES)
         slope.narrow(axis, 1, n - 1).add_(step)
         slope.narrow(axis, 0, n - 1).sub_(step)
-    by_scale = total / (square * support.flatten(1).sum(1))
-    factor = slope / (modulus + TINY) - by_scale[:, None, None, None]
-    return total / square, crystal * (factor * (2 / square)[:, None, None, None])
+    by_scale = (total / (square * support.flatten(1).sum(1)))[:, None, None, None]
+    by_crystal = slope * (crystal / (modulus + TINY) if phase is None else phase)
+    return total / square, (by_crystal - crystal * by_scale) * (2 / square)[:, None, None, None]

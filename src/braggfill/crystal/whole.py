@@ -79,4 +79,16 @@ def told(end: Ended, whole: Level, share: float) -> Climbed:
     background, loss = float(state.instrument.background), float(state.instrument.dead_time * whole.target.max())
     expected = expected_counts(state.crystal, state.instrument, whole)
     misfits = float(state.misfit), float(noise_misfit(whole, expected, found.kappa, found.kappa))
-    return Climbed(end.number, share, *misfits, found.kappa, found.share, found.wrong, (f, r, c), end.uneven, background, loss)
+    return Climbed(
+        end.number,
+        share,
+        *misfits,
+        found.kappa,
+        found.smoother,
+        found.share,
+        found.wrong,
+        (f, r, c),
+        end.uneven,
+        background,
+        loss,
+    )
