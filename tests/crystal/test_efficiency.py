@@ -26,7 +26,9 @@ def measured(spread):
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 22:25] = True
     nothing = np.full(SHAPE, np.nan, np.float32)
-    level = level_of(GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, PEAK), 1.0, beyond=0)
+    level = level_of(
+        GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, PEAK, (4.0, 4.0, 4.0)), 1.0, beyond=0
+    )
     return level, State(crystal, crystal.abs() > 0, instrument, one, one), efficiency, expected
 
 

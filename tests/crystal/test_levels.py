@@ -7,6 +7,7 @@ from braggfill.crystal.windows import finer
 
 SHAPE = (24, 30, 40)
 PEAK = (9, 17, 21)
+FRINGES = (3.0, 2.5, 4.1)
 
 
 def scan(seed=0):
@@ -19,7 +20,7 @@ def scan(seed=0):
     mean = np.full(SHAPE, np.nan, np.float32)
     mean[:, :, 25:27] = 40.0
     std = np.where(mask, 10, 0).astype(np.float32)
-    return GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, mean, std, PEAK)
+    return GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, mean, std, PEAK, FRINGES)
 
 
 def offset(level, axis):
@@ -52,7 +53,7 @@ def test_gaps_are_weighed_by_what_is_known_of_them():
 
 def test_the_whole_scan_lies_in_the_middle_of_unknown_voxels():
     given = scan()
-    cut = GappedCounts(*(getattr(given, name)[:, :29] for name in ("counts", "mask", "prior_mean", "prior_std")), PEAK)
+    cut = GappedCounts(*(getattr(given, name)[:, :29] for name in ("counts", "mask", "prior_mean", "prior_std")), PEAK, FRINGES)
     level = level_of(cut, 1.0)
     known = level.measured | (level.weight > 0)
     for axis, (n, size, fringe) in enumerate(zip(cut.counts.shape, level.shape, cut.fringes, strict=True)):

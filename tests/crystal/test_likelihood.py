@@ -32,7 +32,9 @@ def scan():
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 20:24] = True
     nothing = np.full(SHAPE, np.nan, np.float32)
-    return GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, (12, 15, 16)), expected
+    return GappedCounts(
+        np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, (12, 15, 16), (4.0, 4.0, 4.0)
+    ), expected
 
 
 def test_gradient_is_a_finite_difference(scan):

@@ -33,7 +33,9 @@ def measured():
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 21:23] = True
     nothing = np.full(SHAPE, np.nan, np.float32)
-    scan = GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, tuple(n // 2 for n in SHAPE))
+    scan = GappedCounts(
+        np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, tuple(n // 2 for n in SHAPE), (3.0, 3.0, 3.0)
+    )
     return crystal, scan, expected
 
 

@@ -55,11 +55,8 @@ class GappedCounts:
     peak: Triple
     """Index of the voxel that becomes index 0."""
 
-    @cached_property
-    def fringes(self) -> tuple[float, float, float]:
-        """Voxels from one fringe to the next along each axis."""
-        expected = np.where(self.mask, np.nan_to_num(self.prior_mean), self.counts).astype(np.float32)
-        return first_support(torch.from_numpy(expected))[1]
+    fringes: tuple[float, float, float]
+    """Voxels from one fringe to the next along each axis."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from braggfill.crystal.outliers import aliens, faulty_pixels
 from braggfill.crystal.polish import Begun, Polisher, first_fit, polished, settled
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.search import TURNS, State, random_starts, search
-from braggfill.crystal.starts import start_generator
+from braggfill.crystal.starts import first_support, start_generator
 from braggfill.crystal.whole import Ended, Field, WholeScan, told
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
@@ -126,7 +126,7 @@ def fill_by_crystal(
     said = [estimate[judged[whole.asked]] for estimate in whole.estimates(ends)]
     weights = Weights.chosen([e for e in said if np.isfinite(e).all()], said[0], counts[judged])
     mean, std = whole.filled(ends, weights)
-    again = gapped_counts(counts, mask | faulty, prior_mean, prior_std)
+    again = replace(scan, counts=np.where(mask | faulty, 0, counts).astype(np.float32), mask=mask | faulty)
     whole = WholeScan(again, mask, tapered_level(again, WHOLE, options.device))
     name_phase(on_progress, "last fit, hidden counts given back")
     last = given_back(whole, ends, weights, options)
@@ -141,7 +141,9 @@ def fill_by_crystal(
 def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, prior_std: Field) -> GappedCounts:
     """A scan as the search takes it; ``unknown`` is a bool array (frames, rows, columns)."""
     known = np.where(unknown, 0, counts).astype(np.float32)
-    return GappedCounts(known, unknown, prior_mean, prior_std, brightest_voxel(known))
+    expected = np.where(unknown, np.nan_to_num(prior_mean), known).astype(np.float32)
+    fringes = first_support(torch.from_numpy(expected))[1]
+    return GappedCounts(known, unknown, prior_mean, prior_std, brightest_voxel(known), fringes)
 
 
 def coarse_start(level: Level, options: CrystalOptions, number: int, tick: Tick) -> State:
