@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from braggfill.crystal.efficiency import efficiency_of
+from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import fit
 from braggfill.crystal.search import REFINED_BLUR, State, judged, tightened
@@ -29,7 +30,7 @@ StateJudge = Callable[[State], float]
 class Polished:
     """A state on the whole pattern, how it was fitted, and what hidden counts say of it."""
 
-    state: State
+    kept: Kept
     kappa: float
     smoother: float | None
     """Factor on the weight of the roughness if the phase was to be smooth as well."""
@@ -37,6 +38,11 @@ class Polished:
     """Of the blurred modulus' maximum where its support was cut anew."""
     wrong: float
     """By the judge."""
+
+    @property
+    def state(self) -> State:
+        """On the whole level."""
+        return self.kept.state
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Polisher:
             state = replace(state, crystal=state.crystal * support, support=support)
         smooth = self.smoother is not None
         state = settled(self.level, state, evaluations, kappa, self.mu * (self.smoother or 1.0), smooth)
-        return Polished(state, kappa, self.smoother, share, self.judge(state))
+        return Polished(Kept.of(state), kappa, self.smoother, share, self.judge(state))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from braggfill.base.tasks import Progress, Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import LOOSE, climb
 from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import WHOLE, GappedCounts, Level, shares_of, tapered_level
 from braggfill.crystal.mixture import Weights
 from braggfill.crystal.outliers import aliens, faulty_pixels
@@ -179,10 +180,11 @@ def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: C
 
     def again(end: Ended) -> Ended:
         found = end.polished
-        level = without_aliens(whole.level, found.state)
+        state = found.state
+        level = without_aliens(whole.level, state)
         smooth, mu = found.smoother is not None, options.prior.mu * (found.smoother or 1.0)
-        state = settled(level, found.state, GIVEN_BACK, found.kappa, mu, smooth)
-        return whole.ended(end.number, replace(found, state=state))
+        state = settled(level, state, GIVEN_BACK, found.kappa, mu, smooth)
+        return whole.ended(end.number, replace(found, kept=Kept.of(state)))
 
     chosen = sorted({0, *weights.used} - {len(ends)})
     last = dict(zip(chosen, side_by_side([partial(again, ends[n]) for n in chosen]), strict=True))

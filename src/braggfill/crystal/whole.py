@@ -51,9 +51,10 @@ class WholeScan:
 
     def ended(self, number: int, found: Polished) -> Ended:
         """What one end of a start expects."""
-        expected, measured = self.expected(found.state), ~self.scan.mask
+        state = found.state
+        expected, measured = self.expected(state), ~self.scan.mask
         residuals = residual_variance(expected[measured], self.scan.counts[measured])
-        efficiency = found.state.instrument.efficiency[0].cpu().numpy()
+        efficiency = state.instrument.efficiency[0].cpu().numpy()
         uneven = unevenness(efficiency, self.level.target.sum(0).cpu().numpy())
         return Ended(number, found, expected[self.asked], residuals, uneven)
 
