@@ -39,6 +39,7 @@ def test_a_piece_that_ends_early_counts_whole_and_one_that_makes_more_steps_does
     with steps.piece(2) as tick:
         for _ in range(4):
             tick()
+    tick()
     assert told == [(0, 5), (1, 5), (3, 5), (4, 5), (5, 5)]
 
 

@@ -181,6 +181,7 @@ class Steps:
 
         yield tick
         self.advance(left)
+        left = 0
 
 
 OnStep = Callable[[int, int, float], None]

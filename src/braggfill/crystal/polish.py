@@ -8,6 +8,7 @@ The same holds for the support.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from braggfill.base.tasks import Tick
 from braggfill.crystal.efficiency import efficiency_of
 from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import Level
@@ -101,7 +102,7 @@ def with_efficiency(level: Level, state: State, kappa: float) -> State:
     return replace(state, instrument=replace(state.instrument, efficiency=efficiency_of(level, state, kappa)))
 
 
-def polished(begun: Begun, supports: bool = True) -> list[Polished]:
+def polished(begun: Begun, supports: bool = True, tick: Tick = lambda: None) -> list[Polished]:
     """Fit a start for ever smaller κ, smoother phases, then within tighter supports, as long as the judge finds it better.
 
     Parameters
@@ -110,6 +111,8 @@ def polished(begun: Begun, supports: bool = True) -> list[Polished]:
         Its first fits.
     supports : bool
         Whether tighter supports are tried.
+    tick : callable
+        Called before every fit.
 
     Returns
     -------
@@ -119,17 +122,20 @@ def polished(begun: Begun, supports: bool = True) -> list[Polished]:
     polisher, made = begun.polisher, list(begun.made)
     best = made[0]
     for kappa, evaluations in STEPS[1:]:
+        tick()
         made.append(polisher.fitted(best.state, kappa, evaluations))
         if made[-1].wrong > best.wrong:
             break
         best = made[-1]
     for smoother in SMOOTHER:
+        tick()
         smooth = replace(polisher, smoother=smoother)
         made.append(smooth.fitted(best.state, best.kappa, EVALUATIONS))
         if made[-1].wrong > best.wrong:
             break
         best, polisher = made[-1], smooth
     for share in SHARES if supports else ():
+        tick()
         made.append(polisher.fitted(best.state, best.kappa, EVALUATIONS, share))
         if made[-1].wrong > best.wrong:
             break

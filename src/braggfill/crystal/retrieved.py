@@ -110,8 +110,9 @@ def fill_by_crystal(
 
     def end(number: int, begun: Begun) -> list[Ended]:
         further = begun.excess <= WORTH * min(b.excess for b in climbs)
-        with steps.piece(FIT_STEPS):
-            return [whole.ended(number, p) for p in (polished(begun, options.thorough) if further else begun.made)]
+        with steps.piece(FIT_STEPS) as tick:
+            made = polished(begun, options.thorough, tick) if further else begun.made
+        return [whole.ended(number, p) for p in made]
 
     name_phase(on_progress, f"{options.starts} random starts")
     states = side_by_side([partial(start, number) for number in range(options.starts)], steps.stop)
@@ -159,7 +160,6 @@ def carried_up(
     """A start carried to the whole pattern and fitted there for the first time."""
 
     def wrong(state: State) -> float:
-        tick()
         return poisson_deviance(whole.expected(state)[known.where], known.counts)
 
     if options.thorough:
