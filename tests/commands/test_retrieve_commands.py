@@ -130,7 +130,7 @@ def test_compare_fills_a_scan_that_is_not_filled(filled):
         "schedule": (("er", 5),),
         "device": "cpu",
     }
-    zero, estimated = compare(np.where(stripe, 0, data), stripe, **options)
+    zero, estimated = compare(np.where(stripe, 0, data), stripe, **options).compared
     assert (zero.treatment, estimated.treatment) == ("zero", "filled")
     assert zero.correlation == 1
     assert 0.5 < estimated.correlation < 1

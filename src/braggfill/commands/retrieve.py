@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from braggfill.commands.options import with_flags
-from braggfill.commands.shell import Overwrite, QVector, ScanFile, VoxelSize, console, progress_bar, say, warn
+from braggfill.commands.shell import Overwrite, QVector, ScanFile, SlicesThrough, VoxelSize, console, progress_bar, say, warn
 from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions
 from braggfill.scan.choice import MaskChoice
 
@@ -27,7 +27,7 @@ def retrieve(
     Example: braggfill retrieve S12_filled.npz -o S12_object.npz
     """
     from braggfill.commands.opening import beside, open_scan
-    from braggfill.reports.objects import start_table
+    from braggfill.reports.tables import start_table
     from braggfill.retrieval.files import read_support, write_crystal
     from braggfill.retrieval.reconstruction import retrieve as run
 
@@ -58,6 +58,7 @@ def compare(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Picture, .png; else SCAN_compared.png.")] = None,
     voxel_nm: VoxelSize = (1, 1, 1),
     q_inv_nm: QVector = (1, 0, 0),
+    through: SlicesThrough = "peak",
     overwrite: Overwrite = False,
 ) -> None:
     """Retrieve a scan with every treatment of its gaps and draw the objects side by side; a scan is filled first if it is not.
@@ -66,12 +67,13 @@ def compare(
     """
     from braggfill.commands.opening import beside, open_scan
     from braggfill.judging.comparison import compare as run
-    from braggfill.reports.objects import comparison_table, plot_comparison
+    from braggfill.reports.objects import Units, plot_comparison
+    from braggfill.reports.tables import comparison_table
 
     output = output or beside(scan, "_compared.png")
     opened = open_scan(scan, choice, {".png": output}, overwrite)
     with progress_bar("comparing") as advance:
-        compared = run(
+        comparison = run(
             opened.scan.intensity,
             opened.mask,
             filled=opened.scan.filled,
@@ -81,7 +83,8 @@ def compare(
             q_inv_nm=q_inv_nm,
             on_progress=advance,
         )
-    console.print(comparison_table(compared))
-    warn(f"{c.treatment}: {sentence}" for c in compared for sentence in c.result.warnings)
-    plot_comparison(output, compared, opened.scan.name)
+    console.print(comparison_table(comparison.compared))
+    warn(f"{c.treatment}: {sentence}" for c in comparison.compared for sentence in c.result.warnings)
+    plot_comparison(output, comparison, opened.scan.name, Units(voxel_nm, q_inv_nm), through)
     say(console, f"drawn to {output}")
+    say(console, comparison.advice.sentence)

@@ -28,7 +28,7 @@ def strain(
     Example: braggfill strain S12_object.npz --voxel-nm 5 6 6 --q-inv-nm 26.7 0 0 --plot S12_strain.png
     """
     from braggfill.commands.opening import beside, check_writable
-    from braggfill.reports.objects import plot_deformation
+    from braggfill.reports.objects import Units, plot_deformation
     from braggfill.retrieval.deformation import strain as run
     from braggfill.retrieval.files import read_crystal, write_deformation
 
@@ -41,7 +41,7 @@ def strain(
     figures = figures_of(result) | (compared(volume, truth, geometry) if truth else {})
     write_deformation(output, result, geometry | {"input": name} | figures)
     if plot:
-        plot_deformation(plot, volume, result, name)
+        plot_deformation(plot, volume, result, name, Units(voxel_nm, q_inv_nm))
     say(console, f"{in_words(figures)}; written to {output}")
 
 
