@@ -111,13 +111,26 @@ def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, caps
     assert "RMSE" in capsys.readouterr().out
 
 
-def test_compare_draws_the_treatments(tmp_path, scan_file, capsys):
+def test_retrieve_draws_the_object_and_puts_it_on_a_page(tmp_path, scan_file):
+    plot, report = tmp_path / "object.png", tmp_path / "object.html"
+    quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu"]
+    assert run("retrieve", scan_file, *quick, "--plot", plot, "--report", report) == 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    page = report.read_text()
+    assert "<h2>The crystal</h2>" in page
+    assert page.count('src="data:image/png;base64,') == 1
+    assert f"<dd>{32 * 3 * 32:,} (9.38 %)</dd>" in page  # of the fill that the file holds
+
+
+def test_compare_draws_the_treatments_and_ends_with_advice(tmp_path, scan_file, capsys):
     quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu"]
     assert run("compare", scan_file, "--treatment", "bounded", "--treatment", "free-streaks", *quick) == 0
     assert (tmp_path / "S1_filled_compared.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert "bounded" in printed
     assert "free-streaks" in printed
+    last = printed.strip().splitlines()[-1]
+    assert last.startswith(("For this scan take 'bounded'", "For this scan take 'free-streaks'"))
 
 
 def test_compare_fills_a_scan_that_is_not_filled(filled):
@@ -146,6 +159,7 @@ BAD = {
     "missing": ["strain", "nothing.npz"],
     "no compare": ["compare", "nothing.npz"],
     "picture": ["compare", "S1_filled.npz", "-o", "picture.npz"],
+    "no page": ["retrieve", "plain.npz", "--report", "page.html"],
     "no estimates": ["retrieve", "plain.npz", "--treatment", "filled"],
 }
 

@@ -57,7 +57,8 @@ def test_the_page_is_whole_and_fetches_nothing(path):
     outline = Outline()
     outline.feed(path.read_text())
     assert outline.open == []
-    assert outline.fetched == ["data:,"]
+    assert outline.fetched[0] == "data:,"
+    assert all(address.startswith("data:image/png;base64,") for address in outline.fetched[1:])
     assert "{{" not in path.read_text()
     assert "S&lt;1&gt;.npz" in path.read_text()
     assert "<1>" not in path.read_text()
@@ -165,10 +166,10 @@ def test_the_slider_moves_and_the_pictures_change(opened, result):
     assert opened.get_log("browser") == []
 
 
-def test_bright_voxels_are_turbo_s_last_colours(opened, result):
+def test_bright_voxels_are_inferno_s_last_colours(opened, result):
     peak = np.unravel_index(result.intensity.argmax(), result.intensity.shape)
     move(opened, int(peak[0]))
-    np.testing.assert_array_equal(picture(opened, "after")[peak[1:]], [122, 4, 3])  # the end of turbo
+    np.testing.assert_array_equal(picture(opened, "after")[peak[1:]], [252, 255, 164])  # the end of inferno
 
 
 def test_it_fits_a_laptop_and_reads_out_a_voxel(opened, result):

@@ -20,6 +20,8 @@ def retrieve(
     support: Annotated[
         str | None, typer.Option(help="File with a first support, > 0 inside; else from the autocorrelation.")
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also draw the object in three slices (.png).")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write a page of the filled scan and the object (.html).")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Retrieve the phases of a scan, filled or not: the complex object, several starts averaged.
@@ -27,12 +29,16 @@ def retrieve(
     Example: braggfill retrieve S12_filled.npz -o S12_object.npz
     """
     from braggfill.commands.opening import beside, open_scan
+    from braggfill.filling.record import result_of
+    from braggfill.reports.objects import plot_object
     from braggfill.reports.tables import start_table
+    from braggfill.reports.webpage import write_report
     from braggfill.retrieval.files import read_support, write_crystal
     from braggfill.retrieval.reconstruction import retrieve as run
 
     output = output or beside(scan, "_object.npz")
-    opened = open_scan(scan, choice, {".npz": output}, overwrite, [support])
+    opened = open_scan(scan, choice, {".npz": output, ".png": plot, ".html": report}, overwrite, [support])
+    fill = result_of(opened.scan) if report else None
     with progress_bar("retrieving") as advance:
         result = run(
             opened.scan.intensity,
@@ -44,6 +50,10 @@ def retrieve(
             on_progress=advance,
         )
     write_crystal(output, result, opened.scan.name)
+    if plot:
+        plot_object(plot, result.crystal, result.support, opened.scan.name)
+    if report and fill:
+        write_report(report, fill, opened.scan.name, opened.scan.provenance, self_test=False, crystal=result)
     console.print(start_table(result))
     warn(result.warnings)
     common = f"{100 * result.modes[0]:.1f} % of the averaged ones in common"

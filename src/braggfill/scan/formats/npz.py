@@ -59,9 +59,13 @@ def _provenance(arrays: np.lib.npyio.NpzFile) -> dict[str, Any] | None:
 
 def _hidden(arrays: np.lib.npyio.NpzFile, shape: tuple[int, ...]) -> NDArray[Any] | None:
     """What is under the mask of a simulated scan; None if another program means something else by this name."""
-    hidden = arrays["hidden"] if "hidden" in arrays.files else None
-    fits = hidden is not None and hidden.shape == shape and hidden.dtype.kind in "iuf" and bool((hidden >= 0).all())
-    return hidden if fits else None
+    if "hidden" not in arrays.files:
+        return None
+    try:
+        hidden: NDArray[Any] = arrays["hidden"]
+    except ValueError:  # objects, which are not unpickled
+        return None
+    return hidden if hidden.shape == shape and hidden.dtype.kind in "iuf" and bool((hidden >= 0).all()) else None
 
 
 def mask_beside(path: Path) -> Path | None:
