@@ -7,12 +7,14 @@ import pytest
 from known_objects import facetted, pattern_of, ramp_free
 from program import run
 
-from braggfill import retrieve, strain
+from braggfill import InputError, retrieve, strain
 from braggfill.commands.options import USUAL_SCHEDULE, read_schedule
 from braggfill.crystal.search import Turn
+from braggfill.judging import comparison
 from braggfill.judging.comparison import compare
 from braggfill.retrieval.alignment import correlation
 from braggfill.retrieval.options import SCHEDULE
+from braggfill.scan.boxes import bounding_box
 from braggfill.simulation.scans import one_thread
 
 QUICK = "hio 10, er 10, ml 5"
@@ -147,6 +149,26 @@ def test_compare_fills_a_scan_that_is_not_filled(filled):
     assert (zero.treatment, estimated.treatment) == ("zero", "filled")
     assert zero.correlation == 1
     assert 0.5 < estimated.correlation < 1
+
+
+def test_a_treatment_that_finds_no_object_takes_none_of_the_others_with_it(filled, monkeypatch):
+    """A search that diverges: nothing of its object is finite, and nothing is left of its support."""
+    data, stripe, std = filled
+    search = comparison.retrieve
+
+    def diverging(*arguments, treatment, **options):
+        if treatment == "zero":
+            bounding_box(np.full((4, 4, 4), np.nan) > 0)
+        return search(*arguments, treatment=treatment, **options)
+
+    monkeypatch.setattr(comparison, "retrieve", diverging)
+    quick = {"starts": 1, "keep": 1, "coherence": "full", "schedule": (("er", 5),), "device": "cpu"}
+    found = compare(data, filled=stripe, std=std, treatments=("zero", "free"), **quick)
+    assert [c.treatment for c in found.compared] == ["free"]
+    assert list(found.left_out) == ["zero"]
+    assert "the object vanished" in found.left_out["zero"]
+    with pytest.raises(InputError, match="none that finds an object"):
+        compare(data, filled=stripe, std=std, treatments=("zero",), **quick)
 
 
 BAD = {

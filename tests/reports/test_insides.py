@@ -34,7 +34,7 @@ def test_single_voxels_inside_are_not_the_limit_but_nearly_all_are_within():
     changed[tuple(np.argwhere(inside)[0])] = 1e6
     limit = inside_limit(changed, BALL)
     assert limit < 5
-    assert 0.97 < np.mean(np.abs(changed[inside]) <= limit) < 1
+    assert 0.94 < np.mean(np.abs(changed[inside]) <= limit) < 0.97
 
 
 def test_the_surface_is_what_lies_within_two_steps_of_the_outside():

@@ -94,6 +94,7 @@ def compare(
             on_progress=advance,
         )
     console.print(comparison_table(comparison.compared))
+    warn(f"{treatment} is left out: {why}" for treatment, why in comparison.left_out.items())
     warn(f"{c.treatment}: {sentence}" for c in comparison.compared for sentence in c.result.warnings)
     plot_comparison(output, comparison, opened.scan.name, Units(voxel_nm, q_inv_nm), through)
     say(console, f"drawn to {output}")

@@ -57,6 +57,8 @@ class Comparison:
     """What all of them started from."""
     advice: Advice
     """Which of them to use, and why."""
+    left_out: dict[TreatmentName, str]
+    """Treatments that found no object, and what was wrong."""
 
     @property
     def counts(self) -> NDArray[np.float32]:
@@ -114,7 +116,7 @@ def compare(
     Raises
     ------
     InputError
-        As ``retrieve`` and ``strain`` raise it, before the search where that can be.
+        As ``retrieve`` and ``strain`` raise it, before the search where that can be, and if no treatment finds an object.
     """
     if filled is None:
         fill = fill_gaps(intensity, mask, device=options.device, counts_per_unit=options.counts_per_unit)
@@ -124,17 +126,23 @@ def compare(
         check_treatment(treatment, pattern)
     treatments = options.treatments or allowed_treatments(pattern)
     search = {f.name: getattr(options, f.name) for f in fields(SearchOptions)}
-    results = []
+    results: dict[TreatmentName, RetrievalResult] = {}
+    left_out: dict[TreatmentName, str] = {}
     for number, treatment in enumerate(treatments):
 
         def advance(done: int, total: int, before: int = number) -> None:
             on_progress(before * total + done, len(treatments) * total)
 
-        results.append(
-            retrieve(intensity, mask, filled=filled, std=std, treatment=treatment, **search, on_progress=advance),
-        )
-    compared = side_by_side(dict(zip(treatments, results, strict=True)), voxel_nm, q_inv_nm)
-    return Comparison(compared, pattern, advise([c.evidence for c in compared]))
+        try:
+            results[treatment] = retrieve(
+                intensity, mask, filled=filled, std=std, treatment=treatment, **search, on_progress=advance
+            )
+        except InputError as error:  # zeros that contradict what was measured can make a search diverge
+            left_out[treatment] = str(error)
+    if not results:
+        raise InputError(f"treatments: got none that finds an object ({next(iter(left_out.values()))})")
+    compared = side_by_side(results, voxel_nm, q_inv_nm)
+    return Comparison(compared, pattern, advise([c.evidence for c in compared]), left_out)
 
 
 def allowed_treatments(pattern: Pattern) -> tuple[TreatmentName, ...]:

@@ -16,8 +16,8 @@ from braggfill.scan.gaps import AXIS_NAMES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LARGEST_QUANTILE = 0.99
-"""Quantile of the magnitudes inside a crystal that the colours reach to."""
+LARGEST_QUANTILE = 0.95
+"""Quantile of the magnitudes inside a crystal that the colours reach to: under a loose support the surface reaches deeper."""
 HATCHES = 48
 """Lines across a picture at most, so that hatching stays legible in large ones."""
 BAR_SHARE = 0.35
@@ -27,7 +27,7 @@ ROUND = (1.0, 2.0, 5.0)
 
 
 def inside_limit(field: NDArray[np.floating[Any]], support: NDArray[np.bool_]) -> float:
-    """The magnitude that colours reach to: nearly the largest inside a crystal, whatever its surface holds.
+    """The magnitude that colours reach to: all but the largest inside a crystal, whatever its surface holds.
 
     Parameters
     ----------

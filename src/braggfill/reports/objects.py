@@ -13,9 +13,9 @@ from braggfill.base.pictures import SIGNED_MAP, new_figure, show_counts, write_p
 from braggfill.judging.comparison import Compared, Comparison
 from braggfill.reports.choice import Through
 from braggfill.reports.insides import hatch, inside_limit, scale_bar, surface
-from braggfill.reports.planes import meeting_place, plane_axes
+from braggfill.reports.planes import meeting_place, plane_axes, slice_heights
 from braggfill.retrieval.alignment import Object
-from braggfill.retrieval.deformation import Deformation, strain
+from braggfill.retrieval.deformation import Deformation, interior, strain
 from braggfill.scan.boxes import bounding_box
 from braggfill.scan.gaps import AXIS_NAMES
 
@@ -97,7 +97,7 @@ def fields_of(crystal: Object, deformation: Deformation, units: Units) -> list[F
     modulus, inside = np.abs(crystal), deformation.support
     displacement, field = deformation.displacement_nm, deformation.strain
     return [
-        Field("modulus over the bulk's", modulus / np.median(modulus[inside]), 1.4, signed=False),
+        Field("modulus over the bulk's", modulus / np.median(modulus[interior(inside)]), 1.4, signed=False),
         Field("phase (rad)", deformation.phase, inside_limit(deformation.phase, inside)),
         Field(units.displacement, displacement, inside_limit(displacement, inside)),
         Field(units.strain, field, inside_limit(field, inside)),
@@ -154,9 +154,10 @@ def plot_comparison(
 ) -> None:
     """Draw a scan, filled voxels told from measured ones, and below what every treatment of its gaps makes of it (PNG)."""
     compared, units = comparison.compared, units or Units()
-    wide = max(2.4 * len(compared) + 0.8, 10.5)
-    figure = new_figure(wide, 13.2)
-    grid = figure.add_gridspec(2, 1, height_ratios=[1, 3.2])
+    wide = max(2.4 * len(compared) + 0.8, 9.5)
+    high = wide / 6.5 * max(slice_heights(comparison.counts.shape)) + 1.0, 10.6
+    figure = new_figure(wide, sum(high))
+    grid = figure.add_gridspec(2, 1, height_ratios=high)
     above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     _draw_scan(above, comparison, through)
     _draw_treatments(below, comparison, units)
