@@ -15,7 +15,7 @@ FLATTEST = 0.35
 
 
 def meeting_place(counts: NDArray[Any], missing: NDArray[np.bool_], through: Through) -> tuple[int, int, int]:
-    """The voxel in which the slices through a scan meet; counts and what was not measured are (frames, rows, columns)."""
+    """The voxel in which the slices through a scan meet; ``counts`` and ``missing`` are both (frames, rows, columns)."""
     among = missing if through == "gap" and missing.any() else np.ones_like(missing)
     frame, row, column = np.unravel_index(int(np.where(among, counts, -1).argmax()), counts.shape)
     return int(frame), int(row), int(column)
