@@ -64,7 +64,8 @@ def test_units_are_named_as_far_as_they_are_told():
     nothing = Units()
     assert nothing.strain == "-phase gradient (rad a voxel)"
     assert nothing.pixel_nm(0) is None
-    assert "voxels of 1 nm" in Units(q_inv_nm=(20, 0, 0)).strain
+    assert "if voxels are of 1 nm" in Units(q_inv_nm=(20, 0, 0)).strain
+    assert "if |G| = 1/nm" in Units((5, 6, 7)).strain
 
 
 def test_the_strain_without_units_is_the_change_of_the_phase_that_it_is_called(crystal):

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 MARGIN = 4
 """Voxels shown round an object."""
-MODULUS_MAP = "gray"
+MODULUS_MAP, LARGEST_MODULUS = "gray", 1.4
+"""Colours of the modulus over the bulk's, from 0 to this."""
 DPI = 100
 SURFACE_TOLD = "hatched: the surface, which the colours' limits leave out"
 CUBE_OF_1, ALONG_FRAMES = (1.0, 1.0, 1.0), (1.0, 0.0, 0.0)
@@ -46,16 +47,21 @@ class Units:
         return tuple(self.voxel_nm) != CUBE_OF_1
 
     @property
+    def vector_known(self) -> bool:
+        """Whether a phase can be told as a displacement."""
+        return tuple(self.q_inv_nm) != ALONG_FRAMES
+
+    @property
     def displacement(self) -> str:
         """What a displacement is called."""
-        return "displacement (nm)" if tuple(self.q_inv_nm) != ALONG_FRAMES else "displacement (nm if |G| = 1/nm)"
+        return "displacement (nm)" if self.vector_known else "displacement (nm, if |G| = 1/nm)"
 
     @property
     def strain(self) -> str:
         """What a strain is called: without a voxel and a vector it is the phase's change from frame to frame."""
-        if not self.voxels_known and tuple(self.q_inv_nm) == ALONG_FRAMES:
-            return "-phase gradient (rad a voxel)"
-        return "strain" if self.voxels_known else "strain (voxels of 1 nm)"
+        if self.vector_known:
+            return "strain" if self.voxels_known else "strain (if voxels are of 1 nm)"
+        return "strain (if |G| = 1/nm)" if self.voxels_known else "-phase gradient (rad a voxel)"
 
     def pixel_nm(self, axis: int) -> float | None:
         """Width of a pixel in slices through an axis."""
@@ -97,7 +103,7 @@ def fields_of(crystal: Object, deformation: Deformation, units: Units) -> list[F
     modulus, inside = np.abs(crystal), deformation.support
     displacement, field = deformation.displacement_nm, deformation.strain
     return [
-        Field("modulus over the bulk's", modulus / np.median(modulus[interior(inside)]), 1.4, signed=False),
+        Field("modulus over the bulk's", modulus / np.median(modulus[interior(inside)]), LARGEST_MODULUS, signed=False),
         Field("phase (rad)", deformation.phase, inside_limit(deformation.phase, inside)),
         Field(units.displacement, displacement, inside_limit(displacement, inside)),
         Field(units.strain, field, inside_limit(field, inside)),
