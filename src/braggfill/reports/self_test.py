@@ -75,13 +75,13 @@ def _draw_correlations(panel: "Axes", verdict: "Evaluation") -> None:
     panel.axvline(verdict.ceiling, color="k", ls="--")
     least = min(s.pcc_log for s in verdict.scores)
     panel.set_xlim(max(least - 0.1, 0), 1)
-    panel.set_title("correlation of log(1 + counts) with what was\nhidden; dashes: about that of a perfect fill", fontsize=10)
+    panel.set_title("correlation of log(1 + counts);\ndashes: about that of a perfect fill", fontsize=10)
 
 
 def _draw_gains(panel: "Axes", verdict: "Evaluation") -> None:
     """A bar for each method: what it gains over the linear one."""
     _draw_bars(panel, verdict, [s.skill for s in verdict.scores])
-    panel.set_xlim(-0.5, 1)
+    panel.set(xlim=(-0.5, 1), xticks=(-0.5, 0, 0.5, 1))
     panel.set_title("skill: share of the linear fill's\nexcess deviance removed", fontsize=10)
 
 
