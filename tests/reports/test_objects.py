@@ -89,6 +89,19 @@ def test_every_field_is_drawn_in_three_slices_with_a_bar_in_nm(drawn, crystal):
     assert {p.get_ylabel() for p in figure.axes if not p.images} >= {"strain", "phase (rad)", "displacement (nm)"}
 
 
+def test_the_difference_from_a_known_strain_is_drawn_in_the_strain_s_colours(drawn, crystal):
+    frames = np.arange(32)[:, None, None] - 16
+    known, found = strain(crystal), strain((crystal * np.exp(0.01j * frames**2)).astype(np.complex64))
+    plot_deformation("nowhere.png", crystal, found, "S1", known=known)
+    panels = np.array([p for p in drawn[0].axes if p.images], object).reshape(5, 3)
+    middle = int(np.median(np.nonzero(found.support)[0]))
+    shown = np.ma.filled(panels[4, 0].images[0].get_array().astype(float), np.nan)
+    rows, columns = (np.flatnonzero(found.support.any((0, other))) for other in (2, 1))
+    window = np.s_[rows[0] - 4 : rows[-1] + 5, columns[0] - 4 : columns[-1] + 5]
+    np.testing.assert_allclose(shown, (found.strain - known.strain)[middle][window])
+    assert panels[4, 0].images[0].get_clim() == panels[3, 0].images[0].get_clim()
+
+
 def test_treatments_have_the_same_limits_and_a_wild_one_takes_them_from_none(comparison):
     for fields in shared_fields(comparison.compared, Units()):
         assert len(set(limits(fields))) == 1

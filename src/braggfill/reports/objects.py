@@ -110,10 +110,32 @@ def fields_of(crystal: Object, deformation: Deformation, units: Units) -> list[F
     ]
 
 
-def plot_deformation(path: Path, crystal: Object, deformation: Deformation, title: str, units: Units | None = None) -> None:
-    """Draw modulus, phase, displacement and strain of an object (frames, rows, columns) in its middle planes (PNG)."""
+def plot_deformation(
+    path: Path,
+    crystal: Object,
+    deformation: Deformation,
+    title: str,
+    units: Units | None = None,
+    known: Deformation | None = None,
+) -> None:
+    """Draw modulus, phase, displacement and strain of an object in its middle planes (PNG).
+
+    Parameters
+    ----------
+    path : Path
+    crystal : complex array (frames, rows, columns)
+    deformation : Deformation
+        Of it.
+    title : str
+    units : Units, optional
+    known : Deformation, optional
+        The true one, on which the object lies: its strain is taken off in a further line, in the colours of the strain.
+    """
     units = units or Units()
-    write_picture(path, object_figure(fields_of(crystal, deformation, units), deformation.support, title, units), DPI)
+    fields = fields_of(crystal, deformation, units)
+    if known:
+        fields.append(Field("difference from the known strain", deformation.strain - known.strain, fields[-1].largest))
+    write_picture(path, object_figure(fields, deformation.support, title, units), DPI)
 
 
 def plot_object(path: Path, crystal: Object, support: NDArray[np.bool_], title: str) -> None:
