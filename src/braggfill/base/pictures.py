@@ -26,6 +26,8 @@ NOT_MEASURED = "0.75"
 """Grey of what has no counts, or no estimate."""
 OUTLINE, UNDER_OUTLINE = ("white", 0.6), ("black", 1.3)
 """Colour and width in points of the line round a gap, and of the one under it: together they are seen on every colour."""
+FINE_PIXELS = 160
+"""Pixels along a picture from which on lines are thinner, so that they leave room in a narrow gap."""
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Figure":
@@ -60,10 +62,10 @@ def outline(panel: "Axes", where: NDArray[np.bool_]) -> None:
     """Draw the borders of a region (height, width) of a picture along the edges of its pixels."""
     from matplotlib.collections import LineCollection
 
+    edges, finer = list(borders(where)), min(1.0, FINE_PIXELS / max(where.shape))
     for colour, width in (UNDER_OUTLINE, OUTLINE):
-        panel.add_collection(
-            LineCollection(list(borders(where)), colors=colour, linewidths=width, capstyle="projecting"), autolim=False
-        )
+        lines = LineCollection(edges, colors=colour, linewidths=finer * width, capstyle="projecting")
+        panel.add_collection(lines, autolim=False)
 
 
 def borders(where: NDArray[np.bool_]) -> NDArray[np.float64]:
