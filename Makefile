@@ -18,8 +18,9 @@ $(BIN)/.installed: $(BIN)/.program
 
 demo: $(BIN)/.program
 	mkdir -p demo
-	$(BIN)/braggfill fill examples/demo_scan.npz --method retrieval -o demo/filled.npz --plot demo/filled.png --overwrite
-	@echo "Look at demo/filled.png; the filled scan is demo/filled.npz."
+	$(BIN)/braggfill fill examples/demo_scan.npz --method retrieval -o demo/filled.npz --plot demo/filled.png --through gap --overwrite
+	@echo "Look at demo/filled.png: the scan is simulated, so that the truth under its gap stands beside the fill, which never saw it."
+	@echo "The filled scan is demo/filled.npz."
 
 test: $(BIN)/.installed
 	$(PYTEST)

@@ -25,7 +25,7 @@ from braggfill.judging.record import write_evaluation
 from braggfill.judging.studies.findings import Row
 from braggfill.judging.studies.gaps import Arm, cut
 from braggfill.judging.verdict import Score, advised, score
-from braggfill.reports.plots import plot_evaluation
+from braggfill.reports.self_test import plot_evaluation
 from braggfill.scan.copies import Trial, bright
 from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan

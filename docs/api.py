@@ -17,7 +17,11 @@ SECTIONS = {
     "base": "Errors and the version",
 }
 """The rooms in the order of the page, by their headings."""
-BESIDE = {"filling": ["filling.pynx.PynxInput"], "scan": ["scan.masks.find_silent_lines"]}
+BESIDE = {
+    "filling": ["filling.pynx.PynxInput"],
+    "scan": ["scan.masks.find_silent_lines"],
+    "judging": ["judging.comparison.Comparison", "judging.advice.Advice"],
+}
 """What the public names hand out or are used with."""
 OPENING = """# API
 

@@ -7,12 +7,14 @@ import pytest
 from known_objects import facetted, pattern_of, ramp_free
 from program import run
 
-from braggfill import retrieve, strain
+from braggfill import InputError, retrieve, strain
 from braggfill.commands.options import USUAL_SCHEDULE, read_schedule
 from braggfill.crystal.search import Turn
+from braggfill.judging import comparison
 from braggfill.judging.comparison import compare
 from braggfill.retrieval.alignment import correlation
 from braggfill.retrieval.options import SCHEDULE
+from braggfill.scan.boxes import bounding_box
 from braggfill.simulation.scans import one_thread
 
 QUICK = "hio 10, er 10, ml 5"
@@ -111,13 +113,26 @@ def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, caps
     assert "RMSE" in capsys.readouterr().out
 
 
-def test_compare_draws_the_treatments(tmp_path, scan_file, capsys):
+def test_retrieve_draws_the_object_and_puts_it_on_a_page(tmp_path, scan_file):
+    plot, report = tmp_path / "object.png", tmp_path / "object.html"
+    quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu"]
+    assert run("retrieve", scan_file, *quick, "--plot", plot, "--report", report) == 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    page = report.read_text()
+    assert "<h2>The crystal</h2>" in page
+    assert page.count('src="data:image/png;base64,') == 1
+    assert f"<dd>{32 * 3 * 32:,} (9.38 %)</dd>" in page  # of the fill that the file holds
+
+
+def test_compare_draws_the_treatments_and_ends_with_advice(tmp_path, scan_file, capsys):
     quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu"]
     assert run("compare", scan_file, "--treatment", "bounded", "--treatment", "free-streaks", *quick) == 0
     assert (tmp_path / "S1_filled_compared.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert "bounded" in printed
     assert "free-streaks" in printed
+    last = printed.strip().splitlines()[-1]
+    assert last.startswith(("For this scan take 'bounded'", "For this scan take 'free-streaks'"))
 
 
 def test_compare_fills_a_scan_that_is_not_filled(filled):
@@ -130,10 +145,30 @@ def test_compare_fills_a_scan_that_is_not_filled(filled):
         "schedule": (("er", 5),),
         "device": "cpu",
     }
-    zero, estimated = compare(np.where(stripe, 0, data), stripe, **options)
+    zero, estimated = compare(np.where(stripe, 0, data), stripe, **options).compared
     assert (zero.treatment, estimated.treatment) == ("zero", "filled")
     assert zero.correlation == 1
     assert 0.5 < estimated.correlation < 1
+
+
+def test_a_treatment_that_finds_no_object_takes_none_of_the_others_with_it(filled, monkeypatch):
+    """A search that diverges: nothing of its object is finite, and nothing is left of its support."""
+    data, stripe, std = filled
+    search = comparison.retrieve
+
+    def diverging(*arguments, treatment, **options):
+        if treatment == "zero":
+            bounding_box(np.full((4, 4, 4), np.nan) > 0)
+        return search(*arguments, treatment=treatment, **options)
+
+    monkeypatch.setattr(comparison, "retrieve", diverging)
+    quick = {"starts": 1, "keep": 1, "coherence": "full", "schedule": (("er", 5),), "device": "cpu"}
+    found = compare(data, filled=stripe, std=std, treatments=("zero", "free"), **quick)
+    assert [c.treatment for c in found.compared] == ["free"]
+    assert list(found.left_out) == ["zero"]
+    assert "the object vanished" in found.left_out["zero"]
+    with pytest.raises(InputError, match="none that finds an object"):
+        compare(data, filled=stripe, std=std, treatments=("zero",), **quick)
 
 
 BAD = {
@@ -146,6 +181,7 @@ BAD = {
     "missing": ["strain", "nothing.npz"],
     "no compare": ["compare", "nothing.npz"],
     "picture": ["compare", "S1_filled.npz", "-o", "picture.npz"],
+    "no page": ["retrieve", "plain.npz", "--report", "page.html"],
     "no estimates": ["retrieve", "plain.npz", "--treatment", "filled"],
 }
 

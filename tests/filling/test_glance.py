@@ -27,6 +27,22 @@ def test_grey_is_what_has_no_counts_before_and_after_and_what_is_no_estimate(sho
     np.testing.assert_array_equal(grey[2], ~result.filled[frame])
 
 
+def test_lines_part_gap_pixels_from_the_others(shown):
+    result, _ = shown
+    frame = int(np.unravel_index(result.intensity.argmax(), result.intensity.shape)[0])
+    gap = (result.filled | result.mask)[frame]
+    drawings = re.findall(r"<svg viewBox=\"([^\"]*)\".*?<path d=\"([^\"]*)\"", result._repr_html_())
+    assert len(drawings) == 3
+    for box, path in drawings:
+        assert box == f"-0.5 -0.5 {gap.shape[1]} {gap.shape[0]}"
+        ends = np.array(re.findall(r"M(\S+) (\S+)L(\S+) ([^M]+)", path), float)
+        across = (ends[:, :2] + ends[:, 2:]) / 2
+        assert len(across) == (gap[1:] != gap[:-1]).sum() + (gap[:, 1:] != gap[:, :-1]).sum()
+        for x, y in across:
+            column, row = int(np.floor(x)), int(np.floor(y))
+            assert gap[row, column] != gap[row + (y % 1 == 0.5), column + (x % 1 == 0.5)]
+
+
 def test_the_uncertainty_is_shown_relative_to_the_estimate(shown):
     result, _ = shown
     estimates = result.intensity[result.filled]

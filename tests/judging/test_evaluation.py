@@ -69,6 +69,9 @@ def test_a_verdict_carries_what_was_hidden_and_what_was_filled(scan, cross):
     verdict = evaluate(np.where(cross, 0, scan.counts), cross, method="nearest", baselines=CHEAP)
     missing = np.broadcast_to(cross, scan.counts.shape)
     np.testing.assert_array_equal(verdict.known, scan.counts[verdict.hidden])
+    np.testing.assert_array_equal(verdict.counts[~verdict.missing], scan.counts[~missing])
+    np.testing.assert_array_equal(verdict.missing, missing)
+    assert np.count_nonzero(verdict.scored) == verdict.voxels
     filled = fill_gaps(np.where(verdict.hidden, 0, scan.counts), missing | verdict.hidden, method="nearest").intensity
     np.testing.assert_allclose(verdict.filled, filled[verdict.hidden], rtol=1e-6)
 
@@ -126,6 +129,19 @@ def test_the_advice_names_the_best_rival_and_where_not_to_rely_on_the_fill():
     assert "under 1 counts or over 100 counts" in words
     assert "is better here" not in words
     assert "ridge is better here" in in_words([a_score(), a_score("ridge", 0.9, deviance=1.5)], [], True)
+
+
+def test_the_advice_says_what_the_default_would_be_where_another_fill_was_judged(scan, cross, monkeypatch):
+    told = in_words([a_score()], [], True, default="retrieval")
+    assert "judged was unet, while 'braggfill fill' takes retrieval" in told
+    assert "'braggfill evaluate --method retrieval' judges that fill" in told
+    assert "judged was" not in in_words([a_score("retrieval")], [], True, default="retrieval")
+    assert "judged was" not in in_words([a_score()], [], True, default="unet")
+    assert "takes unet for this scan" in in_words([a_score("kriging")], [], True, default="unet")
+    for largest, default in ((scan.counts.size, "retrieval"), (scan.counts.size - 1, "unet")):
+        monkeypatch.setattr("braggfill.filling.options.MOST_VOXELS_BY_CRYSTAL", largest)
+        advice = evaluate(np.where(cross, 0, scan.counts), cross, method="linear", baselines=()).advice
+        assert f"takes {default} for this scan" in advice
 
 
 def test_a_gap_over_the_peak_is_not_advised(scan):

@@ -1,5 +1,6 @@
 """The page of a fill, looked at by a browser: Debian's chromium with its driver, where they are installed."""
 
+import html
 import json
 import re
 import shutil
@@ -10,9 +11,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation, binary_erosion
 
-from braggfill import InputError, fill_gaps
+from braggfill import InputError, fill_gaps, retrieve
 from braggfill.reports.webpage import draw_pictures, write_report
+from braggfill.simulation.scans import one_thread
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -57,7 +60,8 @@ def test_the_page_is_whole_and_fetches_nothing(path):
     outline = Outline()
     outline.feed(path.read_text())
     assert outline.open == []
-    assert outline.fetched == ["data:,"]
+    assert outline.fetched[0] == "data:,"
+    assert all(address.startswith("data:image/png;base64,") for address in outline.fetched[1:])
     assert "{{" not in path.read_text()
     assert "S&lt;1&gt;.npz" in path.read_text()
     assert "<1>" not in path.read_text()
@@ -76,6 +80,21 @@ def test_its_data_are_the_scan_on_a_logarithmic_scale(path, result):
     assert np.abs(shown - np.log1p(result.intensity)).max() <= 0.51 / (data["steps"] - 1) * np.log1p(data["largest"])
     spread = np.minimum(result.std / np.maximum(result.intensity, 1e-12), data["largestRelative"])[result.filled]
     np.testing.assert_allclose(relative / 255 * data["largestRelative"], spread, atol=data["largestRelative"] / 500)
+
+
+def test_the_page_shows_the_self_test_and_a_crystal_that_was_retrieved(tmp_path, path, result):
+    assert path.read_text().count('<img class="picture"') == 1  # what was hidden, what came back, pulls
+    assert "The crystal" not in path.read_text()
+    with one_thread():
+        found = retrieve(
+            result.intensity, result.mask, filled=result.filled, std=result.std, starts=1, keep=1, coherence="full",
+            schedule=(("hio", 3), ("er", 2)), device="cpu",
+        )  # fmt: skip
+    write_report(tmp_path / "a.html", result, "a.npz", self_test=False, crystal=found)
+    text = (tmp_path / "a.html").read_text()
+    assert text.count('<img class="picture"') == 1
+    assert html.escape(f"{found.options.treatment}: {found.summary}") in text
+    assert "No start converged" in text  # after five iterations
 
 
 def test_a_scan_too_large_for_a_page_is_shown_in_fewer_frames(result):
@@ -165,10 +184,27 @@ def test_the_slider_moves_and_the_pictures_change(opened, result):
     assert opened.get_log("browser") == []
 
 
-def test_bright_voxels_are_turbo_s_last_colours(opened, result):
+def test_lines_lie_round_the_gaps_and_nowhere_else(opened, result):
+    state = result.filled | result.mask
+    move(opened, 20, 1)
+    script = "const c = document.getElementById('after-borders');"
+    script += "return [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+    height, width, *pixels = opened.execute_script(script)
+    drawn = np.array(pixels).reshape(height, width, 4)[..., 3] > 100
+    gap = state[:, 20]
+    rows, columns = (np.arange(n) * m // n for n, m in zip((height, width), gap.shape, strict=True))
+    large = gap[np.ix_(rows, columns)]
+    edge = binary_dilation(large, iterations=2) & ~binary_erosion(large, iterations=2, border_value=1)
+    assert drawn.any()
+    assert not drawn[~binary_dilation(edge)].any()
+    thin = binary_dilation(large) & ~large  # the pixels just outside
+    assert binary_dilation(drawn)[thin].mean() > 0.95
+
+
+def test_bright_voxels_are_inferno_s_last_colours(opened, result):
     peak = np.unravel_index(result.intensity.argmax(), result.intensity.shape)
     move(opened, int(peak[0]))
-    np.testing.assert_array_equal(picture(opened, "after")[peak[1:]], [122, 4, 3])  # the end of turbo
+    np.testing.assert_array_equal(picture(opened, "after")[peak[1:]], [252, 255, 164])  # the end of inferno
 
 
 def test_it_fits_a_laptop_and_reads_out_a_voxel(opened, result):

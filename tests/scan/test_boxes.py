@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from braggfill import InputError
 from braggfill.scan.boxes import bounding_box, volume, with_margin
 
 
@@ -45,3 +46,9 @@ def test_a_margin_reaches_as_far_as_the_scan_and_tells_where_the_box_was(spans, 
     assert volume(wider) == near.sum()
     numbers = np.arange(np.prod(shape)).reshape(shape)
     np.testing.assert_array_equal(numbers[wider][place], numbers[box])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_there_is_no_box_round_nothing(kind):
+    with pytest.raises(InputError, match="got an empty one, the object vanished"):
+        bounding_box(kind(np.zeros((3, 4), bool)))

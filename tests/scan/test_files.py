@@ -27,6 +27,17 @@ def result():
     return fill_gaps(DATA, MASK, method="linear")
 
 
+def test_hidden_counts_of_a_simulated_scan_are_read_if_they_are_like_it(tmp_path):
+    data, hidden = np.arange(24).reshape(2, 3, 4), np.ones((2, 3, 4), np.uint32)
+    np.savez(tmp_path / "S1.npz", data=data, hidden=hidden)
+    np.testing.assert_array_equal(read_scan(str(tmp_path / "S1.npz")).hidden, hidden)
+    for other in (np.ones(3), np.full((2, 3, 4), -1), np.full((2, 3, 4), "text"), np.full((2, 3, 4), None)):
+        np.savez(tmp_path / "S1.npz", data=data, hidden=other)
+        scan = read_scan(str(tmp_path / "S1.npz"))
+        assert scan.hidden is None
+        np.testing.assert_array_equal(scan.intensity, data)
+
+
 @pytest.mark.parametrize("arrays", [{"data": DATA, "iobs": DATA + 1}, {"iobs": DATA, "x": DATA + 1}, {"whatever": DATA}])
 def test_npz_key_is_data_else_iobs_else_the_only_one(tmp_path, arrays):
     np.savez(tmp_path / "scan.npz", **arrays, mask=MASK)

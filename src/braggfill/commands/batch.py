@@ -53,7 +53,7 @@ def show(job: FillJob, scan: Scan, result: FillResult) -> None:
     """Write the result of a job, with its picture and its page where they are asked for."""
     write_result(job.output, result, scan.name, job.kind, scan.geometry, job.record)
     if job.outputs.plot:
-        plot_fill(job.outputs.plot, result, f"{scan.name}, {result.options.method}")
+        plot_fill(job.outputs.plot, result, f"{scan.name}, {result.options.method}", job.outputs.through, scan.hidden)
     if job.outputs.report:
         write_report(job.outputs.report, result, scan.name, job.record, job.outputs.self_test)
 

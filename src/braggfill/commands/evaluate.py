@@ -17,7 +17,7 @@ def evaluate(
     choice: MaskChoice,
     options: EvaluationOptions,
     json: Annotated[Path | None, typer.Option(help="Also write the figures (.json).")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Also draw a slice and the scores (.png).")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also draw what was hidden, what came back, and the scores (.png).")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Judge the filling of a scan on the scan itself: gaps like its own are cut where the counts are known.
@@ -27,7 +27,7 @@ def evaluate(
     from braggfill.commands.opening import open_scan
     from braggfill.judging.evaluation import evaluate as judge
     from braggfill.judging.record import write_evaluation
-    from braggfill.reports.plots import plot_evaluation
+    from braggfill.reports.self_test import plot_evaluation
     from braggfill.reports.tables import score_table
 
     opened = open_scan(scan, choice, {".json": json, ".png": plot}, overwrite)

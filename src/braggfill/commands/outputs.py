@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from braggfill.reports.choice import Through
 from braggfill.scan.formats.names import FormatName
 
 
@@ -15,7 +16,9 @@ class Outputs:
     format: FormatName | None = None
     """Format of the result; else by its name."""
     plot: Path | None = None
-    """Also draw slices before and after (.png, or a folder)."""
+    """Also draw slices before and after (.png, or a folder); with the truth where the file holds it (hidden)."""
+    through: Through = "peak"
+    """Where the slices drawn meet: the scan's peak, or the brightest voxel of its gaps."""
     report: Path | None = None
     """Also write a page with slider and self-test (.html, or a folder)."""
     self_test: bool = True

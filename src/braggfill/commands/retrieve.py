@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from braggfill.commands.options import with_flags
-from braggfill.commands.shell import Overwrite, QVector, ScanFile, VoxelSize, console, progress_bar, say, warn
+from braggfill.commands.shell import Overwrite, QVector, ScanFile, SlicesThrough, VoxelSize, console, progress_bar, say, warn
 from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions
 from braggfill.scan.choice import MaskChoice
 
@@ -20,6 +20,8 @@ def retrieve(
     support: Annotated[
         str | None, typer.Option(help="File with a first support, > 0 inside; else from the autocorrelation.")
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Also draw the object in three slices (.png).")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write a page of the filled scan and the object (.html).")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Retrieve the phases of a scan, filled or not: the complex object, several starts averaged.
@@ -27,12 +29,16 @@ def retrieve(
     Example: braggfill retrieve S12_filled.npz -o S12_object.npz
     """
     from braggfill.commands.opening import beside, open_scan
-    from braggfill.reports.objects import start_table
+    from braggfill.filling.record import result_of
+    from braggfill.reports.objects import plot_object
+    from braggfill.reports.tables import start_table
+    from braggfill.reports.webpage import write_report
     from braggfill.retrieval.files import read_support, write_crystal
     from braggfill.retrieval.reconstruction import retrieve as run
 
     output = output or beside(scan, "_object.npz")
-    opened = open_scan(scan, choice, {".npz": output}, overwrite, [support])
+    opened = open_scan(scan, choice, {".npz": output, ".png": plot, ".html": report}, overwrite, [support])
+    fill = result_of(opened.scan) if report else None
     with progress_bar("retrieving") as advance:
         result = run(
             opened.scan.intensity,
@@ -44,6 +50,10 @@ def retrieve(
             on_progress=advance,
         )
     write_crystal(output, result, opened.scan.name)
+    if plot:
+        plot_object(plot, result.crystal, result.support, opened.scan.name)
+    if report and fill:
+        write_report(report, fill, opened.scan.name, opened.scan.provenance, self_test=False, crystal=result)
     console.print(start_table(result))
     warn(result.warnings)
     common = f"{100 * result.modes[0]:.1f} % of the averaged ones in common"
@@ -58,6 +68,7 @@ def compare(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Picture, .png; else SCAN_compared.png.")] = None,
     voxel_nm: VoxelSize = (1, 1, 1),
     q_inv_nm: QVector = (1, 0, 0),
+    through: SlicesThrough = "peak",
     overwrite: Overwrite = False,
 ) -> None:
     """Retrieve a scan with every treatment of its gaps and draw the objects side by side; a scan is filled first if it is not.
@@ -66,12 +77,13 @@ def compare(
     """
     from braggfill.commands.opening import beside, open_scan
     from braggfill.judging.comparison import compare as run
-    from braggfill.reports.objects import comparison_table, plot_comparison
+    from braggfill.reports.objects import Units, plot_comparison
+    from braggfill.reports.tables import comparison_table
 
     output = output or beside(scan, "_compared.png")
     opened = open_scan(scan, choice, {".png": output}, overwrite)
     with progress_bar("comparing") as advance:
-        compared = run(
+        comparison = run(
             opened.scan.intensity,
             opened.mask,
             filled=opened.scan.filled,
@@ -81,7 +93,9 @@ def compare(
             q_inv_nm=q_inv_nm,
             on_progress=advance,
         )
-    console.print(comparison_table(compared))
-    warn(f"{c.treatment}: {sentence}" for c in compared for sentence in c.result.warnings)
-    plot_comparison(output, compared, opened.scan.name)
+    console.print(comparison_table(comparison.compared))
+    warn(f"{treatment} is left out: {why}" for treatment, why in comparison.left_out.items())
+    warn(f"{c.treatment}: {sentence}" for c in comparison.compared for sentence in c.result.warnings)
+    plot_comparison(output, comparison, opened.scan.name, Units(voxel_nm, q_inv_nm), through)
     say(console, f"drawn to {output}")
+    say(console, comparison.advice.sentence)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from braggfill.reports.choice import Through
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -21,6 +23,7 @@ QVector = Annotated[tuple[float, float, float], typer.Option(help="The reflectio
 ScanFile = Annotated[str, typer.Argument(help="Scan file: .npz, .npy, .h5/.cxi/.nxs (also file.h5:/path), .tif.")]
 Scheduler = Annotated[str | None, typer.Option(help="Dask cluster to run on instead, such as tcp://node:8786.")]
 Slurm = Annotated[int, typer.Option(min=0, help="Run on so many Slurm jobs, set up in Dask's jobqueue.yaml.")]
+SlicesThrough = Annotated[Through, typer.Option("--through", help="Where the slices of the scan meet: its peak, or its gap.")]
 VoxelSize = Annotated[tuple[float, float, float], typer.Option(help="Edges of a voxel along frames, rows, columns in nm.")]
 
 

@@ -1,5 +1,6 @@
 """``braggfill strain``: from a complex object to displacement and strain."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,9 @@ def strain(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Result, .npz; else OBJECT_strain.npz.")] = None,
     voxel_nm: VoxelSize = (1, 1, 1),
     q_inv_nm: QVector = (1, 0, 0),
-    truth: Annotated[str | None, typer.Option(help="Known object to compare with.")] = None,
+    truth: Annotated[
+        str | None, typer.Option(help="Known object to compare with; the picture then shows the difference of the strains.")
+    ] = None,
     keep_ramp: Annotated[bool, typer.Option("--keep-ramp", help="Leave the phase's mean gradient in.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Also draw slices (.png).")] = None,
     overwrite: Overwrite = False,
@@ -28,7 +31,7 @@ def strain(
     Example: braggfill strain S12_object.npz --voxel-nm 5 6 6 --q-inv-nm 26.7 0 0 --plot S12_strain.png
     """
     from braggfill.commands.opening import beside, check_writable
-    from braggfill.reports.objects import plot_deformation
+    from braggfill.reports.objects import Units, plot_deformation
     from braggfill.retrieval.deformation import strain as run
     from braggfill.retrieval.files import read_crystal, write_deformation
 
@@ -38,10 +41,15 @@ def strain(
     geometry: dict[str, Any] = {"voxel_nm": voxel_nm, "q_inv_nm": q_inv_nm, "keep_ramp": keep_ramp}
     result = run(volume, support, **geometry)
     name = beside(crystal, Path(crystal).suffix).name
-    figures = figures_of(result) | (compared(volume, truth, geometry) if truth else {})
+    against = beside_the_truth(volume, truth, geometry) if truth else None
+    figures = figures_of(result) | (against.figures if against else {})
     write_deformation(output, result, geometry | {"input": name} | figures)
     if plot:
-        plot_deformation(plot, volume, result, name)
+        units = Units(voxel_nm, q_inv_nm)
+        if against:
+            plot_deformation(plot, against.crystal, against.found, name, units, against.known)
+        else:
+            plot_deformation(plot, volume, result, name, units)
     say(console, f"{in_words(figures)}; written to {output}")
 
 
@@ -56,17 +64,36 @@ def figures_of(result: "Deformation") -> dict[str, float]:
     return {"average_strain": result.average_strain, "spread": spread, "oscillation": ripple}
 
 
-def compared(volume: "NDArray[Any]", truth: str, geometry: dict[str, Any]) -> dict[str, float]:
-    """RMSE of an object's strain (frames, rows, columns) against that of a known one, and the correlation of the objects."""
+@dataclass(frozen=True)
+class Against:
+    """An object laid on a known one."""
+
+    crystal: "NDArray[Any]"
+    """(frames, rows, columns)."""
+    correlation: float
+    found: "Deformation"
+    """Of the object, in the known one's support."""
+    known: "Deformation"
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """RMSE of its strain in the interior, and the correlation of the objects."""
+        from braggfill.retrieval.deformation import interior, strain_rmse
+
+        error = strain_rmse(self.found.strain, self.known.strain, interior(self.known.support))
+        return {"rmse": error, "correlation": self.correlation}
+
+
+def beside_the_truth(volume: "NDArray[Any]", truth: str, geometry: dict[str, Any]) -> Against:
+    """An object (frames, rows, columns) laid on the one of a file."""
     from braggfill.retrieval.alignment import align
-    from braggfill.retrieval.deformation import interior, strain, strain_rmse
+    from braggfill.retrieval.deformation import strain
     from braggfill.retrieval.files import read_crystal
 
-    known, inside = read_crystal(truth)
-    expected = strain(known, inside, **geometry)
-    moved, alike = align(known, volume)
-    found = strain(moved, expected.support, **geometry)
-    return {"rmse": strain_rmse(found.strain, expected.strain, interior(expected.support)), "correlation": alike}
+    true, inside = read_crystal(truth)
+    known = strain(true, inside, **geometry)
+    moved, alike = align(true, volume)
+    return Against(moved, alike, strain(moved, known.support, **geometry), known)
 
 
 def in_words(figures: dict[str, float]) -> str:

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, NOT_MEASURED, RELATIVE_MAP
+from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, NOT_MEASURED, OUTLINE, RELATIVE_MAP, UNDER_OUTLINE, borders
 
 STYLE = "border:0;padding:2px 14px 2px 0;text-align:left"
 
@@ -43,12 +43,25 @@ def glance(
             RELATIVE_MAP,
         ),
     )
+    lines = _lines(filled[frame] | missing[frame])
     figures = "".join(
         f'<figure style="display:inline-block;margin:0 10px 6px 0"><figcaption>{html.escape(title)}</figcaption>'
-        f'<img alt="{html.escape(title)}" src="data:image/png;base64,{_png(*panel)}" width="260"></figure>'
+        '<div style="position:relative"><img style="display:block" width="260" '
+        f'alt="{html.escape(title)}" src="data:image/png;base64,{_png(*panel)}">{lines}</div></figure>'
         for title, *panel in panels
     )
     return f'<div>{figures}<table style="border:0">{"".join(map(_line, rows))}</table></div>'
+
+
+def _lines(gap: NDArray[np.bool_]) -> str:
+    """Lines round a gap (rows, columns), to lie over a picture of it."""
+    path = "".join(f"M{x:g} {y:g}L{u:g} {v:g}" for (x, y), (u, v) in borders(gap))
+    strokes = "".join(
+        f'<path d="{path}" stroke="{colour}" stroke-width="{width}" vector-effect="non-scaling-stroke"/>'
+        for colour, width in (UNDER_OUTLINE, OUTLINE)
+    )
+    box = f'viewBox="-0.5 -0.5 {gap.shape[1]} {gap.shape[0]}" preserveAspectRatio="none"'
+    return f'<svg {box} style="position:absolute;left:0;top:0;width:100%;height:100%">{strokes}</svg>'
 
 
 def _line(cells: list[str]) -> str:

@@ -10,10 +10,11 @@ from braggfill.base.errors import InputError
 from braggfill.base.options import spelled_out
 from braggfill.base.tasks import Progress
 from braggfill.filling.fill import fill_gaps
+from braggfill.judging.advice import Advice, Evidence, advise
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import Deformation, interior, oscillation, strain
 from braggfill.retrieval.options import ComparisonOptions, SearchOptions, TreatmentName
-from braggfill.retrieval.pattern import Pattern, prepare_pattern
+from braggfill.retrieval.pattern import Kind, Pattern, prepare_pattern
 from braggfill.retrieval.reconstruction import retrieve
 from braggfill.retrieval.result import RetrievalResult
 from braggfill.retrieval.treatments import check_treatment
@@ -38,6 +39,50 @@ class Compared:
     strain_oscillation: float
     """High-pass part of the strain there."""
 
+    @property
+    def evidence(self) -> Evidence:
+        """What is known of how the treatment did."""
+        result = self.result
+        ends = (self.strain_oscillation, result.converged, result.tried, float(result.modes[0]))
+        return Evidence(self.treatment, result.starts[0].deviance, *ends)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Treatments of a scan's gaps side by side."""
+
+    compared: list[Compared]
+    """In the order asked for."""
+    pattern: Pattern
+    """What all of them started from."""
+    advice: Advice
+    """Which of them to use, and why."""
+    left_out: dict[TreatmentName, str]
+    """Treatments that found no object, and what was wrong."""
+
+    @property
+    def counts(self) -> NDArray[np.float32]:
+        """The scan (frames, rows, columns) in its own order: measured counts, estimates where filled, else 0."""
+        return self._in_order(self.pattern.counts)
+
+    @property
+    def filled(self) -> NDArray[np.bool_]:
+        """True = estimated, bool (frames, rows, columns)."""
+        return self._in_order(self.pattern.filled)
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """True = neither measured nor estimated, bool (frames, rows, columns)."""
+        return self._in_order(self.pattern.missing & ~self.pattern.filled)
+
+    @property
+    def gap_at_the_peak(self) -> NDArray[np.bool_]:
+        """What was not measured in the frame through the peak, bool (rows, columns), the peak in the middle."""
+        return np.fft.fftshift(self.pattern.missing[0])
+
+    def _in_order(self, array: NDArray[Kind]) -> NDArray[Kind]:
+        return np.roll(array, self.pattern.before, (0, 1, 2))
+
 
 @spelled_out
 def compare(
@@ -50,7 +95,7 @@ def compare(
     voxel_nm: float | tuple[float, float, float] | NDArray[Any] = 1.0,
     q_inv_nm: tuple[float, float, float] = (1.0, 0.0, 0.0),
     on_progress: Progress = lambda done, total: None,
-) -> list[Compared]:
+) -> Comparison:
     """Retrieve a scan's object with several treatments of its gaps, from the same random starts.
 
     Parameters
@@ -65,13 +110,13 @@ def compare(
 
     Returns
     -------
-    list of Compared
-        In the order asked for.
+    Comparison
+        What every treatment makes of the scan, and one sentence of advice which to use.
 
     Raises
     ------
     InputError
-        As ``retrieve`` and ``strain`` raise it, before the search where that can be.
+        As ``retrieve`` and ``strain`` raise it, before the search where that can be, and if no treatment finds an object.
     """
     if filled is None:
         fill = fill_gaps(intensity, mask, device=options.device, counts_per_unit=options.counts_per_unit)
@@ -81,16 +126,23 @@ def compare(
         check_treatment(treatment, pattern)
     treatments = options.treatments or allowed_treatments(pattern)
     search = {f.name: getattr(options, f.name) for f in fields(SearchOptions)}
-    results = []
+    results: dict[TreatmentName, RetrievalResult] = {}
+    left_out: dict[TreatmentName, str] = {}
     for number, treatment in enumerate(treatments):
 
         def advance(done: int, total: int, before: int = number) -> None:
             on_progress(before * total + done, len(treatments) * total)
 
-        results.append(
-            retrieve(intensity, mask, filled=filled, std=std, treatment=treatment, **search, on_progress=advance),
-        )
-    return side_by_side(dict(zip(treatments, results, strict=True)), voxel_nm, q_inv_nm)
+        try:
+            results[treatment] = retrieve(
+                intensity, mask, filled=filled, std=std, treatment=treatment, **search, on_progress=advance
+            )
+        except InputError as error:  # zeros that contradict what was measured can make a search diverge
+            left_out[treatment] = str(error)
+    if not results:
+        raise InputError(f"treatments: got none that finds an object ({next(iter(left_out.values()))})")
+    compared = side_by_side(results, voxel_nm, q_inv_nm)
+    return Comparison(compared, pattern, advise([c.evidence for c in compared]), left_out)
 
 
 def allowed_treatments(pattern: Pattern) -> tuple[TreatmentName, ...]:

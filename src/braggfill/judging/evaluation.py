@@ -49,12 +49,20 @@ class Evaluation:
     """Hidden voxels that were scored."""
     ceiling: float
     """Correlation of log(1 + I) that a perfect fill would have with the hidden counts, estimated from these."""
+    counts: np.ndarray
+    """float32 (frames, rows, columns): what was measured, zero where nothing was."""
+    missing: np.ndarray
+    """Bool (frames, rows, columns): the scan's own gaps, and whatever else was not measured."""
     hidden: np.ndarray
     """Bool (frames, rows, columns): voxels of the copies."""
+    scored: np.ndarray
+    """Bool (hidden voxels,): those that are bright enough to be scored."""
     known: np.ndarray
     """float32 (hidden voxels,): the counts that were measured there."""
     filled: np.ndarray
     """float32 (hidden voxels,): counts that the chosen method puts there."""
+    std: np.ndarray
+    """float32 (hidden voxels,): their standard deviation."""
     hides_peak: bool
     """Whether the brightest voxel measured borders on a gap, so that the Bragg peak itself may lie in it."""
     advisable: bool
@@ -115,12 +123,16 @@ def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: di
         bands=bands,
         voxels=len(hidden),
         ceiling=log_ceiling(np.random.default_rng(0), hidden),
+        counts=scan.counts,
+        missing=scan.mask,
         hidden=trial.scored,
+        scored=scored,
         known=known,
         filled=filled[method].mean.astype(np.float32),
+        std=filled[method].std.astype(np.float32),
         hides_peak=hidden_peak,
         advisable=advisable,
-        advice=in_words(scores, bands, advisable, hidden_peak),
+        advice=in_words(scores, bands, advisable, hidden_peak, FillOptions().method_for(scan.mask.size)),
     )
 
 

@@ -17,6 +17,7 @@ from braggfill.base.metrics import (
     skill,
     total_bias,
 )
+from braggfill.filling.options import MethodName
 
 BANDS = (0.0, 1.0, 10.0, 100.0, np.inf)
 """Bands of estimated counts for which advice is given."""
@@ -104,8 +105,10 @@ def advised(ours: Score, hides_peak: bool = False) -> bool:
     return right and ours.coverage_90 >= HONEST_COVERAGE and not hides_peak
 
 
-def in_words(scores: list[Score], bands: list[Band], advisable: bool, hides_peak: bool = False) -> str:
-    """The verdict as one sentence."""
+def in_words(
+    scores: list[Score], bands: list[Band], advisable: bool, hides_peak: bool = False, default: MethodName = "unet"
+) -> str:
+    """The verdict as one sentence; ``default`` is the method that a scan of this size is filled by if none is asked for."""
     ours, others = scores[0], scores[1:]
     verdict = "is advisable" if advisable else "is not advisable"
     sentence = (
@@ -124,7 +127,20 @@ def in_words(scores: list[Score], bands: list[Band], advisable: bool, hides_peak
     poor = [b for b in bands if b.skill < 0 or b.coverage_90 < HONEST_COVERAGE]
     if poor:
         sentence += "; do not rely on it where it estimates " + " or ".join(_range(b) for b in poor)
-    return sentence + "."
+    return f"{sentence}{_of_the_default(ours.method, default)}."
+
+
+def _of_the_default(judged: str, default: MethodName) -> str:
+    """What is to be known of the default fill where another one was judged, as the end of a sentence."""
+    if judged == default:
+        return ""
+    told = f"; judged was {judged}, while 'braggfill fill' takes {default} for this scan unless it is told otherwise"
+    if default == "retrieval":
+        told += (
+            ": it fills by the crystal where hidden counts say that it is better than unet, and else by unet; "
+            "'braggfill evaluate --method retrieval' judges that fill, in minutes instead of seconds"
+        )
+    return told
 
 
 def _range(band: Band) -> str:

@@ -1,56 +1,92 @@
-"""What a person sees in pictures: a fill, a mask, an evaluation, a training."""
+"""What a person sees in pictures: a fill, a mask, a training."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from braggfill.base.metrics import poisson_deviance, total_bias
 from braggfill.base.pictures import (
     COUNTS_MAP,
     LARGEST_RELATIVE,
     NOT_MEASURED,
     RELATIVE_MAP,
     new_figure,
-    show_counts,
+    outline,
     write_picture,
 )
 from braggfill.filling.result import FillResult
-from braggfill.scan.gaps import AXIS_NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
-
-    from braggfill.judging.evaluation import Evaluation
+from braggfill.judging.pulls import pulls
+from braggfill.reports.choice import Through
+from braggfill.reports.planes import meeting_place, slice_heights
+from braggfill.reports.slices import ROOM_INCHES, WIDTH_INCHES, Column, draw_columns, how_far_off, log_counts
 
 
-def plot_fill(path: Path, result: FillResult, title: str) -> None:
-    """Draw slices through the brightest voxel: as measured, filled, and the relative uncertainty of the estimates (PNG)."""
+def plot_fill(
+    path: Path, result: FillResult, title: str, through: Through = "peak", hidden: NDArray[Any] | None = None
+) -> None:
+    """Draw three slices of a filled scan (PNG): as measured, filled, and how sure; or the hidden truth and how far off.
+
+    Parameters
+    ----------
+    path : Path
+    result : FillResult
+    title : str
+    through : Through
+        Where the slices meet.
+    hidden : array (frames, rows, columns), optional
+        What the gaps hide, in units of the scan, where that is known: of simulated scans, or where a gap was cut out.
+    """
+    columns = _columns(result) if hidden is None else _columns_with_truth(result, hidden)
     missing = result.filled | result.mask
-    peak = np.unravel_index(result.intensity.argmax(), missing.shape)
-    counts = result.intensity * (result.options.counts_per_unit or 1.0)
-    log, brightest = np.log10(1 + counts), float(np.log10(1 + counts.max()))
-    rows = (
-        ("measured", np.where(missing, np.nan, log), COUNTS_MAP, brightest, "log10(1 + counts)"),
-        ("filled", np.where(result.mask, np.nan, log), COUNTS_MAP, brightest, "log10(1 + counts)"),
-        ("relative uncertainty", result.relative_std, RELATIVE_MAP, LARGEST_RELATIVE, "std / estimate"),
-    )
-    figure = new_figure(11, 10.5)
-    for panels, (name, volume, colours, largest, label) in zip(figure.subplots(3, 3), rows, strict=True):
-        for axis, panel in enumerate(panels):
-            shown = panel.imshow(np.take(volume, peak[axis], axis), cmap=colours, vmin=0, vmax=largest)
-            panel.set_facecolor(NOT_MEASURED)
-            across, down = (AXIS_NAMES[a] for a in (2 if axis < 2 else 1, 0 if axis else 1))
-            panel.set(title=f"{name}, {AXIS_NAMES[axis]} {peak[axis]}", xlabel=across, ylabel=down)
-        figure.colorbar(shown, ax=panels, label=label, pad=0.01)
-    figure.suptitle(title)
-    write_picture(path, figure)
+    place, heights = meeting_place(result.intensity, missing, through), slice_heights(missing.shape)
+    figure = new_figure(WIDTH_INCHES * len(columns), WIDTH_INCHES * sum(heights) + ROOM_INCHES)
+    draw_columns(figure, columns, missing, place, heights)
+    figure.suptitle(title if hidden is None else f"{title}: {how_right(result, hidden)}")
+    write_picture(path, figure, 100)
+
+
+def _columns(result: FillResult) -> list[Column]:
+    counts = _scale(result) * result.intensity
+    brightest, sure = float(counts.max()), "standard deviation / estimate"
+    return [
+        log_counts("measured", counts, result.filled | result.mask, brightest),
+        log_counts("filled", counts, result.mask, brightest),
+        Column("relative uncertainty", result.relative_std, sure, RELATIVE_MAP, 0.0, LARGEST_RELATIVE),
+    ]
+
+
+def _columns_with_truth(result: FillResult, hidden: NDArray[Any]) -> list[Column]:
+    scale, at = _scale(result), result.filled
+    counts, missing = scale * result.intensity, at | result.mask
+    truth = np.where(missing, scale * hidden, counts)
+    brightest = float(max(truth.max(), counts.max()))
+    return [
+        log_counts("measured", counts, missing, brightest),
+        log_counts("hidden truth", truth, np.zeros_like(missing), brightest),
+        log_counts("filled", counts, result.mask, brightest),
+        how_far_off(pulls(counts[at], scale * result.std[at], truth[at]), at),
+    ]
+
+
+def _scale(result: FillResult) -> np.float32:
+    """Photons for one unit of the scan."""
+    return np.float32(result.options.counts_per_unit or 1.0)
+
+
+def how_right(result: FillResult, hidden: NDArray[Any]) -> str:
+    """Deviance and total of a fill against what its gaps hide (frames, rows, columns), as a part of a sentence."""
+    scale = _scale(result)
+    estimates, known = (scale * v[result.filled] for v in (result.intensity, np.asarray(hidden)))
+    if not known.any():
+        return "nothing is hidden there"
+    off = 100 * (total_bias(estimates, known) - 1)
+    return f"deviance {poisson_deviance(estimates, known):.3g} a voxel from the hidden counts, total {off:+.1f} %"
 
 
 def plot_mask(path: Path, mask: NDArray[np.bool_], counts: NDArray[np.float32] | None = None) -> None:
-    """Draw a mask over the counts summed over all frames (PNG): grey where no frame counts, outlined where only some do not.
+    """Draw a mask over the counts summed over all frames (PNG): grey where no frame counts, lines round where only some do not.
 
     Parameters
     ----------
@@ -66,45 +102,11 @@ def plot_mask(path: Path, mask: NDArray[np.bool_], counts: NDArray[np.float32] |
     panel.set_facecolor(NOT_MEASURED)
     picture = np.log10(1 + counts) if counts is not None else np.zeros(share.shape)
     shown = panel.imshow(np.where(share == 1, np.nan, picture), cmap=COUNTS_MAP, interpolation="nearest")
-    if ((share > 0) & (share < 1)).any():
-        panel.contour(share, [0.5 / len(mask)], colors="white", linewidths=0.6)
+    outline(panel, share > 0)
     panel.set(title=f"{100 * share.mean():.2f} % not measured (grey)", xlabel="column", ylabel="row")
     if counts is not None:
         figure.colorbar(shown, ax=panel, label="log10(1 + counts of all frames)")
     write_picture(path, figure, dpi=100)
-
-
-def plot_evaluation(path: Path, verdict: "Evaluation", title: str) -> None:
-    """Draw the brightest slice of a copy, as measured and as filled, and how right every method was (PNG)."""
-    counts, filled = np.zeros((2, *verdict.hidden.shape), np.float32)
-    counts[verdict.hidden], filled[verdict.hidden] = verdict.known, verdict.filled
-    totals = [counts.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
-    axis = max(range(3), key=lambda a: totals[a].max())
-    index = int(totals[axis].argmax())
-    figure = new_figure(11, 9)
-    above, below = figure.subplots(2, 2)
-    where = np.take(verdict.hidden, index, axis)
-    for panel, volume, name in zip(above, (counts, filled), ("hidden", verdict.scores[0].method), strict=True):
-        picture = np.where(where, np.take(volume, index, axis), np.nan)
-        show_counts(panel, picture, counts.max(), f"{name}: {AXIS_NAMES[axis]} {index}, log(1 + counts)")
-    _show_scores(below, verdict)
-    figure.suptitle(title)
-    write_picture(path, figure)
-
-
-def _show_scores(panels: "Sequence[Axes]", verdict: "Evaluation") -> None:
-    """A bar for each method: how its fill correlates with what was hidden, and what it gains over the linear one."""
-    correlations, gains = panels
-    names = [s.method for s in verdict.scores]
-    correlations.barh(names, [s.pcc_log for s in verdict.scores])
-    correlations.axvline(verdict.ceiling, color="k", ls="--", label="a perfect fill, about")
-    least = min(s.pcc_log for s in verdict.scores)
-    correlations.set(xlim=(max(least - 0.1, 0), 1), title="correlation of log(1 + counts) with what was hidden")
-    correlations.legend(loc="lower left")
-    gains.barh(names, [s.skill for s in verdict.scores])
-    gains.set(xlim=(-0.5, 1), title="share of the linear fill's excess deviance removed")
-    for panel in (correlations, gains):
-        panel.invert_yaxis()
 
 
 def plot_training(path: Path, curve: list[list[float]]) -> None:

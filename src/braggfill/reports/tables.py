@@ -1,4 +1,4 @@
-"""What a person sees of a scan on the screen: the tables of gaps and of scores."""
+"""What a person sees on the screen: the tables of gaps, of scores, of starts and of treatments."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,9 @@ from braggfill.filling.gap_rows import HEADINGS, filled_gap_rows, gap_rows
 from braggfill.scan.gaps import Gap, find_gaps, find_slabs, voxels_to_fill
 
 if TYPE_CHECKING:
+    from braggfill.judging.comparison import Compared
     from braggfill.judging.evaluation import Evaluation
+    from braggfill.retrieval.result import RetrievalResult
 
 
 def gap_table(gaps: list[Gap], method: str) -> Table:
@@ -47,4 +49,41 @@ def score_table(verdict: "Evaluation") -> Table:
     for s in verdict.scores:
         correct = (f"{s.pcc_log:.3f}", f"{s.pcc:.3f}", f"{s.mae:.3g}", f"{s.deviance:.3g}", f"{s.floor:.3g}", f"{s.skill:.2f}")
         table.add_row(s.method, *correct, f"{100 * (s.bias - 1):+.1f} %", f"{100 * s.coverage_90:.0f} %", f"{s.seconds:.1f}")
+    return table
+
+
+def comparison_table(compared: "list[Compared]") -> Table:
+    """How each treatment ended: hidden counts' deviance, how many starts converged and agree, ripples, alikeness."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name in ("treatment", "deviance", "converged", "in common", "modulus ripple", "strain ripple", "mean strain", "alike"):
+        table.add_column(name, justify="left" if name == "treatment" else "right", no_wrap=name == "treatment")
+    for c in compared:
+        ripples = f"{100 * c.modulus_oscillation:.2f} %", f"{c.strain_oscillation:.2e}", f"{c.deformation.average_strain:+.2e}"
+        table.add_row(
+            c.treatment,
+            f"{c.result.starts[0].deviance:.3f}",
+            f"{c.result.converged} of {c.result.tried}",
+            f"{100 * c.result.modes[0]:.1f} %",
+            *ripples,
+            f"{c.correlation:.4f}",
+        )
+    return table
+
+
+def start_rows(result: "RetrievalResult") -> list[list[str]]:
+    """Headings, and how each random start ended."""
+    rows = [["start", "hidden counts' deviance", "misfit / noise", "converged", "averaged"]]
+    for start in result.starts:
+        ended = ("yes" if start.converged else "no") if start.finished else "left after the search"
+        excess = f"{start.misfit / start.noise_misfit:.2f}"
+        rows.append([str(start.number), f"{start.deviance:.4f}", excess, ended, "yes" if start.averaged else ""])
+    return rows
+
+
+def start_table(result: "RetrievalResult") -> Table:
+    """How each random start ended."""
+    headings, *rows = start_rows(result)
+    table = Table(*headings, box=None, padding=(0, 1, 0, 0))
+    for cells in rows:
+        table.add_row(*cells)
     return table

@@ -1,7 +1,7 @@
-"""A fill as one page that a person can mail: slices with a slider, the gaps, the self-test, and how it was made.
+"""A fill as one page that a person can mail: slices with a slider, the gaps, the self-test, the crystal, how it was made.
 
 The page holds its data: the scan's logarithm in 255 steps, which voxels are estimates, and their relative uncertainty, each
-deflated and in base 64. The browser inflates and draws them; nothing is fetched.
+deflated and in base 64. The browser inflates and draws them; nothing is fetched. Self-test and crystal are pictures.
 """
 
 import base64
@@ -18,23 +18,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, RELATIVE_MAP
+from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, RELATIVE_MAP, picture_bytes
 from braggfill.base.writing import whole_or_nothing
 from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.record import provenance
 from braggfill.filling.result import FillResult
+from braggfill.reports.self_test import self_test_figure
 from braggfill.reports.sentences import key_figures, warnings
+from braggfill.reports.tables import start_rows
 from braggfill.scan.gaps import AXIS_NAMES
 
 if TYPE_CHECKING:
-    from braggfill.judging.evaluation import Evaluation
+    from matplotlib.figure import Figure
 
-LARGEST_BYTES = 3_300_000
-"""Deflated data of a page are at most this many: 4.4 MB in base 64. A larger scan is shown in fewer steps or frames."""
+    from braggfill.judging.evaluation import Evaluation
+    from braggfill.retrieval.result import RetrievalResult
+
+LARGEST_BYTES = 2_700_000
+"""Deflated data of a page are at most this many: 3.6 MB in base 64, beside which there is room for pictures.
+A larger scan is shown in fewer steps of the scale or fewer frames."""
 SCALES = (255, 127, 63)
 """Steps of the logarithmic scale that are tried before frames are left out."""
 SELF_TEST_BASELINES = ("kriging", "linear")
 """Methods that a page's self-test compares with."""
+PICTURE_DPI = 95
+PULLS_TOLD = (
+    "A pull is how far a hidden count is from the expected one, in standard deviations (the estimate's and that of counting). "
+    "Where the histogram reaches beyond its line, the uncertainty is too small."
+)
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,7 @@ def write_report(
     record: dict[str, Any] | None = None,
     self_test: bool = True,
     baselines: Sequence[str] = SELF_TEST_BASELINES,
+    crystal: "RetrievalResult | None" = None,
 ) -> None:
     """Write the page of a fill.
 
@@ -123,18 +135,26 @@ def write_report(
         Whether the fill is judged on gaps cut elsewhere into the scan, which takes as long as the fill again.
     baselines : sequence of str
         Methods that it is compared with there.
+    crystal : RetrievalResult, optional
+        What was retrieved from the filled scan, to be shown as well.
 
     Raises
     ------
     InputError
         If the page cannot be written.
     """
-    verdict = judge(result, baselines) if self_test else "The self-test was not asked for."
+    verdict = judge(result, baselines) if self_test else "The self-test was not asked for; 'braggfill evaluate' makes one."
     with whole_or_nothing(path) as file:
-        file.write(page(result, name, verdict, record or {}).encode())
+        file.write(page(result, name, verdict, record or {}, crystal).encode())
 
 
-def page(result: FillResult, name: str, verdict: "Evaluation | str", record: dict[str, Any]) -> str:
+def page(
+    result: FillResult,
+    name: str,
+    verdict: "Evaluation | str",
+    record: dict[str, Any],
+    crystal: "RetrievalResult | None" = None,
+) -> str:
     """The page as HTML."""
     drawn = draw_pictures(result)
     peak = np.unravel_index(result.intensity.argmax(), result.intensity.shape)
@@ -146,8 +166,8 @@ def page(result: FillResult, name: str, verdict: "Evaluation | str", record: dic
         "steps": drawn.steps,
         "largest": drawn.largest,
         "largestRelative": LARGEST_RELATIVE,
-        "turbo": colours(COUNTS_MAP),
-        "viridis": colours(RELATIVE_MAP),
+        "countsColours": colours(COUNTS_MAP),
+        "relativeColours": colours(RELATIVE_MAP),
     } | {n: base64.b64encode(getattr(drawn, n)).decode() for n in ("levels", "state", "relative")}
     parts = {
         "title": html.escape(name),
@@ -155,6 +175,7 @@ def page(result: FillResult, name: str, verdict: "Evaluation | str", record: dic
         "warnings": "".join(f'<p class="warning">{html.escape(_sentence(w))}</p>' for w in warnings(result)),
         "gaps": _table(filled_gap_rows(result.gaps, result.options.method)),
         "verdict": _verdict(verdict),
+        "crystal": _crystal(crystal) if crystal else "",
         "provenance": _provenance(provenance(result, name) | record),
         "note": f"Every {drawn.every}th frame is shown." if drawn.every > 1 else "",
         "data": json.dumps(data).replace("</", "<\\/"),
@@ -203,7 +224,27 @@ def _verdict(verdict: "Evaluation | str") -> str:
     kind = "good" if verdict.advisable else "warning"
     advice = f'<p class="{kind}">{html.escape(verdict.advice)}</p>'
     table = f'<div class="wide"><table>{_table(rows)}</table></div>'
-    return f'{advice}{table}<p class="small">{verdict.voxels:,} voxels of gaps cut where the counts are known.</p>'
+    said = f"{verdict.voxels:,} voxels of gaps cut where the counts are known. {PULLS_TOLD}"
+    return (
+        f'{advice}{table}{_picture(self_test_figure(verdict), "What was hidden and what came back")}<p class="small">{said}</p>'
+    )
+
+
+def _crystal(found: "RetrievalResult") -> str:
+    """The retrieved object in three slices, and how its starts ended."""
+    from braggfill.reports.objects import modulus_and_phase
+
+    warned = "".join(f'<p class="warning">{html.escape(_sentence(w))}</p>' for w in found.warnings)
+    told = f"<p>{html.escape(f'{found.options.treatment}: {found.summary}')}.</p>"
+    slices = _picture(modulus_and_phase(found.crystal, found.support), "Modulus and phase of the crystal in three slices")
+    table = f'<div class="wide"><table>{_table(start_rows(found))}</table></div>'
+    return f"<section><h2>The crystal</h2>{warned}{told}{table}{slices}</section>"
+
+
+def _picture(figure: "Figure", told: str) -> str:
+    """A picture that stands in the page itself."""
+    code = base64.b64encode(picture_bytes(figure, PICTURE_DPI)).decode()
+    return f'<img class="picture" alt="{html.escape(told)}" src="data:image/png;base64,{code}">'
 
 
 def _provenance(facts: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from braggfill.base.errors import InputError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,7 +24,15 @@ def as_box(spans: Sequence[slice]) -> Box:
 
 
 def bounding_box(inside: "NDArray[np.bool_] | Tensor", margin: int = 0) -> tuple[slice, ...]:
-    """The smallest box round the True voxels of an array of any shape, and a margin where there is room: a slice an axis."""
+    """The smallest box round the True voxels of an array of any shape, and a margin where there is room: a slice an axis.
+
+    Raises
+    ------
+    InputError
+        If there is none: the object that was looked for has vanished.
+    """
+    if not inside.any():
+        raise InputError("support: got an empty one, the object vanished; check that the scan holds a Bragg peak with fringes")
     spans = []
     for axis, length in enumerate(inside.shape):
         along = np.flatnonzero(inside.any(tuple(a for a in range(inside.ndim) if a != axis)).tolist())

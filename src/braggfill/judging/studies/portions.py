@@ -85,5 +85,6 @@ def draw(shown: list[tuple[Row, Views]], same_scan: bool) -> "Figure":
                 "masked": f"{name}\nmasked, {row['width']} wide",
                 "predicted": f"predicted: PCC {row['pcc_unet']:.3f}\nof at most {row['ceiling']:.3f}",
             }
-            show_counts(panels[line, column], picture, float(np.nanmax(views["true"])), titles.get(kind, kind))
+            brightest, gap = float(np.nanmax(views["true"])), np.isnan(views["masked"])
+            show_counts(panels[line, column], picture, brightest, titles.get(kind, kind), gap)
     return figure

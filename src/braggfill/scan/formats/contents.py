@@ -43,6 +43,8 @@ class Scan:
     provenance: dict[str, Any] | None = None
     """How it was filled, JSON-ready."""
     geometry: Geometry = field(default_factory=Geometry)
+    hidden: NDArray[Any] | None = None
+    """Counts under the mask, zero elsewhere, where they are known: of simulated scans, or where a gap was cut out."""
 
 
 def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float | None, pixel_um: float | None) -> Geometry:

@@ -30,7 +30,8 @@ def read_npz(path: Path) -> Scan:
         mask, filled, std = (arrays[name] if name in arrays.files else None for name in FILL_KEYS)
         if mask is None and (beside := mask_beside(path)) and beside.exists():
             mask = read_npz_mask(beside)
-        return Scan(arrays[key], mask, path.name, filled, std, _provenance(arrays))
+        data = arrays[key]
+        return Scan(data, mask, path.name, filled, std, _provenance(arrays), hidden=_hidden(arrays, data.shape))
 
 
 def read_npz_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -54,6 +55,17 @@ def read_npz_provenance(path: Path) -> dict[str, Any] | None:
 
 def _provenance(arrays: np.lib.npyio.NpzFile) -> dict[str, Any] | None:
     return json.loads(str(arrays["provenance"])) if "provenance" in arrays.files else None
+
+
+def _hidden(arrays: np.lib.npyio.NpzFile, shape: tuple[int, ...]) -> NDArray[Any] | None:
+    """What is under the mask of a simulated scan; None if another program means something else by this name."""
+    if "hidden" not in arrays.files:
+        return None
+    try:
+        hidden: NDArray[Any] = arrays["hidden"]
+    except ValueError:  # objects, which are not unpickled
+        return None
+    return hidden if hidden.shape == shape and hidden.dtype.kind in "iuf" and bool((hidden >= 0).all()) else None
 
 
 def mask_beside(path: Path) -> Path | None:

@@ -1,0 +1,35 @@
+"""A fill from its file again."""
+
+import numpy as np
+import pytest
+
+from braggfill import InputError, fill_gaps, read_scan, write_result
+from braggfill.filling.record import result_of
+
+
+@pytest.mark.parametrize("name", ["S1.npz", "S1.cxi"])
+def test_what_was_written_comes_back(tmp_path, scan, cross, name):
+    wide = cross.copy()
+    wide[48:] = True
+    made = fill_gaps(scan.counts / np.float32(4), wide, method="linear", counts_per_unit=4.0)
+    write_result(tmp_path / name, made, "S1")
+    read = result_of(read_scan(str(tmp_path / name)))
+    for field in ("intensity", "filled", "std", "mask"):
+        np.testing.assert_array_equal(getattr(read, field), getattr(made, field))
+    assert read.gaps == made.gaps
+    assert (read.options.method, read.options.counts_per_unit) == ("linear", 4.0)
+
+
+def test_a_scan_that_was_not_filled_is_none(tmp_path, scan, cross):
+    np.savez(tmp_path / "S1.npz", data=scan.counts, mask=cross)
+    with pytest.raises(InputError, match=r"S1\.npz: got one without estimates"):
+        result_of(read_scan(str(tmp_path / "S1.npz")))
+
+
+def test_estimates_of_an_unknown_program_are_a_fill_too(tmp_path, scan, cross):
+    filled = np.broadcast_to(cross, scan.counts.shape)
+    np.savez(tmp_path / "S1.npz", data=scan.counts, filled=filled, provenance=np.array('{"method": "guess"}'))
+    read = result_of(read_scan(str(tmp_path / "S1.npz")))
+    np.testing.assert_array_equal(read.filled, filled)
+    assert read.options.method == "auto"
+    assert not read.std.any()
