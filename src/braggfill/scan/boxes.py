@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from braggfill.scan.formats.frames import Box as Box
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-Box = tuple[slice, slice, slice]
-"""(frames, rows, columns)."""
 EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 
 

@@ -1,6 +1,6 @@
 """What a scan file holds, whatever its format, and how a file that cannot be read is put into one sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.scan.formats.frames import Box, Frames
 from braggfill.scan.formats.names import SUFFIXES
 
 JOULES_PER_EV = 1.602176634e-19
@@ -24,6 +25,24 @@ class Geometry:
     """From the sample to the detector."""
     pixel_size_m: tuple[float, float] | None = None
     """Of a row and of a column."""
+
+
+ChooseBox = Callable[[Frames, Any], Box | None]
+"""From the frames on disk and their mask, 2-D or 3-D or None, to the box that is read; None for all."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Which part of the frames on disk a scan is."""
+
+    box: Box
+    shape: tuple[int, ...]
+    """Of all of them (frames, rows, columns)."""
+
+    @classmethod
+    def of(cls, box: Box | None, shape: tuple[int, ...]) -> "Cut | None":
+        """A box of frames of some shape, or None for all of them."""
+        return None if box is None else cls(box, tuple(shape))
 
 
 @dataclass(frozen=True)
@@ -43,6 +62,8 @@ class Scan:
     provenance: dict[str, Any] | None = None
     """How it was filled, JSON-ready."""
     geometry: Geometry = field(default_factory=Geometry)
+    cut: Cut | None = None
+    """Which part of the frames on disk it is; None for all of them."""
 
 
 def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float | None, pixel_um: float | None) -> Geometry:
