@@ -16,7 +16,7 @@ def finetune(
     scan: ScanFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="Weights file to write, .safetensors.")],
     choice: MaskChoice,
-    options: Annotated[FinetuneOptions, Part(("start", "minutes", "seed", "device", "counts_per_unit"))],
+    options: Annotated[FinetuneOptions, Part(("start", "minutes", "seed", "device", "counts_per_unit", "negatives"))],
     overwrite: Overwrite = False,
 ) -> None:
     """Adapt the network to a scan and keep the weights, for 'fill --weights' and as the start of the next scan.

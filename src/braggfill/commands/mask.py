@@ -7,7 +7,7 @@ import typer
 
 from braggfill.commands.options import with_flags
 from braggfill.commands.shell import Overwrite, console, say, warn
-from braggfill.scan.choice import MaskChoice
+from braggfill.scan.choice import MaskChoice, Negatives
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,7 @@ def mask(
     *,
     choice: MaskChoice,
     find: Annotated[bool, typer.Option("--find", help="Look for rows and columns that never count.")] = False,
+    negatives: Annotated[Negatives | None, typer.Option(help="What negative values are, as for fill.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what was found without asking.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the mask, 1 = not measured (.npz).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the mask (.png).")] = None,
@@ -43,9 +44,9 @@ def mask(
         made = mask_without_scan(choice)
     else:
         opened = open_scan(scan, choice, outputs, overwrite)
-        made = full_mask(opened.scan.intensity, opened.mask)
+        made = full_mask(opened.scan.intensity, opened.mask, negatives)
         background = summed_counts(opened.scan.intensity, made).astype("float32")
-        made = made | silent_lines(opened.scan.intensity, made, yes) if find else made
+        made = made | silent_lines(opened.scan.intensity, made, negatives, yes) if find else made
     console.print(mask_table(made))
     warn([warning] if (warning := half_masked(made)) else [])
     if output:
@@ -55,7 +56,9 @@ def mask(
         plot_mask(plot, made, background)
 
 
-def silent_lines(intensity: "NDArray[Any]", made: "NDArray[np.bool_]", yes: bool) -> "NDArray[np.bool_]":
+def silent_lines(
+    intensity: "NDArray[Any]", made: "NDArray[np.bool_]", negatives: Negatives | None, yes: bool
+) -> "NDArray[np.bool_]":
     """Rows and columns, bool (rows, columns), that never count, if a person takes them as not measured.
 
     Intensity and the mask made so far are both (frames, rows, columns).
@@ -63,7 +66,7 @@ def silent_lines(intensity: "NDArray[Any]", made: "NDArray[np.bool_]", yes: bool
     from braggfill.reports.tables import mask_table
     from braggfill.scan.masks import find_silent_lines
 
-    found = find_silent_lines(intensity, made)
+    found = find_silent_lines(intensity, made, negatives)
     if not found.any():
         say(console, "no line that never counts was found")
         return found

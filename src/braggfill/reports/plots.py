@@ -30,7 +30,7 @@ def plot_fill(path: Path, result: FillResult, title: str) -> None:
     """Draw slices through the brightest voxel: as measured, filled, and the relative uncertainty of the estimates (PNG)."""
     missing = result.filled | result.mask
     peak = np.unravel_index(result.intensity.argmax(), missing.shape)
-    counts = result.intensity * (result.options.counts_per_unit or 1.0)
+    counts = np.maximum(result.intensity, 0) * (result.options.counts_per_unit or 1.0)
     log, brightest = np.log10(1 + counts), float(np.log10(1 + counts.max()))
     rows = (
         ("measured", np.where(missing, np.nan, log), COUNTS_MAP, brightest, "log10(1 + counts)"),

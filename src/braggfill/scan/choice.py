@@ -1,9 +1,19 @@
-"""Where the mask of a scan comes from, as a person says it."""
+"""Where the mask of a scan comes from, and what its values are, as a person says it. Quick to import."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+from braggfill.base.errors import InputError
 
 Convention = Literal["bad1", "good1"]
+Negatives = Literal["missing", "measured"]
+"""What negative values are: marks of voxels that were not measured, or what is left where a background was subtracted."""
+
+
+def check_negatives(negatives: Negatives | None) -> None:
+    """Raise InputError for what negative values cannot be."""
+    if negatives is not None and negatives not in get_args(Negatives):
+        raise InputError(f"negatives: got '{negatives}', expected {' or '.join(get_args(Negatives))}")
 
 
 @dataclass(frozen=True)

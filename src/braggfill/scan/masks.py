@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.scan.choice import MaskChoice
-from braggfill.scan.counts import as_mask, as_volume, unmeasured
+from braggfill.scan.choice import MaskChoice, Negatives
+from braggfill.scan.counts import as_mask, as_volume, measured_values
 from braggfill.scan.detectors import detector_mask
 from braggfill.scan.files import read_mask
 from braggfill.scan.formats.contents import Scan
@@ -42,11 +42,9 @@ def choose_mask(scan: Scan, choice: MaskChoice) -> NDArray[Any] | None:
     return gaps if stored is None else as_mask(stored, shape) | gaps
 
 
-def full_mask(intensity: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[np.bool_]:
+def full_mask(intensity: NDArray[Any], mask: NDArray[Any] | None, negatives: Negatives | None = None) -> NDArray[np.bool_]:
     """What of a scan was not measured, bool, by its mask or by the voxels' values; all arrays are (frames, rows, columns)."""
-    values = as_volume(intensity)
-    missing: NDArray[np.bool_] = as_mask(mask, values.shape) | unmeasured(values)
-    return missing
+    return measured_values(intensity, mask, negatives)[1]
 
 
 def mask_without_scan(choice: MaskChoice) -> NDArray[np.bool_]:
@@ -63,11 +61,13 @@ def mask_without_scan(choice: MaskChoice) -> NDArray[np.bool_]:
 
 def summed_counts(intensity: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Measured counts summed over the frames (rows, columns), from intensity and missing, both (frames, rows, columns)."""
-    summed: NDArray[np.float64] = np.where(missing, 0, intensity).sum(0, dtype=float)
+    summed: NDArray[np.float64] = np.where(missing, 0, np.maximum(intensity, 0)).sum(0, dtype=float)
     return summed
 
 
-def find_silent_lines(intensity: NDArray[Any], mask: NDArray[Any] | None = None) -> NDArray[np.bool_]:
+def find_silent_lines(
+    intensity: NDArray[Any], mask: NDArray[Any] | None = None, negatives: Negatives | None = None
+) -> NDArray[np.bool_]:
     """Rows and columns of a detector that never count although those beside them do.
 
     Parameters
@@ -76,6 +76,8 @@ def find_silent_lines(intensity: NDArray[Any], mask: NDArray[Any] | None = None)
         Photon counts.
     mask : array (frames, rows, columns) or (rows, columns), optional
         > 0 = not measured.
+    negatives : str, optional
+        As for ``fill_gaps``.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def find_silent_lines(intensity: NDArray[Any], mask: NDArray[Any] | None = None)
         True where a line has no counts in any frame, and by its neighbours on both sides should have had at least
         ``FEWEST_COUNTS``. Lines that the mask holds already are not among them.
     """
-    missing = full_mask(intensity, mask)
+    missing = full_mask(intensity, mask, negatives)
     counts = summed_counts(intensity, missing)
     covered = np.all(missing, axis=0)
     found: NDArray[np.bool_] = np.zeros(counts.shape, bool)
