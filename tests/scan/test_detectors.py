@@ -71,6 +71,14 @@ def test_every_row_of_the_table_is_tested():
     assert {n.lower() for n in FACTS} == set(DETECTORS)
 
 
+def test_the_merlin_of_sixs_is_told_by_its_shape_and_never_against_it():
+    np.testing.assert_array_equal(detector_mask("merlin", (512, 512)), detector_mask("merlin_sixs"))
+    np.testing.assert_array_equal(detector_mask("Merlin SixS", (515, 515)), detector_mask("merlin"))
+    np.testing.assert_array_equal(np.flatnonzero(detector_mask("merlin", (512, 512)).all(0)), [254, 255, 256])
+    crop = detector_mask("merlin", (512, 512), (3, 3))  # a place in the frame says that it is a crop of 515 × 515
+    np.testing.assert_array_equal(np.flatnonzero(crop.all(0)), [252, 253, 254, 255, 256])
+
+
 @pytest.mark.parametrize(
     ("alias", "name"),
     [
@@ -144,6 +152,7 @@ def test_without_pyfai_the_table_still_works(monkeypatch):
     [
         (("eigr4m",), "eigr4m.*eiger4m"),
         (("maxipix", (100, 100)), r"100 × 100.*516 × 516.*--roi"),
+        (("maxipix", (256, 256)), "256 × 256.*such as '34idctim1' with such frames"),
         (("maxipix", (100, 100), (450, 0)), "rows 450 to 550"),
         (("maxipix", (100, 100), (-1, 0)), "rows -1 to 99"),
         (("maxipix", (100, 100), (0, 90, 0, 100)), "not 100 × 100"),

@@ -62,6 +62,9 @@ DETECTORS = {
     ),
 }
 
+VARIANTS = {"merlin": ("merlin_sixs",), "merlin_sixs": ("merlin",)}
+"""Detectors of one name whose frames differ from beamline to beamline: the shape of a scan tells which it is."""
+
 
 def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[int, ...] | None = None) -> NDArray[np.bool_]:
     """Mask of a detector's gaps.
@@ -70,6 +73,7 @@ def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[in
     ----------
     name : str
         A key of ``DETECTORS``, one of its aliases, or a name that pyFAI knows; upper and lower case, ``-`` and ``_`` are alike.
+        Of a detector with several kinds of frames (``merlin``) it is that of the shape given.
     shape : (rows, columns), optional
         Of the crop; by default to the end of the frame, or what the region says.
     roi : (row, column) or (first row, last row + 1, first column, last column + 1), optional
@@ -85,16 +89,18 @@ def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[in
     InputError
         If no such detector is known, or the crop does not lie in its frame.
     """
-    full = _full_mask(name)
+    full = _full_mask(name, None if roi else shape)
     rows, columns = _crop(name, full.shape, None if shape is None else tuple(shape), roi)
     return full[rows, columns]
 
 
-def _full_mask(name: str) -> NDArray[np.bool_]:
+def _full_mask(name: str, shape: tuple[int, int] | None) -> NDArray[np.bool_]:
+    """The mask of a detector, or of the variant of it that has the shape of the scan."""
     wanted = _plain(name)
     for key, detector in DETECTORS.items():
         if wanted in {_plain(n) for n in (key, *detector.aliases)}:
-            return detector.mask
+            variants = (DETECTORS[variant] for variant in VARIANTS.get(key, ()))
+            return next((v for v in variants if v.shape == shape and detector.shape != shape), detector).mask
     return _pyfai_mask(name)
 
 
@@ -147,9 +153,11 @@ def _spans(
         case (top, bottom, left, right):
             return (top, bottom), (left, right)
         case None:
+            others = [f"'{key}'" for key, d in DETECTORS.items() if d.shape == shape and key not in VARIANTS]
+            near = f", or another detector, such as {' or '.join(others)} with such frames" if others else ""
             raise InputError(
                 f"roi: got none with {' × '.join(map(str, shape or ()))} pixels of '{name}', whose frame has {frame[0]} × "
-                f"{frame[1]}; expected the crop's place in the full frame; give --roi ROW,COLUMN of its first pixel"
+                f"{frame[1]}; expected the crop's place in the full frame{near}; give --roi ROW,COLUMN of its first pixel"
             )
         case _:
             raise InputError(f"roi: got {len(roi)} numbers, expected ROW,COLUMN or the first and last + 1 of both")
