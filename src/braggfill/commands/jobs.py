@@ -57,6 +57,7 @@ class FillJob:
 def configuration(options: FillOptions, mask: MaskChoice, outputs: Outputs) -> dict[str, Any]:
     """Everything that a fill from a file to a file depends on, JSON-ready and as flat as in TOML."""
     chosen = asdict(options) | asdict(mask) | {"format": outputs.format, "self_test": outputs.self_test}
+    chosen["mask_convention"] = mask.mask_convention or "bad1"
     plain: dict[str, Any] = json.loads(json.dumps(chosen, default=str))
     return plain
 

@@ -43,12 +43,12 @@ def mask(
         check_writable(outputs, [choice.mask], overwrite)
         made = mask_without_scan(choice)
     else:
-        opened = open_scan(scan, choice, outputs, overwrite)
+        opened = open_scan(scan, choice, outputs, overwrite, ask=False)
         made = full_mask(opened.scan.intensity, opened.mask, negatives)
         background = summed_counts(opened.scan.intensity, made).astype("float32")
         made = made | silent_lines(opened.scan.intensity, made, negatives, yes) if find else made
     console.print(mask_table(made))
-    warn([warning] if (warning := half_masked(made)) else [])
+    warn([f"mask: {question}"] if (question := half_masked(made)) else [])
     if output:
         write_mask(output, made)
         say(console, f"written to {output}: 1 = not measured")

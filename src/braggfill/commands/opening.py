@@ -29,6 +29,7 @@ def open_scan(
     outputs: Mapping[str, Path | None],
     overwrite: bool,
     others: Sequence[str | Path | None] = (),
+    ask: bool = True,
 ) -> Opened:
     """Look whether the outputs may be written, then read a scan and choose its mask.
 
@@ -41,6 +42,8 @@ def open_scan(
         As for ``check_writable``.
     others : sequence of addresses
         Further inputs, which are not overwritten either.
+    ask : bool
+        Refuse a mask that may be inverted until it is said that it is not.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def open_scan(
     """
     check_writable(outputs, [address, choice.mask, *others], overwrite)
     scan = read_scan(address)
-    return Opened(scan, choose_mask(scan, choice))
+    return Opened(scan, choose_mask(scan, choice, ask))
 
 
 def check_writable(outputs: Mapping[str, Path | None], inputs: Sequence[str | Path | None], overwrite: bool) -> None:

@@ -22,8 +22,9 @@ class MaskChoice:
 
     mask: str | None = None
     """Mask file, 2-D or 3-D, > 0 = not measured; else the scan's own."""
-    mask_convention: Convention = "bad1"
-    """Whether 1 marks bad or good voxels in the mask that is read."""
+    mask_convention: Convention | None = None
+    """Whether 1 marks bad (bad1) or good (good1) voxels in the mask that is read; else bad, and who gives a mask over more
+    than half of the scan is asked."""
     detector: str | None = None
     """Add the gaps of a detector: maxipix, merlin, eiger2m, …"""
     roi: tuple[int, ...] | None = None

@@ -22,15 +22,18 @@ FEWEST_COUNTS = 25.0
 """A line is silent if it should have counted this often and never did: by chance once in e²⁵."""
 
 
-def choose_mask(scan: Scan, choice: MaskChoice) -> NDArray[Any] | None:
+def choose_mask(scan: Scan, choice: MaskChoice, ask: bool = False) -> NDArray[Any] | None:
     """The mask of a scan (frames, rows, columns) or of each frame (rows, columns), > 0 = not measured; None if there is none.
 
     Raises
     ------
     InputError
-        If a file cannot be read, or the detector does not fit the scan.
+        If a file cannot be read, the detector does not fit the scan, or it is to be asked (``ask``) whether a mask is inverted.
     """
     stored = read_mask(choice.mask) if choice.mask else scan.mask
+    own = scan.provenance is not None and not choice.mask
+    if ask and stored is not None and choice.mask_convention is None and not own and (question := half_masked(stored)):
+        raise InputError(f"mask: {question}")
     if stored is not None and choice.mask_convention == "good1":
         stored = ~(stored > 0)
     if choice.detector is None:
@@ -111,8 +114,11 @@ def _beside(totals: NDArray[np.float64], masked: NDArray[np.bool_], first: int, 
 
 
 def half_masked(mask: NDArray[Any]) -> str | None:
-    """A sentence if a mask (of any shape) covers so much that it may be inverted."""
+    """A question if a mask (of any shape) covers so much that it may be inverted."""
     share = float((mask > 0).mean())
     if share <= 0.5:
         return None
-    return f"{100 * share:.0f} % is masked; is the mask inverted? 1 means not measured; else give --mask-convention good1"
+    return (
+        f"got {100 * share:.0f} % of the voxels marked as not measured, expected less than half; is the mask inverted? give "
+        "--mask-convention good1 if 1 marks the good voxels in it, bad1 if it is right"
+    )
