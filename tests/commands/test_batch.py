@@ -147,7 +147,7 @@ def test_the_resolved_configuration_is_in_the_result(tmp_path):
         "method": "linear",
         "detector": "merlin",
         "roi": [240, 0],
-        "mask_convention": "bad1",
+        "mask_convention": None,
         "skip": None,
     }
     assert facts["command"] == "braggfill fill S1.npy"

@@ -77,7 +77,7 @@ def done_alike(job: FillJob) -> bool:
     if job.outputs.overwrite or not job.output.exists():
         return False
     made = (read_provenance(job.output) or {}).get("configuration")
-    return isinstance(made, dict) and with_defaults(made) == job.record["configuration"]
+    return isinstance(made, dict) and with_defaults(made) == with_defaults(job.record["configuration"])
 
 
 def fill_scans(jobs: list[FillJob], workers: Workers, on_outcome: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:

@@ -57,14 +57,17 @@ class FillJob:
 def configuration(options: FillOptions, mask: MaskChoice, outputs: Outputs) -> dict[str, Any]:
     """Everything that a fill from a file to a file depends on, JSON-ready and as flat as in TOML."""
     chosen = asdict(options) | asdict(mask) | {"format": outputs.format, "self_test": outputs.self_test}
-    chosen["mask_convention"] = mask.mask_convention or "bad1"
     plain: dict[str, Any] = json.loads(json.dumps(chosen, default=str))
     return plain
 
 
 def with_defaults(made: dict[str, Any]) -> dict[str, Any]:
-    """A configuration as a result holds it; options that there were not yet when it was made are as if not given."""
-    return configuration(FillOptions(), MaskChoice(), Outputs()) | made
+    """A configuration to be compared; options that there were not yet when it was made are as if not given.
+
+    Neither does it matter whether it was said that 1 marks bad voxels in a mask.
+    """
+    whole = configuration(FillOptions(), MaskChoice(), Outputs()) | made
+    return whole | {"mask_convention": whole["mask_convention"] or "bad1"}
 
 
 def scan_numbers(text: str) -> list[int]:
