@@ -8,7 +8,7 @@ from typing import Literal
 from braggfill.base.errors import InputError
 from braggfill.base.tasks import OnStep, Progress, Workers, spread
 from braggfill.commands.jobs import FillJob, with_defaults
-from braggfill.commands.opening import open_scan
+from braggfill.commands.opening import Opened, open_measured
 from braggfill.filling.fill import fill_gaps
 from braggfill.filling.record import write_result
 from braggfill.filling.result import FillResult
@@ -16,7 +16,6 @@ from braggfill.reports.plots import plot_fill
 from braggfill.reports.sentences import summary
 from braggfill.reports.webpage import write_report
 from braggfill.scan.files import read_provenance
-from braggfill.scan.formats.contents import Scan
 
 
 @dataclass(frozen=True)
@@ -42,20 +41,21 @@ def fill_scan(
     InputError
         If a file, an option or the scan does not fit.
     """
-    opened = open_scan(job.scan, job.mask, job.files, job.outputs.overwrite)
+    opened = open_measured(job.scan, job.mask, job.files, job.outputs.overwrite)
     intensity, mask = opened.scan.intensity, opened.mask
     result = fill_gaps(intensity, mask, options=job.options, on_progress=on_progress, on_adapt=on_adapt)
-    show(job, opened.scan, result)
+    show(job, opened, result)
     return result
 
 
-def show(job: FillJob, scan: Scan, result: FillResult) -> None:
+def show(job: FillJob, opened: Opened, result: FillResult) -> None:
     """Write the result of a job, with its picture and its page where they are asked for."""
-    write_result(job.output, result, scan.name, job.kind, scan.geometry, job.record)
+    scan, record = opened.scan, job.record | opened.record
+    write_result(job.output, result, scan.name, job.kind, scan.geometry, record)
     if job.outputs.plot:
         plot_fill(job.outputs.plot, result, f"{scan.name}, {result.options.method}")
     if job.outputs.report:
-        write_report(job.outputs.report, result, scan.name, job.record, job.outputs.self_test)
+        write_report(job.outputs.report, result, scan.name, record, job.outputs.self_test)
 
 
 def attempt(job: FillJob) -> Outcome:

@@ -24,13 +24,13 @@ def evaluate(
 
     Example: braggfill evaluate S12.npz --mask mask.npz --plot S12_judged.png
     """
-    from braggfill.commands.opening import open_scan
+    from braggfill.commands.opening import open_measured
     from braggfill.judging.evaluation import evaluate as judge
     from braggfill.judging.record import write_evaluation
     from braggfill.reports.plots import plot_evaluation
     from braggfill.reports.tables import score_table
 
-    opened = open_scan(scan, choice, {".json": json, ".png": plot}, overwrite)
+    opened = open_measured(scan, choice, {".json": json, ".png": plot}, overwrite)
     with progress_bar("evaluating") as advance:
         verdict = judge(opened.scan.intensity, opened.mask, options=options, on_progress=advance)
     console.print(score_table(verdict))

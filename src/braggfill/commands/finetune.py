@@ -23,11 +23,11 @@ def finetune(
 
     Example: braggfill finetune S12.npz --mask mask.npz -o S12.safetensors
     """
-    from braggfill.commands.opening import open_scan
+    from braggfill.commands.opening import open_measured
     from braggfill.network.finetune import finetune as learn
     from braggfill.reports.sentences import lesson_in_words
 
-    opened = open_scan(scan, choice, {".safetensors": output}, overwrite, [options.start])
+    opened = open_measured(scan, choice, {".safetensors": output}, overwrite, [options.start])
     with adaptation_bar() as on_step:
         lesson = learn(opened.scan.intensity, opened.mask, out=output, options=options, name=opened.scan.name, on_step=on_step)
     say(console, f"{lesson_in_words(lesson)}; written to {output}")

@@ -29,3 +29,5 @@ class MaskChoice:
     """Add the gaps of a detector: maxipix, merlin, eiger2m, …"""
     roi: tuple[int, ...] | None = None
     """ROW,COLUMN of the scan's first pixel in the detector's frame; or first and last + 1 of both."""
+    again: bool = False
+    """Forget the estimates of a scan that was filled: its filled voxels count as not measured."""

@@ -36,6 +36,8 @@ def choose_mask(scan: Scan, choice: MaskChoice, ask: bool = False) -> NDArray[An
         raise InputError(f"mask: {question}")
     if stored is not None and choice.mask_convention == "good1":
         stored = ~(stored > 0)
+    if choice.again:
+        stored = _with_filled(scan, stored)
     if choice.detector is None:
         if choice.roi is not None:
             raise InputError("roi: got a place in a detector's frame without the detector, expected its name; give --detector")
@@ -43,6 +45,14 @@ def choose_mask(scan: Scan, choice: MaskChoice, ask: bool = False) -> NDArray[An
     shape = as_volume(scan.intensity).shape
     gaps = detector_mask(choice.detector, (shape[1], shape[2]), choice.roi)
     return gaps if stored is None else as_mask(stored, shape) | gaps
+
+
+def _with_filled(scan: Scan, stored: NDArray[Any] | None) -> NDArray[np.bool_]:
+    """A mask (frames, rows, columns) and what a scan holds estimates of, which are forgotten, or InputError."""
+    if scan.filled is None:
+        raise InputError(f"again: got {scan.name}, in which nothing is marked as filled, expected a filled scan")
+    forgotten: NDArray[np.bool_] = as_mask(stored, scan.filled.shape) | (scan.filled > 0)
+    return forgotten
 
 
 def full_mask(intensity: NDArray[Any], mask: NDArray[Any] | None, negatives: Negatives | None = None) -> NDArray[np.bool_]:
