@@ -72,8 +72,8 @@ def open_measured(
         told = _told(opened.scan)
         raise InputError(
             f"scan {opened.scan.name}: got one that is filled already ({told['program']} {told['version']}, method "
-            f"{told['method']}, {told['voxels']:,} voxels, from {told['input']}), expected one as it was measured; give --again "
-            "to forget these estimates and begin anew"
+            f"{told['method']}, {told['voxels']:,} voxels, from {told['input']}), expected one as it was measured; give "
+            "--again to forget these estimates and begin anew"
         )
     return opened
 

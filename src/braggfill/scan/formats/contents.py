@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,19 @@ class Scan:
     """Which part of the frames on disk it is; None for all of them."""
 
 
+def cut_out(scan: Scan, choose_box: ChooseBox | None) -> Scan:
+    """The part of a scan that is chosen, of all its arrays."""
+    box = choose_box(scan.intensity, scan.mask) if choose_box else None
+    if box is None:
+        return scan
+
+    def part(array: NDArray[Any] | None) -> Any:
+        return None if array is None else array[box[-array.ndim :]].copy()
+
+    of_box = Scan(part(scan.intensity), part(scan.mask), scan.name, part(scan.filled), part(scan.std), scan.provenance)
+    return replace(of_box, geometry=scan.geometry, cut=Cut.of(box, scan.intensity.shape))
+
+
 def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float | None, pixel_um: float | None) -> Geometry:
     """The geometry of a file with what a person knows better."""
     for name, value in (("energy_kev", energy_kev), ("distance_m", distance_m), ("pixel_um", pixel_um)):
@@ -81,7 +94,7 @@ def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float
 @contextmanager
 def readable(path: Path, role: str) -> Iterator[None]:
     """Turn whatever a reading library raises into one sentence."""
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES and not _is_folder(path):
         raise InputError(f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}")
     try:
         size = path.stat().st_size
@@ -102,6 +115,14 @@ def readable(path: Path, role: str) -> Iterator[None]:
         raise InputError(
             f"{role} {path}: cannot be read as {path.suffix} ({reason}); expected an intact file of that format"
         ) from error
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a path with a name is a folder; an impossible name is none."""
+    try:
+        return bool(path.name) and path.is_dir()
+    except OSError:
+        return False
 
 
 def choose(names: list[str], wanted: tuple[str, ...], role: str, path: Path) -> str:
