@@ -133,6 +133,44 @@ def test_what_is_not_in_the_table_is_pyfai_s():
     np.testing.assert_array_equal(columns, [c for start in range(256, 1556, 260) for c in range(start, start + 4) if c < 1556])
 
 
+# As the makers publish them: shape, width of the gaps between rows and between columns, how many there are.
+MODULES = {
+    "eiger1m": ((1065, 1030), (37, 1), (0, 0)),
+    "eiger16m": ((4371, 4150), (37, 7), (10, 3)),
+    "eiger2_500k": ((512, 1028), (0, 0), (0, 0)),
+    "eiger2_1m": ((1062, 1028), (38, 1), (0, 0)),
+    "eiger2_4m": ((2162, 2068), (38, 3), (12, 1)),
+    "eiger2_9m": ((3262, 3108), (38, 5), (12, 2)),
+    "eiger2_16m": ((4362, 4148), (38, 7), (12, 3)),
+    "pilatus1m": ((1043, 981), (17, 4), (7, 1)),
+    "pilatus2m": ((1679, 1475), (17, 7), (7, 2)),
+    "lambda750k": ((516, 1556), (4, 1), (4, 5)),
+    "lambda2m": ((1556, 1556), (4, 5), (4, 5)),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_detectors_of_modules_have_the_gaps_that_their_makers_publish(name):
+    pytest.importorskip("pyFAI.detectors")
+    shape, *gaps = MODULES[name]
+    mask = detector_mask(name)
+    assert mask.shape == shape
+    for across, (width, number) in enumerate(gaps):
+        full = np.flatnonzero(mask.all(1 - across))
+        runs = np.split(full, np.flatnonzero(np.diff(full) > 1) + 1) if full.size else []
+        assert [len(run) for run in runs] == [width] * number
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "gap"),
+    [("eiger9m", (3269, 3110), 37), ("e4m", (2162, 2068), 38), ("eiger1m", (1062, 1028), 38), ("eiger16m", (4362, 4148), 38)],
+)
+def test_the_kind_of_an_eiger_is_told_by_its_shape(name, shape, gap):
+    pytest.importorskip("pyFAI.detectors")
+    rows = np.flatnonzero(detector_mask(name, shape).all(1))
+    assert len(np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)[0]) == gap
+
+
 def test_without_pyfai_the_table_still_works(monkeypatch):
     real = builtins.__import__
 

@@ -6,6 +6,7 @@ a mask of its own. Rows and columns are counted from zero, ends are excluded.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -62,8 +63,17 @@ DETECTORS = {
     ),
 }
 
-VARIANTS = {"merlin": ("merlin_sixs",), "merlin_sixs": ("merlin",)}
-"""Detectors of one name whose frames differ from beamline to beamline: the shape of a scan tells which it is."""
+VARIANTS = {
+    "merlin": "merlin_sixs",
+    "merlin_sixs": "merlin",
+    "eiger500k": "eiger_500k",
+    "eiger1m": "eiger2_1m",
+    "eiger4m": "eiger2_4m",
+    "eiger9m": "eiger_9m",
+    "eiger16m": "eiger2_16m",
+}
+"""Detectors of one name whose frames differ from make to make: the shape of a whole frame tells which it is. What is no key of
+the table is pyFAI's."""
 
 
 def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[int, ...] | None = None) -> NDArray[np.bool_]:
@@ -97,11 +107,20 @@ def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[in
 def _full_mask(name: str, shape: tuple[int, int] | None) -> NDArray[np.bool_]:
     """The mask of a detector, or of the variant of it that has the shape of the scan."""
     wanted = _plain(name)
-    for key, detector in DETECTORS.items():
-        if wanted in {_plain(n) for n in (key, *detector.aliases)}:
-            variants = (DETECTORS[variant] for variant in VARIANTS.get(key, ()))
-            return next((v for v in variants if v.shape == shape and detector.shape != shape), detector).mask
-    return _pyfai_mask(name)
+    key = next((key for key, d in DETECTORS.items() if wanted in {_plain(n) for n in (key, *d.aliases)}), name)
+    mask = _mask_of(key)
+    variant = VARIANTS.get(key, VARIANTS.get(wanted))
+    if variant is None or shape in (None, mask.shape):
+        return mask
+    with suppress(InputError):  # without pyFAI there are fewer kinds
+        other = _mask_of(variant)
+        return other if other.shape == shape else mask
+    return mask
+
+
+def _mask_of(name: str) -> NDArray[np.bool_]:
+    """The mask of the table's detector, else of pyFAI's."""
+    return DETECTORS[name].mask if name in DETECTORS else _pyfai_mask(name)
 
 
 def _plain(name: str) -> str:
