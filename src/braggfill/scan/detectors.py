@@ -45,7 +45,7 @@ DETECTORS = {
     "maxipix": Detector((516, 516), ((255, 261),), ((255, 261),), ("mpx4inr", "mpx1x4", "mpxgaas", "maxipix2x2")),
     "merlin": Detector((515, 515), ((255, 260),), ((255, 260),), ("merlinquad",)),
     "merlin_sixs": Detector((512, 512), ((254, 257),), ((254, 257),)),
-    "34idctim2": Detector((516, 517), ((256, 260),), ((256, 261),), ("timepixquad",)),
+    "34idctim2": Detector((517, 516), ((256, 261),), ((256, 260),), ("timepixquad",)),
     "34idctim1": Detector((256, 256), aliases=("timepix",)),
     "eiger500k": Detector((512, 1028), aliases=("e500k", "e2500")),
     "eiger2m": Detector(

@@ -66,7 +66,7 @@ FORMATS: dict[FormatName, Format] = {
     ),
     "cohere": Format(
         ".tif",
-        "cohere's prep_data.tif: float32, transposed",
+        "cohere's prep_data.tif: float32",
         write_cohere,
         lambda s: "prep_data_filled.tif",
         check_cohere_name,
@@ -81,7 +81,7 @@ def read_scan(address: str, choose_box: ChooseBox | None = None) -> Scan:
     ----------
     address : str
         Path of an ``.npz`` (``data``, else ``iobs``, else its only array; ``mask``, or the mask file of a cdiutils or bcdi
-        pair), ``.npy``, ``.tif`` (cohere's ``prep_data.tif`` is transposed) or HDF5 file (``.h5``, ``.cxi``, ``.nxs``;
+        pair), ``.npy``, ``.tif`` or HDF5 file (``.h5``, ``.cxi``, ``.nxs``;
         ``file.h5:/path/to/data``, ``file.h5:/12.1`` or the usual places), an Eiger's master, a folder of P10 or of numbered
         images (34-ID-C).
     choose_box : callable, optional
