@@ -16,6 +16,7 @@ from braggfill.reports.plots import plot_fill
 from braggfill.reports.sentences import summary
 from braggfill.reports.webpage import write_report
 from braggfill.scan.files import read_provenance
+from braggfill.scan.preparation import in_words
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,21 @@ def fill_scan(
     job: FillJob,
     on_progress: Progress = lambda done, total: None,
     on_adapt: OnStep = lambda step, steps, skill: None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> FillResult:
-    """Read a scan, fill it, and write what shows it.
+    """Read a scan, prepare it (and tell what was done), fill it, and write what shows it.
 
     Raises
     ------
     InputError
         If a file, an option or the scan does not fit.
     """
-    opened = open_measured(job.scan, job.mask, job.files, job.outputs.overwrite)
+    wanted = (job.scan, job.mask, job.files, job.outputs.overwrite)
+    opened = open_measured(*wanted, how=job.how, negatives=job.options.negatives)
+    for sentence in in_words(opened.record.get("prepared", {})):
+        tell(sentence)
     intensity, mask = opened.scan.intensity, opened.mask
-    result = fill_gaps(intensity, mask, options=job.options, on_progress=on_progress, on_adapt=on_adapt)
+    result = fill_gaps(intensity, mask, options=opened.with_its_unit(job.options), on_progress=on_progress, on_adapt=on_adapt)
     show(job, opened, result)
     return result
 

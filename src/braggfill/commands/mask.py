@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from braggfill.commands.options import with_flags
+from braggfill.commands.options import Part, with_flags
 from braggfill.commands.shell import Overwrite, console, say, warn
-from braggfill.scan.choice import MaskChoice, Negatives
+from braggfill.scan.choice import MaskChoice, Negatives, Preparation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 @with_flags
-def mask(
+def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
     scan: Annotated[str | None, typer.Argument(help="Scan whose mask it is; without it, of the detector alone.")] = None,
     *,
+    how: Annotated[Preparation, Part(("crop", "dark", "hot"))],
     choice: MaskChoice,
     find: Annotated[bool, typer.Option("--find", help="Look for rows and columns that never count.")] = False,
     negatives: Annotated[Negatives | None, typer.Option(help="What negative values are, as for fill.")] = None,
@@ -43,7 +44,7 @@ def mask(
         check_writable(outputs, [choice.mask], overwrite)
         made = mask_without_scan(choice)
     else:
-        opened = open_scan(scan, choice, outputs, overwrite, ask=False)
+        opened = open_scan(scan, choice, outputs, overwrite, ask=False, how=how, negatives=negatives)
         made = full_mask(opened.scan.intensity, opened.mask, negatives)
         background = summed_counts(opened.scan.intensity, made).astype("float32")
         made = made | silent_lines(opened.scan.intensity, made, negatives, yes) if find else made

@@ -1,4 +1,4 @@
-"""Where the mask of a scan comes from, and what its values are, as a person says it. Quick to import."""
+"""What of a scan is taken, where its mask comes from, and what its values are, as a person says it. Quick to import."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -31,3 +31,35 @@ class MaskChoice:
     """ROW,COLUMN of the scan's first pixel in the detector's frame; or first and last + 1 of both."""
     again: bool = False
     """Forget the estimates of a scan that was filled: its filled voxels count as not measured."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to a scan before anything else, in this order."""
+
+    crop: tuple[int, ...] | None = None
+    """FRAMES,ROWS,COLUMNS about the peak; or first and last + 1 of each. Nothing else is read into memory."""
+    dark: str | None = None
+    """File of counts a frame without the beam: pixels with more than 1 are marked as not measured; nothing is subtracted."""
+    flat: str | None = None
+    """File of the counts of an even illumination: every pixel is divided by its share; those without are marked."""
+    hot: bool = False
+    """Mark hot pixels as not measured: ten times as bright as all but one of the eight around them in half of the frames."""
+    binning: tuple[int, ...] | None = None
+    """FRAMES,ROWS,COLUMNS that are summed into one voxel; one that lacks any of them is not measured."""
+
+    def __post_init__(self) -> None:
+        if self.crop is not None and (len(self.crop) not in (3, 6) or not _in_order(self.crop)):
+            raise InputError(
+                f"crop: got {list(self.crop)}, expected three sizes (frames, rows, columns) about the peak, or first and "
+                "last + 1 of each"
+            )
+        if self.binning is not None and (len(self.binning) != 3 or min(self.binning) < 1):
+            raise InputError(f"bin: got {list(self.binning)}, expected three numbers of at least 1 (frames, rows, columns)")
+
+
+def _in_order(crop: tuple[int, ...]) -> bool:
+    """Whether sizes are above zero, or ends behind their beginnings."""
+    if len(crop) == 3:
+        return min(crop) > 0
+    return all(0 <= first < last for first, last in zip(crop[::2], crop[1::2], strict=True))

@@ -130,6 +130,19 @@ def read_mask(address: str) -> NDArray[Any]:
         return read_hdf5_mask(path, dataset) if path.suffix.lower() in HDF5_SUFFIXES else _plain_array(path)
 
 
+def read_image(address: str, role: str) -> NDArray[Any]:
+    """Read an image (rows, columns) such as a flat field; of a stack, the mean of its frames."""
+    path, dataset = split_address(address)
+    with readable(path, role):
+        if path.suffix.lower() in HDF5_SUFFIXES:
+            values = read_hdf5(path, dataset).intensity
+        else:
+            values = read_npz(path).intensity if path.suffix.lower() == ".npz" else _plain_array(path)
+    if values.ndim not in (2, 3) or values.dtype.kind not in "iufb":
+        raise InputError(f"{role} {address}: got {values.dtype} of shape {values.shape}, expected numbers (rows, columns)")
+    return values.mean(0, dtype=float) if values.ndim == 3 else values
+
+
 def read_provenance(path: Path) -> dict[str, Any] | None:
     """How a file was filled, without reading its arrays; None if it does not say."""
     with readable(path, "scan"):

@@ -14,12 +14,14 @@ from braggfill.scan.choice import MaskChoice, Negatives
 from braggfill.scan.counts import as_mask, as_volume, measured_values
 from braggfill.scan.detectors import detector_mask
 from braggfill.scan.files import read_mask
-from braggfill.scan.formats.contents import Scan
+from braggfill.scan.formats.contents import Cut, Scan
 
 BANK = 4
 """Lines on both sides that tell how many counts a line should have had."""
 FEWEST_COUNTS = 25.0
 """A line is silent if it should have counted this often and never did: by chance once in e²⁵."""
+HOT_COUNTS, HOT_FACTOR = 5.0, 10.0
+"""A pixel is hot from so many counts a frame above so many times those of all but one of its neighbours."""
 
 
 def choose_mask(scan: Scan, choice: MaskChoice, ask: bool = False) -> NDArray[Any] | None:
@@ -30,7 +32,7 @@ def choose_mask(scan: Scan, choice: MaskChoice, ask: bool = False) -> NDArray[An
     InputError
         If a file cannot be read, the detector does not fit the scan, or it is to be asked (``ask``) whether a mask is inverted.
     """
-    stored = read_mask(choice.mask) if choice.mask else scan.mask
+    stored = _cut_like(read_mask(choice.mask), scan.cut) if choice.mask else scan.mask
     own = scan.provenance is not None and not choice.mask
     if ask and stored is not None and choice.mask_convention is None and not own and (question := half_masked(stored)):
         raise InputError(f"mask: {question}")
@@ -43,8 +45,16 @@ def choose_mask(scan: Scan, choice: MaskChoice, ask: bool = False) -> NDArray[An
             raise InputError("roi: got a place in a detector's frame without the detector, expected its name; give --detector")
         return stored
     shape = as_volume(scan.intensity).shape
-    gaps = detector_mask(choice.detector, (shape[1], shape[2]), choice.roi)
+    _, rows, columns = scan.cut.shape if scan.cut else shape
+    gaps = _cut_like(detector_mask(choice.detector, (rows, columns), choice.roi), scan.cut)
     return gaps if stored is None else as_mask(stored, shape) | gaps
+
+
+def _cut_like(mask: NDArray[Any], cut: Cut | None) -> NDArray[Any]:
+    """A mask, 2-D or 3-D, of all frames on disk cut like the scan; one of another shape as it is."""
+    if cut is None or mask.ndim not in (2, 3) or mask.shape != tuple(cut.shape)[-mask.ndim :]:
+        return mask
+    return mask[cut.box[-mask.ndim :]]
 
 
 def _with_filled(scan: Scan, stored: NDArray[Any] | None) -> NDArray[np.bool_]:
@@ -121,6 +131,31 @@ def _beside(totals: NDArray[np.float64], masked: NDArray[np.bool_], first: int, 
     known = np.flatnonzero(~masked)
     sides = (known[known < first][-BANK:], known[known >= last][:BANK])
     return [float(totals[side].mean()) if side.size else 0.0 for side in sides]
+
+
+def find_hot_pixels(intensity: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels that count far more than those around them in at least half of the frames; a crystal does so only now and then.
+
+    Parameters
+    ----------
+    intensity : array (frames, rows, columns)
+        Photon counts.
+    missing : bool array (frames, rows, columns)
+        True = not measured.
+
+    Returns
+    -------
+    bool array (rows, columns)
+        True where the median over the frames is above ``HOT_COUNTS`` and ``HOT_FACTOR`` times the second largest of the eight
+        around it: a hot pixel may have a hot neighbour, and the middle of a fringe is as bright as its surroundings.
+    """
+    usual = np.median(np.where(missing, 0, intensity), axis=0)
+    height, width = usual.shape
+    padded = np.pad(usual, 1)
+    around = [padded[r : r + height, c : c + width] for r in range(3) for c in range(3) if (r, c) != (1, 1)]
+    second = np.sort(np.stack(around), axis=0)[-2]
+    hot: NDArray[np.bool_] = usual > HOT_COUNTS + HOT_FACTOR * second
+    return hot
 
 
 def half_masked(mask: NDArray[Any]) -> str | None:

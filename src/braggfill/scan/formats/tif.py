@@ -1,8 +1,9 @@
 """TIFF stacks (frames, rows, columns): plain ones, and cohere's ``prep_data.tif``: float32, linear intensity.
 
-cohere turns every stack and frame about that it reads or writes, so that its arrays are (column, row, frame) and its files are not
-(``cohere_core/utilities/utils.py``, and ``beamlines/*/detectors.py`` of its user interface). It has no mask in phasing and takes a
-zero for a measured zero. What was estimated, its spread and what is still missing lie beside the stack in ``…_braggfill.npz``.
+cohere turns every stack and frame about that it reads or writes, so that its arrays are (column, row, frame) and its files are
+not (``cohere_core/utilities/utils.py``, and ``beamlines/*/detectors.py`` of its user interface). It has no mask in phasing and
+takes a zero for a measured zero. What was estimated, its spread and what is still missing lie beside the stack in
+``…_braggfill.npz``.
 """
 
 import json
