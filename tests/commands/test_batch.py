@@ -18,13 +18,13 @@ from braggfill.commands.batch import attempt, fill_scans
 from braggfill.commands.jobs import FillJob, make_jobs, numbered, output_beside, scan_numbers, select_scans
 from braggfill.commands.outputs import Outputs
 from braggfill.filling.options import FillOptions
-from braggfill.scan.choice import MaskChoice
+from braggfill.scan.choice import MaskChoice, Preparation
 from braggfill.scan.files import read_provenance, read_scan, write_scan
 from braggfill.scan.formats.contents import Scan
 
 MASK = np.zeros((24, 24), np.uint8)
 MASK[10:13] = 1
-KINDS = {"options": FillOptions, "mask": MaskChoice, "outputs": Outputs}
+KINDS = {"options": FillOptions, "mask": MaskChoice, "outputs": Outputs, "how": Preparation}
 
 
 def jobs_of(scans, command="", **values):
