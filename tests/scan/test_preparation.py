@@ -15,6 +15,7 @@ from program import run
 from braggfill import InputError, detector_mask
 from braggfill.scan.choice import Preparation
 from braggfill.scan.crop import box_chooser
+from braggfill.scan.detectors import closed_detector
 from braggfill.scan.files import read_scan
 from braggfill.scan.formats.contents import Geometry, Scan
 from braggfill.scan.masks import find_hot_pixels
@@ -200,3 +201,32 @@ def test_a_batch_knows_a_result_of_other_steps_for_another(tmp_path, capsys):
     assert run(*command) == 0
     assert run(*command, "--hot") == 2  # the name is taken by a result that was made otherwise
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("crop", [None, (230, 290, 240, 300), (0, 200, 240, 300), (256, 300, 100, 256)])
+def test_the_seam_that_files_of_a_timepix_quad_leave_out_is_opened(tmp_path, crop):
+    """Against the frame as cohere makes it: 4 columns and 5 rows after the 256th, zeros there, everything else as it was."""
+    counts = np.random.default_rng(0).poisson(9.0, (3, 512, 512))
+    np.save(tmp_path / "s.npy", counts)
+    rows, columns = (slice(*crop[:2]), slice(*crop[2:])) if crop else (slice(0, 512), slice(0, 512))
+    cut = ["--crop", ",".join(map(str, (0, 3, *crop)))] if crop else []
+    assert run("convert", tmp_path / "s.npy", tmp_path / "o.npz", "--detector", "34idcTIM2", *cut) == 0
+    with np.load(tmp_path / "o.npz") as made:
+        intensity, mask = made["data"], made["mask"] > 0
+    seam_rows, seam_columns = (5 if rows.start < 256 < rows.stop else 0), (4 if columns.start < 256 < columns.stop else 0)
+    part = counts[:, rows, columns]
+    assert intensity.shape == (3, part.shape[1] + seam_rows, part.shape[2] + seam_columns)
+    np.testing.assert_array_equal(intensity[~mask].reshape(part.shape), part)
+    expected = np.zeros(intensity.shape[1:], bool)
+    if seam_rows:
+        expected[256 - rows.start : 261 - rows.start] = True
+    if seam_columns:
+        expected[:, 256 - columns.start : 260 - columns.start] = True
+    np.testing.assert_array_equal(mask, np.broadcast_to(expected, mask.shape))
+
+
+def test_frames_that_have_the_seam_already_are_not_opened_again():
+    assert closed_detector("34idcTIM2", (517, 516)) is None
+    assert closed_detector("maxipix", (510, 510)) is None
+    assert closed_detector(None, (512, 512)) is None
+    assert closed_detector("TimepixQuad", (512, 512)).shape == (517, 516)

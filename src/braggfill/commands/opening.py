@@ -14,6 +14,7 @@ from braggfill.filling.options import FillOptions
 from braggfill.judging.options import EvaluationOptions
 from braggfill.scan.choice import MaskChoice, Negatives, Preparation
 from braggfill.scan.crop import box_chooser
+from braggfill.scan.detectors import closed_detector
 from braggfill.scan.files import FORMATS, check_outputs, read_scan, split_address
 from braggfill.scan.formats.contents import Scan
 from braggfill.scan.masks import choose_mask
@@ -77,7 +78,8 @@ def open_scan(
     how = how or Preparation()
     check_writable(outputs, [address, choice.mask, how.dark, how.flat, *others], overwrite)
     scan = read_scan(address, box_chooser(how.crop))
-    made = prepare(scan, choose_mask(scan, choice, ask), how, negatives)
+    closed = closed_detector(choice.detector, (scan.cut.shape if scan.cut else scan.intensity.shape)[1:])
+    made = prepare(scan, choose_mask(scan, choice, ask), how, negatives, None if choice.roi else closed)
     record = ({"prepared": made.record} if made.record else {}) | ({"filled_before": _told(scan)} if choice.again else {})
     return Opened(made.scan, made.mask, made.counts_per_unit, record)
 

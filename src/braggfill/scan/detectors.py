@@ -29,6 +29,14 @@ class Detector:
     columns: Spans = ()
     aliases: tuple[str, ...] = ()
     """Other names at beamlines, as in cdiutils."""
+    closed: bool = False
+    """Whether files hold its frames without the gaps, chip beside chip."""
+
+    @property
+    def shape_without_gaps(self) -> tuple[int, int]:
+        """Rows, columns of its frames in files that leave the gaps out."""
+        height, width = self.shape
+        return height - sum(b - a for a, b in self.rows), width - sum(b - a for a, b in self.columns)
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -45,7 +53,7 @@ DETECTORS = {
     "maxipix": Detector((516, 516), ((255, 261),), ((255, 261),), ("mpx4inr", "mpx1x4", "mpxgaas", "maxipix2x2")),
     "merlin": Detector((515, 515), ((255, 260),), ((255, 260),), ("merlinquad",)),
     "merlin_sixs": Detector((512, 512), ((254, 257),), ((254, 257),)),
-    "34idctim2": Detector((517, 516), ((256, 261),), ((256, 260),), ("timepixquad",)),
+    "34idctim2": Detector((517, 516), ((256, 261),), ((256, 260),), ("timepixquad",), closed=True),
     "34idctim1": Detector((256, 256), aliases=("timepix",)),
     "eiger500k": Detector((512, 1028), aliases=("e500k", "e2500")),
     "eiger2m": Detector(
@@ -106,16 +114,27 @@ def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[in
 
 def _full_mask(name: str, shape: tuple[int, int] | None) -> NDArray[np.bool_]:
     """The mask of a detector, or of the variant of it that has the shape of the scan."""
-    wanted = _plain(name)
-    key = next((key for key, d in DETECTORS.items() if wanted in {_plain(n) for n in (key, *d.aliases)}), name)
+    key = _key_of(name)
     mask = _mask_of(key)
-    variant = VARIANTS.get(key, VARIANTS.get(wanted))
+    variant = VARIANTS.get(key, VARIANTS.get(_plain(name)))
     if variant is None or shape in (None, mask.shape):
         return mask
     with suppress(InputError):  # without pyFAI there are fewer kinds
         other = _mask_of(variant)
         return other if other.shape == shape else mask
     return mask
+
+
+def _key_of(name: str) -> str:
+    """The table's key for a name, or the name itself."""
+    wanted = _plain(name)
+    return next((key for key, d in DETECTORS.items() if wanted in {_plain(n) for n in (key, *d.aliases)}), name)
+
+
+def closed_detector(name: str | None, shape: tuple[int, ...]) -> Detector | None:
+    """The detector of a name if frames of some shape (rows, columns) are its own without the gaps, else None."""
+    detector = DETECTORS.get(_key_of(name)) if name else None
+    return detector if detector and detector.closed and detector.shape_without_gaps == shape else None
 
 
 def _mask_of(name: str) -> NDArray[np.bool_]:

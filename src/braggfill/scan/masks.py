@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from braggfill.base.errors import InputError
 from braggfill.scan.choice import MaskChoice, Negatives
 from braggfill.scan.counts import as_mask, as_volume, measured_values
-from braggfill.scan.detectors import detector_mask
+from braggfill.scan.detectors import closed_detector, detector_mask
 from braggfill.scan.files import read_mask
 from braggfill.scan.formats.contents import Cut, Scan
 
@@ -46,6 +46,8 @@ def choose_mask(scan: Scan, choice: MaskChoice, ask: bool = False) -> NDArray[An
         return stored
     shape = as_volume(scan.intensity).shape
     _, rows, columns = scan.cut.shape if scan.cut else shape
+    if choice.roi is None and closed_detector(choice.detector, (rows, columns)):
+        return stored  # its gaps are opened later
     gaps = _cut_like(detector_mask(choice.detector, (rows, columns), choice.roi), scan.cut)
     return gaps if stored is None else as_mask(stored, shape) | gaps
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from braggfill.base.errors import InputError
 from braggfill.base.writing import sha256
 from braggfill.scan.choice import Negatives, Preparation
-from braggfill.scan.counts import measured_values
+from braggfill.scan.counts import as_mask, measured_values
+from braggfill.scan.detectors import Detector
 from braggfill.scan.files import read_image, split_address
 from braggfill.scan.formats.contents import Cut, Scan
 from braggfill.scan.gaps import AXIS_NAMES
@@ -45,7 +46,13 @@ class Prepared:
         return replace(self, mask=mask, record=self.record | record)
 
 
-def prepare(scan: Scan, mask: NDArray[Any] | None, how: Preparation, negatives: Negatives | None = None) -> Prepared:
+def prepare(
+    scan: Scan,
+    mask: NDArray[Any] | None,
+    how: Preparation,
+    negatives: Negatives | None = None,
+    detector: Detector | None = None,
+) -> Prepared:
     """Do to a scan, which was cropped when it was read, what is asked for.
 
     Parameters
@@ -56,6 +63,8 @@ def prepare(scan: Scan, mask: NDArray[Any] | None, how: Preparation, negatives: 
     how : Preparation
     negatives : str, optional
         What negative values are, as for ``fill_gaps``.
+    detector : Detector, optional
+        One whose files leave out the gaps, which are opened.
 
     Returns
     -------
@@ -75,6 +84,8 @@ def prepare(scan: Scan, mask: NDArray[Any] | None, how: Preparation, negatives: 
         missing = measured_values(made.scan.intensity, made.mask, negatives)[1]
         found = find_hot_pixels(made.scan.intensity, missing)
         made = made.marked(found, hot={"pixels": np.argwhere(found).tolist()})
+    if detector is not None:
+        made = _opened(made, detector)
     return _binned(made, how.binning, negatives) if how.binning else made
 
 
@@ -128,6 +139,23 @@ def _flattened(made: Prepared, address: str, negatives: Negatives | None) -> Pre
     return replace(made, scan=scan, mask=missing, counts_per_unit=scale, record=made.record | {"flat": record | told})
 
 
+def _opened(made: Prepared, detector: Detector) -> Prepared:
+    """Move chips apart whose gaps a file leaves out: rows and columns are put in between, and marked as not measured."""
+    if made.scan.filled is not None:
+        raise InputError(f"detector: got {made.scan.name}, filled without the detector's gaps in it, expected one as measured")
+    intensity, mask = made.scan.intensity, as_mask(made.mask, made.scan.intensity.shape)
+    record = {}
+    for axis, name, spans in ((1, "rows", detector.rows), (2, "columns", detector.columns)):
+        start = made.scan.cut.box[axis].start if made.scan.cut else 0
+        widths = [last - first for first, last in spans]
+        places = [first - sum(widths[:n]) - start for n, (first, _) in enumerate(spans)]
+        inside = [(p, w) for p, w in zip(places, widths, strict=True) if 0 < p < intensity.shape[axis]]
+        at = np.repeat([p for p, _ in inside], [w for _, w in inside]).astype(int)
+        intensity, mask = np.insert(intensity, at, 0, axis), np.insert(mask, at, True, axis)
+        record[name] = [[p, p + w] for p, w in inside]
+    return replace(made, scan=replace(made.scan, intensity=intensity), mask=mask, record=made.record | {"seam": record})
+
+
 def _binned(made: Prepared, bins: tuple[int, ...], negatives: Negatives | None) -> Prepared:
     """Sum voxels; what does not fill a bin at the ends is left out, a bin that lacks a voxel is not measured."""
     shape = made.scan.intensity.shape
@@ -170,6 +198,8 @@ def in_words(record: dict[str, Any]) -> list[str]:
         told.append(f"{flat['counts_per_unit']:.4g} photons are one unit of what came of it")
     if "hot" in record:
         told.append(f"{len(record['hot']['pixels'])} hot pixels are marked as not measured")
+    if "seam" in record:
+        told.append("the gaps that the file leaves out are opened and marked as not measured")
     if "bin" in record:
         told.append(f"{' × '.join(map(str, record['bin']))} voxels are summed into one")
     return told
