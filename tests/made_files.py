@@ -3,6 +3,7 @@
 Each function writes one kind of file or folder from frames (frames, rows, columns) and returns the address that a user gives.
 """
 
+import sys
 from pathlib import Path
 
 import h5py
@@ -127,3 +128,42 @@ def aps_folder(folder: Path, counts: np.ndarray, first=0, stem="Staff20_S0054") 
     for number in np.random.default_rng(0).permutation(len(counts)):
         tifffile.imwrite(scan / f"{stem}_{number + first:05d}.tif", counts[number])
     return scan
+
+
+def embedded(counts: np.ndarray, frame: tuple[int, int], first: tuple[int, int], background=0.02) -> np.ndarray:
+    """Counts of a crystal at a place in larger frames, which are all but dark."""
+    whole = np.random.default_rng(1).poisson(background, (len(counts), *frame)).astype(np.uint32)
+    whole[:, first[0] : first[0] + counts.shape[1], first[1] : first[1] + counts.shape[2]] += counts
+    return whole
+
+
+def make_all(folder: Path) -> None:
+    """The files of docs/pipelines.md: what four beamlines leave of one crystal whose fringes a detector's gap cuts."""
+    crystal = counts_of_a_crystal((20, 110, 110), 1e5)
+    maxipix = embedded(crystal, (516, 516), (185, 190))
+    maxipix[:, 255:261], maxipix[:, :, 255:261] = 0, 0
+    id01_file(folder, maxipix, (12, 13))
+    cristal_file(folder, maxipix)
+    merlin = embedded(crystal, (512, 512), (188, 185))
+    merlin[:, 254:257], merlin[:, :, 254:257] = 0, 0
+    sixs_file(folder, merlin)
+    quad = embedded(crystal, (515, 515), (188, 185))
+    quad[:, 255:260], quad[:, :, 255:260] = 0, 0
+    nanomax_file(folder, quad)
+    bits = np.zeros((260, 300), np.uint32)
+    bits[:, 150:162] = 1  # as between the modules of an Eiger 4M; its frames are smaller here
+    bits[70, 120] = 2
+    p10_folder(folder, embedded(crystal, bits.shape, (70, 80)), bits)
+    white = np.random.default_rng(2).uniform(0.9, 1.1, (512, 512))
+    white[200, 250] = 0
+    timepix = np.random.default_rng(3).binomial(embedded(crystal, (512, 512), (188, 185)), np.minimum(white / 1.1, 1))
+    aps_folder(folder, timepix.astype(np.int32))
+    tifffile.imwrite(folder / "whitefield.tif", (white * 1e5).astype(np.float32))
+    dark = np.zeros((512, 512), np.int32)
+    dark[230, 240] = 50
+    tifffile.imwrite(folder / "darkfield.tif", dark)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+    make_all(Path(sys.argv[1]))
