@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -179,8 +178,11 @@ def test_hot_pixels_are_written_into_a_mask_and_convert_prepares_for_other_progr
         assert stored["mask"][3, 4] == 1
         assert stored["mask"].sum() == GAP.sum() + 1
     assert run("convert", tmp_path / "s.npz", tmp_path / "c.cxi", "--crop", "12,30,30", "--bin", "2,1,1", "--hot") == 0
-    with h5py.File(tmp_path / "c.cxi") as file:
-        assert file["entry_1/data_1/data"].shape == (6, 30, 30)
+    written = read_scan(str(tmp_path / "c.cxi"))
+    assert written.intensity.shape == (6, 30, 30)
+    assert written.filled is None
+    assert written.provenance["prepared"]["bin"] == [2, 1, 1]
+    assert run("fill", tmp_path / "c.cxi", "--method", "linear", "-o", tmp_path / "f.npz") == 0
 
 
 def test_a_flat_field_reaches_the_judge_and_the_options(tmp_path):

@@ -28,6 +28,7 @@ def convert(
     """
     from dataclasses import replace
 
+    from braggfill.base.version import __version__
     from braggfill.commands.opening import open_scan
     from braggfill.scan.files import format_of, write_scan
     from braggfill.scan.formats.contents import given_geometry
@@ -36,7 +37,10 @@ def convert(
     kind = outputs.format or format_of(output)
     opened = open_scan(scan, choice, {kind: output}, outputs.overwrite, how=how)
     geometry = given_geometry(opened.scan.geometry, energy_kev, distance_m, pixel_um)
-    write_scan(output, replace(opened.scan, mask=opened.mask, geometry=geometry), kind)
+    facts = opened.scan.provenance
+    if opened.record:
+        facts = (facts or {"program": "braggfill", "version": __version__, "input": opened.scan.name}) | opened.record
+    write_scan(output, replace(opened.scan, mask=opened.mask, geometry=geometry, provenance=facts), kind)
     for sentence in in_words(opened.record.get("prepared", {})):
         say(console, sentence)
     say(console, f"written to {output} ({kind})")

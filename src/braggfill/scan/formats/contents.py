@@ -113,7 +113,7 @@ def readable(path: Path, role: str) -> Iterator[None]:
         if "allow_pickle" in reason:  # numpy's advice to load it unsafely
             reason = "it holds no plain arrays"
         raise InputError(
-            f"{role} {path}: cannot be read as {path.suffix} ({reason}); expected an intact file of that format"
+            f"{role} {path}: cannot be read as {path.suffix or 'a folder'} ({reason}); expected an intact file of that format"
         ) from error
 
 
