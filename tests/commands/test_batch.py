@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_files import aps_folder
 
 from braggfill import InputError
 from braggfill.base.config import build_each
@@ -227,3 +228,10 @@ def test_a_cluster_that_loses_a_worker(tmp_path, monkeypatch):
         assert read_scan(str(path)).filled.sum() == 8 * 3 * 24
     monkeypatch.undo()
     assert {o.state for o in fill_scans(jobs, Workers(1))} == {"there already", "failed"}
+
+
+def test_the_folder_that_one_is_in_is_a_scan_with_a_name(tmp_path, monkeypatch):
+    aps_folder(tmp_path, np.random.default_rng(0).poisson(20.0, (4, 24, 24)))
+    monkeypatch.chdir(tmp_path / "Staff20_S0054")
+    (job,) = make_jobs([(".", None)], FillOptions(), MaskChoice(), Outputs())
+    assert (job.scan, job.output) == (str(tmp_path / "Staff20_S0054"), tmp_path / "Staff20_S0054_filled.npz")

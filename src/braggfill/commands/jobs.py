@@ -132,7 +132,7 @@ def make_jobs(
     how = how or Preparation()
     how = replace(how, dark=how.dark and _absolute(how.dark), flat=how.flat and _absolute(how.flat))
     jobs = [
-        FillJob(_absolute(address), options, _mask_of(mask, number), files_of(address, outputs), command, how)
+        FillJob(_absolute(address), options, _mask_of(mask, number), files_of(_absolute(address), outputs), command, how)
         for address, number in scans
     ]
     for path, number in Counter(path for job in jobs for path in job.files.values() if path).items():

@@ -95,7 +95,9 @@ def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float
 def readable(path: Path, role: str) -> Iterator[None]:
     """Turn whatever a reading library raises into one sentence."""
     if path.suffix.lower() not in SUFFIXES and not _is_folder(path):
-        raise InputError(f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}")
+        raise InputError(
+            f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}, or a folder"
+        )
     try:
         size = path.stat().st_size
     except OSError as error:
