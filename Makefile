@@ -1,11 +1,12 @@
 # make demo: fill the bundled scan.  make test: all tests.  make coverage: what they reach.
+# make peers: cdiutils, cohere, bcdi and silx, each in its own environment, on our files.
 # make lint: style and types.  make docs: the site.  Needs Python >= 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
 CODE := src tests benchmarks docs/*.py
 # A process a core, each on one thread: threads of several tests that wait for each other cost more than they bring.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
-.PHONY: demo test coverage lint docs bench clean
+.PHONY: demo test coverage lint docs bench peers clean
 
 $(BIN)/.program: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -44,5 +45,8 @@ bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/fill_speed.py
 	$(BIN)/python benchmarks/simulation_speed.py
 
+peers: $(BIN)/.installed
+	$(BIN)/python benchmarks/peers/run.py --work peers --out docs/results/peers.csv
+
 clean:
-	rm -rf .venv demo site
+	rm -rf .venv demo peers site

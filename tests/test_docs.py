@@ -3,14 +3,18 @@
 import importlib
 import re
 import runpy
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_files import make_all
+from program import run
 
 import braggfill
+from braggfill.scan.files import read_scan
 
 ROOT = Path(__file__).parents[1]
 DOCS, SOURCE = ROOT / "docs", ROOT / "src" / "braggfill"
@@ -67,3 +71,28 @@ def test_the_way_of_a_fill_is_at_most_twelve_modules_long_and_true(tmp_path):
     assert (tmp_path / "filled.npz").exists()
     entered = set(told.rpartition("entered")[2].split())
     assert {f"braggfill.{module.replace('/', '.')}" for module in way} <= entered
+
+
+def test_the_worked_ways_are_run_line_by_line(tmp_path, monkeypatch):
+    """Every command of the page of pipelines, in its order, on the files that it names; and what is handed over is filled."""
+    page = (DOCS / "pipelines.md").read_text()
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    make_all(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for program, *arguments in map(shlex.split, lines):
+        if program == "mkdir":
+            Path(arguments[-1]).mkdir(parents=True)
+        else:
+            assert program == "braggfill"
+            assert run(*arguments) == 0, arguments
+    made = (
+        "S12_filled_pynx_input_data.npz",
+        "filled/id01_dataset_13.1_filled.npz",
+        "experiment/preprocessed_data/prep_data.tif",
+    )
+    for name in (*made, "S12_pynx_norm_20_64_64.npz", "C12_pynx_norm_20_64_64.npz", "P12_filled.cxi", "N12_filled.cxi"):
+        back = read_scan(name)
+        assert back.intensity.shape[0] == 20 and back.intensity.shape[1] >= 64
+        assert (back.filled > 0).mean() > 0.02
+        assert not (np.asarray(back.mask) > 0).any()
+        assert back.provenance["prepared"]["crop"][0] == [0, 20]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_files import aps_folder
 
 from braggfill import InputError
 from braggfill.base.config import build_each
@@ -18,13 +19,13 @@ from braggfill.commands.batch import attempt, fill_scans
 from braggfill.commands.jobs import FillJob, make_jobs, numbered, output_beside, scan_numbers, select_scans
 from braggfill.commands.outputs import Outputs
 from braggfill.filling.options import FillOptions
-from braggfill.scan.choice import MaskChoice
+from braggfill.scan.choice import MaskChoice, Preparation
 from braggfill.scan.files import read_provenance, read_scan, write_scan
 from braggfill.scan.formats.contents import Scan
 
 MASK = np.zeros((24, 24), np.uint8)
 MASK[10:13] = 1
-KINDS = {"options": FillOptions, "mask": MaskChoice, "outputs": Outputs}
+KINDS = {"options": FillOptions, "mask": MaskChoice, "outputs": Outputs, "how": Preparation}
 
 
 def jobs_of(scans, command="", **values):
@@ -147,7 +148,7 @@ def test_the_resolved_configuration_is_in_the_result(tmp_path):
         "method": "linear",
         "detector": "merlin",
         "roi": [240, 0],
-        "mask_convention": "bad1",
+        "mask_convention": None,
         "skip": None,
     }
     assert facts["command"] == "braggfill fill S1.npy"
@@ -227,3 +228,10 @@ def test_a_cluster_that_loses_a_worker(tmp_path, monkeypatch):
         assert read_scan(str(path)).filled.sum() == 8 * 3 * 24
     monkeypatch.undo()
     assert {o.state for o in fill_scans(jobs, Workers(1))} == {"there already", "failed"}
+
+
+def test_the_folder_that_one_is_in_is_a_scan_with_a_name(tmp_path, monkeypatch):
+    aps_folder(tmp_path, np.random.default_rng(0).poisson(20.0, (4, 24, 24)))
+    monkeypatch.chdir(tmp_path / "Staff20_S0054")
+    (job,) = make_jobs([(".", None)], FillOptions(), MaskChoice(), Outputs())
+    assert (job.scan, job.output) == (str(tmp_path / "Staff20_S0054"), tmp_path / "Staff20_S0054_filled.npz")

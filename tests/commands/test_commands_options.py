@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from braggfill import InputError
 from braggfill.base.options import explanations
 from braggfill.commands.cli import app
-from braggfill.commands.options import Part, read_roi, read_schedule, with_flags, with_flags_and_file
+from braggfill.commands.options import Part, read_numbers, read_schedule, with_flags, with_flags_and_file
 from braggfill.commands.outputs import Outputs
 from braggfill.filling.options import FillOptions
 from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions, TreatmentName
@@ -121,7 +121,7 @@ def test_a_verb_takes_a_part_of_a_group_and_leaves_the_rest_as_it_is():
 
 @given(st.lists(st.integers(-(10**4), 10**4), min_size=1, max_size=5))
 def test_a_region_is_read_as_it_is_written(numbers):
-    assert read_roi(",".join(map(str, numbers))) == numbers
+    assert read_numbers("roi")(",".join(map(str, numbers))) == numbers
 
 
 @given(st.lists(st.tuples(st.sampled_from(["hio", "raar", "er", "ml"]), st.integers(0, 10**6)), min_size=1, max_size=6))
@@ -130,7 +130,8 @@ def test_a_schedule_is_read_as_it_is_written(schedule):
 
 
 @pytest.mark.parametrize(
-    ("read", "text"), [(read_roi, "1,b"), (read_roi, ""), (read_schedule, "hio"), (read_schedule, "er -3")]
+    ("read", "text"),
+    [(read_numbers("roi"), "1,b"), (read_numbers("crop"), ""), (read_schedule, "hio"), (read_schedule, "er -3")],
 )
 def test_a_text_that_says_nothing_is_one_sentence(read, text):
     with pytest.raises(InputError, match=r"got '.*', expected .* such as") as error:

@@ -29,6 +29,20 @@ def test_the_scan_comes_with_the_mask_that_was_chosen(scan_file):
     np.testing.assert_array_equal(opened.mask, np.broadcast_to(expected, COUNTS.shape))
 
 
+@pytest.mark.parametrize("verb", ["fill", "evaluate", "retrieve", "compare", "convert"])
+def test_a_mask_that_may_be_inverted_is_a_question_and_exit_code_2(scan_file, capsys, verb):
+    arguments = [scan_file.with_name("out.cxi")] if verb == "convert" else []
+    assert run(verb, scan_file, *arguments) == 2
+    assert "is the mask inverted?" in capsys.readouterr().err
+    assert [p.name for p in scan_file.parent.iterdir()] == ["S1.npz"]
+
+
+def test_it_is_filled_once_the_convention_is_said(scan_file):
+    assert run("fill", scan_file, "--mask-convention", "good1", "--method", "linear") == 0
+    with np.load(scan_file.with_name("S1_filled.npz")) as filled:
+        np.testing.assert_array_equal(filled["filled"], np.broadcast_to(GOOD == 0, COUNTS.shape))
+
+
 def test_outputs_are_looked_at_before_anything_is_read(tmp_path):
     (tmp_path / "taken.png").touch()
     with pytest.raises(InputError, match="exists already"):

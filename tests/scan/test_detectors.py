@@ -13,7 +13,7 @@ FACTS = {
     "maxipix": ((516, 516), [(255, 261)], [(255, 261)]),
     "merlin": ((515, 515), [(255, 260)], [(255, 260)]),
     "merlin_sixs": ((512, 512), [(254, 257)], [(254, 257)]),
-    "34idcTIM2": ((512 + 4, 512 + 5), [(256, 260)], [(256, 261)]),
+    "34idcTIM2": ((512 + 5, 512 + 4), [(256, 261)], [(256, 260)]),  # cohere: 4 columns, 5 rows
     "34idcTIM1": ((256, 256), [], []),
     "eiger500k": ((512, 1028), [], []),
     "eiger2m": (
@@ -71,6 +71,14 @@ def test_every_row_of_the_table_is_tested():
     assert {n.lower() for n in FACTS} == set(DETECTORS)
 
 
+def test_the_merlin_of_sixs_is_told_by_its_shape_and_never_against_it():
+    np.testing.assert_array_equal(detector_mask("merlin", (512, 512)), detector_mask("merlin_sixs"))
+    np.testing.assert_array_equal(detector_mask("Merlin SixS", (515, 515)), detector_mask("merlin"))
+    np.testing.assert_array_equal(np.flatnonzero(detector_mask("merlin", (512, 512)).all(0)), [254, 255, 256])
+    crop = detector_mask("merlin", (512, 512), (3, 3))  # a place in the frame says that it is a crop of 515 × 515
+    np.testing.assert_array_equal(np.flatnonzero(crop.all(0)), [252, 253, 254, 255, 256])
+
+
 @pytest.mark.parametrize(
     ("alias", "name"),
     [
@@ -125,6 +133,44 @@ def test_what_is_not_in_the_table_is_pyfai_s():
     np.testing.assert_array_equal(columns, [c for start in range(256, 1556, 260) for c in range(start, start + 4) if c < 1556])
 
 
+# As the makers publish them: shape, width of the gaps between rows and between columns, how many there are.
+MODULES = {
+    "eiger1m": ((1065, 1030), (37, 1), (0, 0)),
+    "eiger16m": ((4371, 4150), (37, 7), (10, 3)),
+    "eiger2_500k": ((512, 1028), (0, 0), (0, 0)),
+    "eiger2_1m": ((1062, 1028), (38, 1), (0, 0)),
+    "eiger2_4m": ((2162, 2068), (38, 3), (12, 1)),
+    "eiger2_9m": ((3262, 3108), (38, 5), (12, 2)),
+    "eiger2_16m": ((4362, 4148), (38, 7), (12, 3)),
+    "pilatus1m": ((1043, 981), (17, 4), (7, 1)),
+    "pilatus2m": ((1679, 1475), (17, 7), (7, 2)),
+    "lambda750k": ((516, 1556), (4, 1), (4, 5)),
+    "lambda2m": ((1556, 1556), (4, 5), (4, 5)),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_detectors_of_modules_have_the_gaps_that_their_makers_publish(name):
+    pytest.importorskip("pyFAI.detectors")
+    shape, *gaps = MODULES[name]
+    mask = detector_mask(name)
+    assert mask.shape == shape
+    for across, (width, number) in enumerate(gaps):
+        full = np.flatnonzero(mask.all(1 - across))
+        runs = np.split(full, np.flatnonzero(np.diff(full) > 1) + 1) if full.size else []
+        assert [len(run) for run in runs] == [width] * number
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "gap"),
+    [("eiger9m", (3269, 3110), 37), ("e4m", (2162, 2068), 38), ("eiger1m", (1062, 1028), 38), ("eiger16m", (4362, 4148), 38)],
+)
+def test_the_kind_of_an_eiger_is_told_by_its_shape(name, shape, gap):
+    pytest.importorskip("pyFAI.detectors")
+    rows = np.flatnonzero(detector_mask(name, shape).all(1))
+    assert len(np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)[0]) == gap
+
+
 def test_without_pyfai_the_table_still_works(monkeypatch):
     real = builtins.__import__
 
@@ -144,6 +190,7 @@ def test_without_pyfai_the_table_still_works(monkeypatch):
     [
         (("eigr4m",), "eigr4m.*eiger4m"),
         (("maxipix", (100, 100)), r"100 × 100.*516 × 516.*--roi"),
+        (("maxipix", (256, 256)), "256 × 256.*such as '34idctim1' with such frames"),
         (("maxipix", (100, 100), (450, 0)), "rows 450 to 550"),
         (("maxipix", (100, 100), (-1, 0)), "rows -1 to 99"),
         (("maxipix", (100, 100), (0, 90, 0, 100)), "not 100 × 100"),

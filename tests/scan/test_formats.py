@@ -203,11 +203,13 @@ def test_the_files_of_a_pair_are_what_pynx_takes(tmp_path, result, kind, key):
     np.testing.assert_array_equal(read_mask(str(partner)), result.mask)
 
 
-def test_cohere_gets_its_transposed_float32_stack(tmp_path, result):
+def test_cohere_gets_a_float32_stack_that_it_turns_to_column_row_frame(tmp_path, result):
+    """cohere stacks frames that it has turned about along its last axis, and turns the whole when it writes and reads it."""
     write_result(tmp_path / "prep_data.tif", result, "S12.npz")
     stack = tifffile.imread(tmp_path / "prep_data.tif")
     assert stack.dtype == np.float32
-    np.testing.assert_array_equal(stack, result.intensity.T)
+    frames_as_cohere_reads_them = [frame.transpose() for frame in result.intensity]
+    np.testing.assert_array_equal(stack.transpose(), np.stack(frames_as_cohere_reads_them, axis=-1))
     (tmp_path / "prep_data_braggfill.npz").unlink()
     np.testing.assert_array_equal(read_scan(str(tmp_path / "prep_data.tif")).intensity, result.intensity)
 

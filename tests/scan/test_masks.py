@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,6 +29,18 @@ def test_a_mask_of_good_voxels_is_inverted_only_where_the_user_says_so():
     scan = Scan(COUNTS, good, "s")
     assert np.asarray(choose_mask(scan, MaskChoice()) > 0).mean() > 0.9  # not guessed
     np.testing.assert_array_equal(choose_mask(scan, MaskChoice(mask_convention="good1")), good == 0)
+
+
+def test_whoever_may_have_inverted_a_mask_is_asked_unless_he_said_what_it_is():
+    good = np.ones((30, 40))
+    good[3] = 0
+    scan = Scan(COUNTS, good, "s")
+    with pytest.raises(InputError, match=r"97 % of the voxels.*is the mask inverted\?.*good1.*bad1"):
+        choose_mask(scan, MaskChoice(), ask=True)
+    np.testing.assert_array_equal(choose_mask(scan, MaskChoice(mask_convention="bad1"), ask=True), good)
+    np.testing.assert_array_equal(choose_mask(scan, MaskChoice(mask_convention="good1"), ask=True), good == 0)
+    filled = replace(scan, provenance={"program": "braggfill"})  # what was written here is not inverted
+    np.testing.assert_array_equal(choose_mask(filled, MaskChoice(), ask=True), good)
 
 
 def test_a_detector_s_gaps_are_added_to_the_mask():

@@ -8,7 +8,7 @@ from typing import Literal
 from braggfill.base.errors import InputError
 from braggfill.base.tasks import OnStep, Progress, Workers, spread
 from braggfill.commands.jobs import FillJob, with_defaults
-from braggfill.commands.opening import open_scan
+from braggfill.commands.opening import Opened, open_measured
 from braggfill.filling.fill import fill_gaps
 from braggfill.filling.record import write_result
 from braggfill.filling.result import FillResult
@@ -16,7 +16,7 @@ from braggfill.reports.plots import plot_fill
 from braggfill.reports.sentences import summary
 from braggfill.reports.webpage import write_report
 from braggfill.scan.files import read_provenance
-from braggfill.scan.formats.contents import Scan
+from braggfill.scan.preparation import in_words
 
 
 @dataclass(frozen=True)
@@ -34,28 +34,33 @@ def fill_scan(
     job: FillJob,
     on_progress: Progress = lambda done, total: None,
     on_adapt: OnStep = lambda step, steps, skill: None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> FillResult:
-    """Read a scan, fill it, and write what shows it.
+    """Read a scan, prepare it (and tell what was done), fill it, and write what shows it.
 
     Raises
     ------
     InputError
         If a file, an option or the scan does not fit.
     """
-    opened = open_scan(job.scan, job.mask, job.files, job.outputs.overwrite)
+    wanted = (job.scan, job.mask, job.files, job.outputs.overwrite)
+    opened = open_measured(*wanted, how=job.how, negatives=job.options.negatives)
+    for sentence in in_words(opened.record.get("prepared", {})):
+        tell(sentence)
     intensity, mask = opened.scan.intensity, opened.mask
-    result = fill_gaps(intensity, mask, options=job.options, on_progress=on_progress, on_adapt=on_adapt)
-    show(job, opened.scan, result)
+    result = fill_gaps(intensity, mask, options=opened.with_its_unit(job.options), on_progress=on_progress, on_adapt=on_adapt)
+    show(job, opened, result)
     return result
 
 
-def show(job: FillJob, scan: Scan, result: FillResult) -> None:
+def show(job: FillJob, opened: Opened, result: FillResult) -> None:
     """Write the result of a job, with its picture and its page where they are asked for."""
-    write_result(job.output, result, scan.name, job.kind, scan.geometry, job.record)
+    scan, record = opened.scan, job.record | opened.record
+    write_result(job.output, result, scan.name, job.kind, scan.geometry, record)
     if job.outputs.plot:
         plot_fill(job.outputs.plot, result, f"{scan.name}, {result.options.method}", job.outputs.through, scan.hidden)
     if job.outputs.report:
-        write_report(job.outputs.report, result, scan.name, job.record, job.outputs.self_test)
+        write_report(job.outputs.report, result, scan.name, record, job.outputs.self_test)
 
 
 def attempt(job: FillJob) -> Outcome:
@@ -77,7 +82,7 @@ def done_alike(job: FillJob) -> bool:
     if job.outputs.overwrite or not job.output.exists():
         return False
     made = (read_provenance(job.output) or {}).get("configuration")
-    return isinstance(made, dict) and with_defaults(made) == job.record["configuration"]
+    return isinstance(made, dict) and with_defaults(made) == with_defaults(job.record["configuration"])
 
 
 def fill_scans(jobs: list[FillJob], workers: Workers, on_outcome: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:

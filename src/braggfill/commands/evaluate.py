@@ -8,12 +8,13 @@ import typer
 from braggfill.commands.options import with_flags
 from braggfill.commands.shell import Overwrite, ScanFile, console, progress_bar, say
 from braggfill.judging.options import EvaluationOptions
-from braggfill.scan.choice import MaskChoice
+from braggfill.scan.choice import MaskChoice, Preparation
 
 
 @with_flags
 def evaluate(
     scan: ScanFile,
+    how: Preparation,
     choice: MaskChoice,
     options: EvaluationOptions,
     json: Annotated[Path | None, typer.Option(help="Also write the figures (.json).")] = None,
@@ -24,15 +25,15 @@ def evaluate(
 
     Example: braggfill evaluate S12.npz --mask mask.npz --plot S12_judged.png
     """
-    from braggfill.commands.opening import open_scan
+    from braggfill.commands.opening import open_measured
     from braggfill.judging.evaluation import evaluate as judge
     from braggfill.judging.record import write_evaluation
     from braggfill.reports.self_test import plot_evaluation
     from braggfill.reports.tables import score_table
 
-    opened = open_scan(scan, choice, {".json": json, ".png": plot}, overwrite)
+    opened = open_measured(scan, choice, {".json": json, ".png": plot}, overwrite, how=how, negatives=options.negatives)
     with progress_bar("evaluating") as advance:
-        verdict = judge(opened.scan.intensity, opened.mask, options=options, on_progress=advance)
+        verdict = judge(opened.scan.intensity, opened.mask, options=opened.with_its_unit(options), on_progress=advance)
     console.print(score_table(verdict))
     if json:
         write_evaluation(json, verdict, opened.scan.name)

@@ -20,7 +20,7 @@ from braggfill.commands.shell import (
     warn,
 )
 from braggfill.filling.options import FillOptions
-from braggfill.scan.choice import MaskChoice
+from braggfill.scan.choice import MaskChoice, Preparation
 
 if TYPE_CHECKING:
     from braggfill.base.tasks import Workers
@@ -39,6 +39,7 @@ def fill(  # noqa: PLR0913 - three groups of options, which scans, and where to 
     scan: Annotated[str | None, typer.Option(help="Numbers of scans, such as 12,23-30, for the template.")] = None,
     template: Annotated[str | None, typer.Option(help="Name of a scan's file with %d or %04d for its number.")] = None,
     *,
+    how: Preparation,
     mask: MaskChoice,
     outputs: Outputs,
     options: FillOptions,
@@ -50,12 +51,14 @@ def fill(  # noqa: PLR0913 - three groups of options, which scans, and where to 
 
     Example: braggfill fill S12.npz --mask mask.npz -o S12_filled.npz --plot S12.png
 
+    Example: braggfill fill scan_00012_master.h5 --crop 128,200,200 --flat white.tif --hot
+
     Example: braggfill fill --scan 12,23-30 --template S%d.cxi --detector eiger2m --roi 120,84 --report reports
     """
     from braggfill.base.tasks import Workers
     from braggfill.commands.jobs import make_jobs, select_scans
 
-    made = make_jobs(select_scans(scans or [], scan, template), options, mask, outputs, command_line())
+    made = make_jobs(select_scans(scans or [], scan, template), options, mask, outputs, command_line(), how)
     if len(made) == 1 and not scheduler and not slurm:
         fill_one(made[0])
     else:
@@ -69,7 +72,7 @@ def fill_one(job: "FillJob") -> None:
     from braggfill.reports.tables import gap_table
 
     with adaptation_bar() as on_adapt, progress_bar("filling") as advance:
-        result = fill_scan(job, advance, on_adapt)
+        result = fill_scan(job, advance, on_adapt, lambda sentence: say(console, sentence))
     console.print(gap_table(result.gaps, result.options.method))
     if result.lesson:
         say(console, lesson_in_words(result.lesson))

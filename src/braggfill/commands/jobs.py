@@ -3,14 +3,14 @@
 import json
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from braggfill.base.errors import InputError
 from braggfill.commands.outputs import Outputs
 from braggfill.filling.options import FillOptions
-from braggfill.scan.choice import MaskChoice
+from braggfill.scan.choice import MaskChoice, Preparation
 from braggfill.scan.files import FORMATS, format_of, split_address
 from braggfill.scan.formats.names import FormatName
 
@@ -30,6 +30,8 @@ class FillJob:
     """Files, the result's among them."""
     command: str = ""
     """The command line, for the record."""
+    how: Preparation = field(default_factory=Preparation)
+    """What is done to the scan first; its files are absolute, too."""
 
     @property
     def output(self) -> Path:
@@ -51,19 +53,28 @@ class FillJob:
     @property
     def record(self) -> dict[str, Any]:
         """What goes into the result's provenance beside what the fill knows: JSON-ready, the options as flat as in TOML."""
-        return {"command": self.command, "configuration": configuration(self.options, self.mask, self.outputs)}
+        return {"command": self.command, "configuration": configuration(self.options, self.mask, self.outputs, self.how)}
 
 
-def configuration(options: FillOptions, mask: MaskChoice, outputs: Outputs) -> dict[str, Any]:
+def configuration(options: FillOptions, mask: MaskChoice, outputs: Outputs, how: Preparation | None = None) -> dict[str, Any]:
     """Everything that a fill from a file to a file depends on, JSON-ready and as flat as in TOML."""
-    chosen = asdict(options) | asdict(mask) | {"format": outputs.format, "self_test": outputs.self_test}
+    chosen = (
+        asdict(options)
+        | asdict(mask)
+        | asdict(how or Preparation())
+        | {"format": outputs.format, "self_test": outputs.self_test}
+    )
     plain: dict[str, Any] = json.loads(json.dumps(chosen, default=str))
     return plain
 
 
 def with_defaults(made: dict[str, Any]) -> dict[str, Any]:
-    """A configuration as a result holds it; options that there were not yet when it was made are as if not given."""
-    return configuration(FillOptions(), MaskChoice(), Outputs()) | made
+    """A configuration to be compared; options that there were not yet when it was made are as if not given.
+
+    Neither does it matter whether it was said that 1 marks bad voxels in a mask.
+    """
+    whole = configuration(FillOptions(), MaskChoice(), Outputs()) | made
+    return whole | {"mask_convention": whole["mask_convention"] or "bad1"}
 
 
 def scan_numbers(text: str) -> list[int]:
@@ -104,7 +115,12 @@ def select_scans(files: list[str], scan: str | None, template: str | None) -> li
 
 
 def make_jobs(
-    scans: list[tuple[str, int | None]], options: FillOptions, mask: MaskChoice, outputs: Outputs, command: str = ""
+    scans: list[tuple[str, int | None]],
+    options: FillOptions,
+    mask: MaskChoice,
+    outputs: Outputs,
+    command: str = "",
+    how: Preparation | None = None,
 ) -> list[FillJob]:
     """A job for each scan.
 
@@ -113,8 +129,10 @@ def make_jobs(
     InputError
         If two scans would be written to the same file.
     """
+    how = how or Preparation()
+    how = replace(how, dark=how.dark and _absolute(how.dark), flat=how.flat and _absolute(how.flat))
     jobs = [
-        FillJob(_absolute(address), options, _mask_of(mask, number), files_of(address, outputs), command)
+        FillJob(_absolute(address), options, _mask_of(mask, number), files_of(_absolute(address), outputs), command, how)
         for address, number in scans
     ]
     for path, number in Counter(path for job in jobs for path in job.files.values() if path).items():

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from braggfill.commands.options import with_flags
+from braggfill.commands.options import Part, with_flags
 from braggfill.commands.shell import Overwrite, console, say, warn
-from braggfill.scan.choice import MaskChoice
+from braggfill.scan.choice import MaskChoice, Negatives, Preparation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 @with_flags
-def mask(
+def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
     scan: Annotated[str | None, typer.Argument(help="Scan whose mask it is; without it, of the detector alone.")] = None,
     *,
+    how: Annotated[Preparation, Part(("crop", "dark", "hot"))],
     choice: MaskChoice,
     find: Annotated[bool, typer.Option("--find", help="Look for rows and columns that never count.")] = False,
+    negatives: Annotated[Negatives | None, typer.Option(help="What negative values are, as for fill.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what was found without asking.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the mask, 1 = not measured (.npz).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the mask (.png).")] = None,
@@ -42,12 +44,12 @@ def mask(
         check_writable(outputs, [choice.mask], overwrite)
         made = mask_without_scan(choice)
     else:
-        opened = open_scan(scan, choice, outputs, overwrite)
-        made = full_mask(opened.scan.intensity, opened.mask)
+        opened = open_scan(scan, choice, outputs, overwrite, ask=False, how=how, negatives=negatives)
+        made = full_mask(opened.scan.intensity, opened.mask, negatives)
         background = summed_counts(opened.scan.intensity, made).astype("float32")
-        made = made | silent_lines(opened.scan.intensity, made, yes) if find else made
+        made = made | silent_lines(opened.scan.intensity, made, negatives, yes) if find else made
     console.print(mask_table(made))
-    warn([warning] if (warning := half_masked(made)) else [])
+    warn([f"mask: {question}"] if (question := half_masked(made)) else [])
     if output:
         write_mask(output, made)
         say(console, f"written to {output}: 1 = not measured")
@@ -55,7 +57,9 @@ def mask(
         plot_mask(plot, made, background)
 
 
-def silent_lines(intensity: "NDArray[Any]", made: "NDArray[np.bool_]", yes: bool) -> "NDArray[np.bool_]":
+def silent_lines(
+    intensity: "NDArray[Any]", made: "NDArray[np.bool_]", negatives: Negatives | None, yes: bool
+) -> "NDArray[np.bool_]":
     """Rows and columns, bool (rows, columns), that never count, if a person takes them as not measured.
 
     Intensity and the mask made so far are both (frames, rows, columns).
@@ -63,7 +67,7 @@ def silent_lines(intensity: "NDArray[Any]", made: "NDArray[np.bool_]", yes: bool
     from braggfill.reports.tables import mask_table
     from braggfill.scan.masks import find_silent_lines
 
-    found = find_silent_lines(intensity, made)
+    found = find_silent_lines(intensity, made, negatives)
     if not found.any():
         say(console, "no line that never counts was found")
         return found

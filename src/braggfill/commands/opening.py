@@ -1,17 +1,26 @@
 """What every verb does before its work: look where it may write, read the scan, and choose its mask."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
+from braggfill.base.errors import InputError
 from braggfill.base.writing import check_output
-from braggfill.scan.choice import MaskChoice
+from braggfill.filling.options import FillOptions
+from braggfill.judging.options import EvaluationOptions
+from braggfill.scan.choice import MaskChoice, Negatives, Preparation
+from braggfill.scan.crop import box_chooser
+from braggfill.scan.detectors import closed_detector
 from braggfill.scan.files import FORMATS, check_outputs, read_scan, split_address
 from braggfill.scan.formats.contents import Scan
 from braggfill.scan.masks import choose_mask
+from braggfill.scan.preparation import prepare
+
+Options = TypeVar("Options", FillOptions, EvaluationOptions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +30,16 @@ class Opened:
     scan: Scan
     mask: NDArray[Any] | None
     """(frames, rows, columns) or (rows, columns), > 0 = not measured; None if there is none."""
+    counts_per_unit: float | None = None
+    """Photons for one unit, where a flat field has made it another one than the file's."""
+    record: dict[str, Any] = field(default_factory=dict)
+    """What was done to it before, JSON-ready, for the provenance of what is made of it."""
+
+    def with_its_unit(self, options: Options) -> Options:
+        """Options that have ``counts_per_unit``, with the photons for one unit of what the scan has become."""
+        if self.counts_per_unit is None:
+            return options
+        return replace(options, counts_per_unit=(options.counts_per_unit or 1.0) * self.counts_per_unit)
 
 
 def open_scan(
@@ -29,6 +48,9 @@ def open_scan(
     outputs: Mapping[str, Path | None],
     overwrite: bool,
     others: Sequence[str | Path | None] = (),
+    ask: bool = True,
+    how: Preparation | None = None,
+    negatives: Negatives | None = None,
 ) -> Opened:
     """Look whether the outputs may be written, then read a scan and choose its mask.
 
@@ -41,15 +63,52 @@ def open_scan(
         As for ``check_writable``.
     others : sequence of addresses
         Further inputs, which are not overwritten either.
+    ask : bool
+        Refuse a mask that may be inverted until it is said that it is not.
+    how : Preparation, optional
+        What is done to it first.
+    negatives : str, optional
+        What negative values are, as for ``fill_gaps``.
 
     Raises
     ------
     InputError
         If an output must not or cannot be written, or an input cannot be read.
     """
-    check_writable(outputs, [address, choice.mask, *others], overwrite)
-    scan = read_scan(address)
-    return Opened(scan, choose_mask(scan, choice))
+    how = how or Preparation()
+    check_writable(outputs, [address, choice.mask, how.dark, how.flat, *others], overwrite)
+    scan = read_scan(address, box_chooser(how.crop))
+    closed = closed_detector(choice.detector, (scan.cut.shape if scan.cut else scan.intensity.shape)[1:])
+    made = prepare(scan, choose_mask(scan, choice, ask), how, negatives, None if choice.roi else closed)
+    record = ({"prepared": made.record} if made.record else {}) | ({"filled_before": _told(scan)} if choice.again else {})
+    return Opened(made.scan, made.mask, made.counts_per_unit, record)
+
+
+def open_measured(
+    address: str,
+    choice: MaskChoice,
+    outputs: Mapping[str, Path | None],
+    overwrite: bool,
+    others: Sequence[str | Path | None] = (),
+    how: Preparation | None = None,
+    negatives: Negatives | None = None,
+) -> Opened:
+    """The same of a scan that must hold measurements alone: one that was filled is refused, or its estimates are forgotten."""
+    opened = open_scan(address, choice, outputs, overwrite, others, how=how, negatives=negatives)
+    if opened.scan.filled is not None and not choice.again:
+        told = _told(opened.scan)
+        raise InputError(
+            f"scan {opened.scan.name}: got one that is filled already ({told['program']} {told['version']}, method "
+            f"{told['method']}, {told['voxels']:,} voxels, from {told['input']}), expected one as it was measured; give "
+            "--again to forget these estimates and begin anew"
+        )
+    return opened
+
+
+def _told(scan: Scan) -> dict[str, Any]:
+    """How a scan was filled, in a few words."""
+    facts = {name: (scan.provenance or {}).get(name, "unknown") for name in ("program", "version", "method", "input")}
+    return facts | {"voxels": 0 if scan.filled is None else int(np.count_nonzero(scan.filled))}
 
 
 def check_writable(outputs: Mapping[str, Path | None], inputs: Sequence[str | Path | None], overwrite: bool) -> None:

@@ -41,12 +41,16 @@ class Part:
     names: tuple[str, ...]
 
 
-def read_roi(text: str) -> list[int]:
-    """The numbers of a region of interest, as in 120,84."""
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise InputError(f"roi: got '{text}', expected whole numbers such as 120,84") from error
+def read_numbers(name: str) -> Callable[[str], list[int]]:
+    """From a text such as 120,84 to its numbers, or InputError that names the option."""
+
+    def read(text: str) -> list[int]:
+        try:
+            return [int(part) for part in text.split(",")]
+        except ValueError as error:
+            raise InputError(f"{name}: got '{text}', expected whole numbers such as 120,84") from error
+
+    return read
 
 
 def read_schedule(text: str) -> list[list[str | int]]:
@@ -62,7 +66,9 @@ SPELLINGS = {
     "output": Spelling(("-o", "--output")),
     "treatments": Spelling(("--treatment",)),
     "baselines": Spelling(("--baseline",)),
-    "roi": Spelling(read=read_roi),
+    "roi": Spelling(read=read_numbers("roi")),
+    "crop": Spelling(read=read_numbers("crop")),
+    "binning": Spelling(("--bin",), read_numbers("bin")),
     "schedule": Spelling(read=read_schedule, default=USUAL_SCHEDULE),
 }
 

@@ -32,7 +32,8 @@ def fill_gaps(
     Parameters
     ----------
     intensity : array (frames, rows, columns)
-        Photon counts, or counts scaled by a factor. NaN, infinite, negative and integer-maximum voxels count as not measured.
+        Photon counts, or counts scaled by a factor. NaN, infinite and integer-maximum voxels count as not measured,
+        negative ones too unless ``negatives`` says otherwise.
     mask : array (frames, rows, columns) or (rows, columns), optional
         > 0 (True) = not measured; a 2-D mask holds for every frame.
     options : FillOptions
@@ -60,8 +61,10 @@ def fill_gaps(
     >>> int(result.filled.sum()), bool(result.mask.any())
     (3840, False)
     """
-    measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
+    measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit, options.negatives)
     counts = measured if scale == 1 else measured * np.float32(scale)
+    if options.negatives == "measured":
+        counts = np.maximum(counts, 0)  # what is below a background that was subtracted is likeliest no photon
     name = options.method_for(missing.size)
     options, method = replace(options, method=name), METHODS[name]
     scan = GappedScan(counts, missing, find_slabs(missing, method.widest))

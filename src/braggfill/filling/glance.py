@@ -32,7 +32,7 @@ def glance(
         Cells of the table of gaps, the headings first.
     """
     frame = int(np.unravel_index(intensity.argmax(), intensity.shape)[0])
-    log = np.log1p(intensity[frame]) / max(float(np.log1p(intensity.max())), 1e-9)
+    log = np.log1p(np.maximum(intensity[frame], 0)) / max(float(np.log1p(intensity.max())), 1e-9)
     panels = (
         (f"before, frame {frame}", log, filled[frame] | missing[frame], COUNTS_MAP),
         ("after", log, missing[frame], COUNTS_MAP),

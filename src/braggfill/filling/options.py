@@ -10,6 +10,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.options import Device
 from braggfill.network.config import PORTION, AdaptationConfig
 from braggfill.network.lesson import check_effort
+from braggfill.scan.choice import Negatives, check_negatives
 
 MethodName = Literal["unet", "retrieval", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"]
 """The ways of filling; what each does stands in the table of methods."""
@@ -39,6 +40,9 @@ class FillOptions:
     """How many random starts phase retrieval makes, and how long it works on the best (the method 'retrieval')."""
     counts_per_unit: float | None = None
     """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
+    negatives: Negatives | None = None
+    """What negative values are: measured, where a background was subtracted, or missing; else missing if they are whole
+    numbers, and refused if not."""
     weights: str | Path | None = None
     """Weights made by 'train' or 'finetune', else the shipped ones."""
     adapt: bool = False
@@ -65,6 +69,7 @@ class FillOptions:
         if self.adapt and self.method not in ("auto", "unet"):
             raise InputError(f"adapt: got method '{self.method}', expected 'unet', the only one that is trained")
         check_effort(self.adapt_minutes, self.seed)
+        check_negatives(self.negatives)
         scale = self.counts_per_unit
         if scale is not None and not (isinstance(scale, Real) and 0 < scale < math.inf):
             raise InputError(f"counts_per_unit: got {scale!r}, expected a positive number of photons")

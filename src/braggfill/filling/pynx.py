@@ -73,6 +73,7 @@ def to_pynx(result: FillResult, mode: Literal["hard", "soft"] = "hard") -> PynxI
         raise InputError(f"mode: got '{mode}', expected hard or soft")
     inside = trimmed(result.intensity.shape)
     intensity, filled, missing = (v[inside] for v in (result.intensity, result.filled, result.mask))
+    intensity = np.maximum(intensity, 0)  # a negative number is a code there, not the rest of a subtracted background
     if mode == "hard":
         return PynxInput(np.fft.fftshift(intensity), np.fft.fftshift(missing).astype(np.int8), {})
     estimate, relative = intensity[filled].astype(float), result.relative_std[inside][filled]

@@ -119,9 +119,11 @@ def compare(
         As ``retrieve`` and ``strain`` raise it, before the search where that can be, and if no treatment finds an object.
     """
     if filled is None:
-        fill = fill_gaps(intensity, mask, device=options.device, counts_per_unit=options.counts_per_unit)
+        fill = fill_gaps(
+            intensity, mask, device=options.device, counts_per_unit=options.counts_per_unit, negatives=options.negatives
+        )
         intensity, mask, filled, std = fill.intensity, fill.mask, fill.filled, fill.std
-    pattern = prepare_pattern(intensity, mask, filled, std, options.counts_per_unit)
+    pattern = prepare_pattern(intensity, mask, filled, std, options.counts_per_unit, options.negatives)
     for treatment in options.treatments or ():
         check_treatment(treatment, pattern)
     treatments = options.treatments or allowed_treatments(pattern)

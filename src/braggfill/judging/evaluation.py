@@ -98,7 +98,7 @@ def evaluate(
         If an argument does not fit, or the scan has no room for copies of its gaps that hold counts.
     """
     asked = options.asked
-    measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
+    measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit, options.negatives)
     scan = GappedScan.blanked(measured * np.float32(scale), missing)
     trial = Trial.of(scan)
     scored = bright(scan.counts)[trial.scored]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from braggfill.base.options import Device
 from braggfill.filling.options import FillOptions, MethodName
+from braggfill.scan.choice import Negatives, check_negatives
 
 BASELINES: tuple[MethodName, ...] = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
 """Classical fills that every method is compared with; biharmonic takes minutes."""
@@ -22,11 +23,18 @@ class EvaluationOptions:
     """Where to compute: auto takes a graphics card where there is one."""
     counts_per_unit: float | None = None
     """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
+    negatives: Negatives | None = None
+    """What negative values are: measured, where a background was subtracted, or missing; else missing if they are whole
+    numbers, and refused if not."""
     weights: str | Path | None = None
     """Weights made by 'train' or 'finetune', else the shipped ones."""
+
+    def __post_init__(self) -> None:
+        check_negatives(self.negatives)
 
     @property
     def asked(self) -> list[FillOptions]:
         """The fills to make, that which is judged first, no method twice."""
-        chosen = FillOptions(self.method, device=self.device, counts_per_unit=self.counts_per_unit, weights=self.weights)
+        shared = {name: getattr(self, name) for name in ("device", "counts_per_unit", "negatives", "weights")}
+        chosen = FillOptions(self.method, **shared)
         return [replace(chosen, method=name) for name in dict.fromkeys((self.method, *self.baselines, "linear"))]

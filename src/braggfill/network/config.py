@@ -9,6 +9,7 @@ from braggfill.base.options import Device
 from braggfill.base.ranges import require_positive
 from braggfill.classical.fringe_model import FringeModel
 from braggfill.network.lesson import check_effort
+from braggfill.scan.choice import Negatives, check_negatives
 from braggfill.scan.copy_rules import CopyRules
 
 NORMAL = 32
@@ -115,6 +116,9 @@ class FinetuneOptions:
     """Where to compute: auto takes a graphics card where there is one."""
     counts_per_unit: float | None = None
     """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
+    negatives: Negatives | None = None
+    """What negative values are: measured, where a background was subtracted, or missing; else missing if they are whole
+    numbers, and refused if not."""
     name: str = ""
     """Name of the scan, which the file remembers."""
     config: AdaptationConfig | None = None
@@ -122,3 +126,4 @@ class FinetuneOptions:
 
     def __post_init__(self) -> None:
         check_effort(self.minutes, self.seed)
+        check_negatives(self.negatives)

@@ -46,7 +46,7 @@ def finetune(
     InputError
         If an argument does not fit, or the file cannot be written.
     """
-    measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit)
+    measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit, options.negatives)
     scan = GappedScan.blanked(measured * np.float32(scale), missing)
     origin = Learned.read(options.start)
     learned, lesson = adapt(origin.on(options.device), scan, options.minutes, options.seed, on_step, options.config)

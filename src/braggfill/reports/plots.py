@@ -48,7 +48,7 @@ def plot_fill(
 
 
 def _columns(result: FillResult) -> list[Column]:
-    counts = _scale(result) * result.intensity
+    counts = _scale(result) * np.maximum(result.intensity, 0)
     brightest, sure = float(counts.max()), "standard deviation / estimate"
     return [
         log_counts("measured", counts, result.filled | result.mask, brightest),
@@ -59,7 +59,7 @@ def _columns(result: FillResult) -> list[Column]:
 
 def _columns_with_truth(result: FillResult, hidden: NDArray[Any]) -> list[Column]:
     scale, at = _scale(result), result.filled
-    counts, missing = scale * result.intensity, at | result.mask
+    counts, missing = scale * np.maximum(result.intensity, 0), at | result.mask
     truth = np.where(missing, scale * hidden, counts)
     brightest = float(max(truth.max(), counts.max()))
     return [

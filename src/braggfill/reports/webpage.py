@@ -80,7 +80,7 @@ def draw_pictures(result: FillResult, largest_bytes: int = LARGEST_BYTES) -> Pic
 def _levels(intensity: NDArray[np.float32], steps: int, largest: float) -> bytes:
     """One byte a voxel, frame by frame."""
     scale = (steps - 1) / np.log1p(largest)
-    frames = (np.where(f > 0, 1 + np.rint(np.log1p(f) * scale), 0).astype(np.uint8).tobytes() for f in intensity)
+    frames = (np.where(f > 0, 1 + np.rint(np.log1p(np.maximum(f, 0)) * scale), 0).astype(np.uint8).tobytes() for f in intensity)
     return b"".join(frames)
 
 
@@ -105,6 +105,7 @@ def judge(result: FillResult, baselines: Sequence[str] = SELF_TEST_BASELINES) ->
             baselines=baselines,
             device=options.device,
             counts_per_unit=options.counts_per_unit,
+            negatives=options.negatives,
             weights=options.weights,
         )
     except InputError as error:

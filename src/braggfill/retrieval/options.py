@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from braggfill.base.errors import InputError
 from braggfill.base.options import Device
+from braggfill.scan.choice import Negatives, check_negatives
 
 TreatmentName = Literal["free", "free-streaks", "zero", "filled", "bounded", "crop"]
 """What may be made of voxels that were not measured; each is explained in the table of treatments."""
@@ -35,8 +36,12 @@ class SearchOptions:
     """Where to compute: auto takes a graphics card where there is one."""
     counts_per_unit: float | None = None
     """Photons for one unit of scaled data; needed unless the data are whole counts."""
+    negatives: Negatives | None = None
+    """What negative values are: measured, where a background was subtracted, or missing; else missing if they are whole
+    numbers, and refused if not."""
 
     def __post_init__(self) -> None:
+        check_negatives(self.negatives)
         if not 1 <= self.keep <= self.starts:
             raise InputError(f"starts, keep: got {self.starts} and {self.keep}, expected to keep 1 to all of them")
         if self.coherence not in get_args(Coherence):

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.fft import prev_fast_len
 
 from braggfill.base.errors import InputError
-from braggfill.scan.counts import as_mask, measured_values, unit_of_counts
+from braggfill.scan.choice import Negatives
+from braggfill.scan.counts import as_mask, check_counts, measured_values, unit_of_counts
 
 Kind = TypeVar("Kind", bound=np.generic)
 LEAST_AXIS = 16
@@ -51,6 +52,7 @@ def prepare_pattern(
     filled: NDArray[Any] | None = None,
     std: NDArray[Any] | None = None,
     counts_per_unit: float | None = None,
+    negatives: Negatives | None = None,
 ) -> Pattern:
     """Check a scan, trim it to sizes that transform quickly, and roll its brightest voxel to index 0.
 
@@ -66,6 +68,8 @@ def prepare_pattern(
         Standard deviation of the estimates, in units of the intensity.
     counts_per_unit : float, optional
         Photons for one unit of the intensity.
+    negatives : str, optional
+        As for ``fill_gaps``.
 
     Returns
     -------
@@ -76,16 +80,15 @@ def prepare_pattern(
     InputError
         If nothing was measured, or the arrays do not fit together.
     """
-    known, unknown = measured_values(intensity, mask)
+    known, unknown = measured_values(intensity, mask, negatives)
     if min(known.shape) < LEAST_AXIS:
         raise InputError(f"intensity: got shape {known.shape}, expected at least {LEAST_AXIS} voxels along each axis")
     estimated = as_mask(filled, known.shape) & ~unknown
     measured = np.where(estimated, 0, known)
-    if not measured.any():
-        raise InputError("intensity: got no measured voxel with a count in it, expected a Bragg peak; check data and mask")
+    check_counts(measured)
     scale = counts_per_unit or unit_of_counts(measured)
     spread = np.zeros_like(known) if std is None else _as_spread(std, known.shape)
-    counts, std = known * np.float32(scale), spread * np.float32(scale)
+    counts, std = np.maximum(known, 0) * np.float32(scale), spread * np.float32(scale)
     return _centred(Pattern(counts, unknown | estimated, estimated, std, (0, 0, 0), (0, 0, 0)))
 
 

@@ -58,7 +58,7 @@ def retrieve(
     InputError
         If an argument does not fit, nothing was measured, or the support is empty or wider than half the array.
     """
-    pattern = prepare_pattern(intensity, mask, filled, std, options.counts_per_unit)
+    pattern = prepare_pattern(intensity, mask, filled, std, options.counts_per_unit, options.negatives)
     treatment = options.treatment or ("bounded" if pattern.filled.any() else "free")
     check_treatment(treatment, pattern)
     shape = pattern.counts.shape

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.scan.formats.frames import Box as Box
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Box = tuple[slice, slice, slice]
-"""(frames, rows, columns)."""
 EVERYWHERE: Box = (slice(None), slice(None), slice(None))
 
 

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from braggfill.base.errors import InputError
+from braggfill.scan.choice import Negatives
 
 INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 """Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
 
 
 def taken_apart(
-    intensity: NDArray[Any], mask: NDArray[Any] | None, counts_per_unit: float | None
+    intensity: NDArray[Any], mask: NDArray[Any] | None, counts_per_unit: float | None, negatives: Negatives | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], float]:
     """What a scan with gaps says, and the photons for one unit of it, or InputError where nothing can be filled.
 
@@ -25,6 +26,8 @@ def taken_apart(
         > 0 = not measured.
     counts_per_unit : float, optional
         Photons for one unit; else the data must be whole counts.
+    negatives : str, optional
+        As for ``measured_values``.
 
     Returns
     -------
@@ -33,18 +36,26 @@ def taken_apart(
     missing : bool array (frames, rows, columns)
     counts_per_unit : float
     """
-    measured, missing = measured_values(intensity, mask)
+    measured, missing = measured_values(intensity, mask, negatives)
     check_missing(missing)
+    check_counts(measured)
     return measured, missing, counts_per_unit or unit_of_counts(measured)
 
 
-def measured_values(intensity: NDArray[Any], mask: NDArray[Any] | None) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def measured_values(
+    intensity: NDArray[Any], mask: NDArray[Any] | None, negatives: Negatives | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """What was measured, float32, zero elsewhere, and what was not, bool, both (frames, rows, columns), or InputError.
 
-    Not measured is what the mask says, what a masked array hides, and what no detector counts (``unmeasured``).
+    Not measured is what the mask says, what a masked array hides, and what no detector counts (``unmeasured``). Negative values
+    are marks of such voxels if they are whole numbers, and else noise about a background that was subtracted; who has such data
+    must say which they are.
     """
     values = as_volume(intensity)
-    missing = unmeasured(values) | np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
+    missing = np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
+    if negatives is None:
+        _check_negatives(values, missing)
+    missing = missing | unmeasured(values, negatives)
     return np.where(missing, 0, values).astype(np.float32), missing
 
 
@@ -61,6 +72,20 @@ def as_volume(intensity: NDArray[Any]) -> NDArray[Any]:
     if values.dtype.kind not in "iufb":
         raise InputError(f"intensity: got values of type {values.dtype}, expected integers or real numbers (photon counts)")
     return values
+
+
+def _check_negatives(values: NDArray[Any], masked: NDArray[np.bool_]) -> None:
+    """Raise InputError where unmasked values (both of any shape) are negative and no whole numbers."""
+    if values.dtype.kind != "f":
+        return
+    noise = (values < 0) & ~masked & np.isfinite(values)
+    noise[noise] = values[noise] != np.rint(values[noise])
+    if noise.any():
+        raise InputError(
+            f"intensity: got {100 * noise.mean():.0f} % negative values that are no whole numbers (such as "
+            f"{values[noise][0]:g}), expected counts; was a background subtracted? then give the data as they were before, or "
+            "say that such voxels are measured (--negatives measured, with --counts-per-unit) or gaps (--negatives missing)"
+        )
 
 
 def unit_of_counts(measured: NDArray[np.float32]) -> float:
@@ -86,14 +111,18 @@ def as_mask(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.boo
     return np.broadcast_to(~(mask <= 0), shape)
 
 
-def unmeasured(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which values (of any shape) are no measurement, bool like them: NaN, infinite, negative, or the largest integer."""
+def unmeasured(values: NDArray[Any], negatives: Negatives | None = None) -> NDArray[np.bool_]:
+    """Which values (of any shape) are no measurement, bool like them: NaN, infinite, negative, or the largest integer.
+
+    Finite negative ones are not among them where they are said to be measured.
+    """
     if values.dtype.kind == "b":
         return np.zeros(values.shape, bool)
     largest = np.finfo(np.float32).max if values.dtype.kind == "f" else np.iinfo(values.dtype).max
     maxima = [m for m in INTEGER_MAXIMA if m <= largest and values.dtype.itemsize > 2]
     with np.errstate(invalid="ignore"):
-        marked = np.isin(values, np.array(maxima, values.dtype)) | (values < 0)
+        marked = np.isin(values, np.array(maxima, values.dtype))
+        marked |= values < (-largest if negatives == "measured" else 0)
         return marked | (~(values <= largest) if values.dtype.kind == "f" else values == largest)
 
 
@@ -104,6 +133,15 @@ def check_missing(missing: NDArray[np.bool_]) -> None:
     if missing.all():
         raise InputError(
             "mask: got every voxel marked as not measured, expected measured ones; the mask may be inverted (1 = not measured)"
+        )
+
+
+def check_counts(measured: NDArray[np.float32]) -> None:
+    """Raise InputError where no measured value (of any shape, zero where not measured) is above zero."""
+    if not (measured > 0).any():
+        raise InputError(
+            "intensity: got no count in any measured voxel, expected a Bragg peak; check that these are the data, and this the "
+            "mask"
         )
 
 

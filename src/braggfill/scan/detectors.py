@@ -6,6 +6,7 @@ a mask of its own. Rows and columns are counted from zero, ends are excluded.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -28,6 +29,14 @@ class Detector:
     columns: Spans = ()
     aliases: tuple[str, ...] = ()
     """Other names at beamlines, as in cdiutils."""
+    closed: bool = False
+    """Whether files hold its frames without the gaps, chip beside chip."""
+
+    @property
+    def shape_without_gaps(self) -> tuple[int, int]:
+        """Rows, columns of its frames in files that leave the gaps out."""
+        height, width = self.shape
+        return height - sum(b - a for a, b in self.rows), width - sum(b - a for a, b in self.columns)
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -44,7 +53,7 @@ DETECTORS = {
     "maxipix": Detector((516, 516), ((255, 261),), ((255, 261),), ("mpx4inr", "mpx1x4", "mpxgaas", "maxipix2x2")),
     "merlin": Detector((515, 515), ((255, 260),), ((255, 260),), ("merlinquad",)),
     "merlin_sixs": Detector((512, 512), ((254, 257),), ((254, 257),)),
-    "34idctim2": Detector((516, 517), ((256, 260),), ((256, 261),), ("timepixquad",)),
+    "34idctim2": Detector((517, 516), ((256, 261),), ((256, 260),), ("timepixquad",), closed=True),
     "34idctim1": Detector((256, 256), aliases=("timepix",)),
     "eiger500k": Detector((512, 1028), aliases=("e500k", "e2500")),
     "eiger2m": Detector(
@@ -62,6 +71,18 @@ DETECTORS = {
     ),
 }
 
+VARIANTS = {
+    "merlin": "merlin_sixs",
+    "merlin_sixs": "merlin",
+    "eiger500k": "eiger_500k",
+    "eiger1m": "eiger2_1m",
+    "eiger4m": "eiger2_4m",
+    "eiger9m": "eiger_9m",
+    "eiger16m": "eiger2_16m",
+}
+"""Detectors of one name whose frames differ from make to make: the shape of a whole frame tells which it is. What is no key of
+the table is pyFAI's."""
+
 
 def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[int, ...] | None = None) -> NDArray[np.bool_]:
     """Mask of a detector's gaps.
@@ -70,6 +91,7 @@ def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[in
     ----------
     name : str
         A key of ``DETECTORS``, one of its aliases, or a name that pyFAI knows; upper and lower case, ``-`` and ``_`` are alike.
+        Of a detector with several kinds of frames (``merlin``) it is that of the shape given.
     shape : (rows, columns), optional
         Of the crop; by default to the end of the frame, or what the region says.
     roi : (row, column) or (first row, last row + 1, first column, last column + 1), optional
@@ -85,17 +107,39 @@ def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[in
     InputError
         If no such detector is known, or the crop does not lie in its frame.
     """
-    full = _full_mask(name)
+    full = _full_mask(name, None if roi else shape)
     rows, columns = _crop(name, full.shape, None if shape is None else tuple(shape), roi)
     return full[rows, columns]
 
 
-def _full_mask(name: str) -> NDArray[np.bool_]:
+def _full_mask(name: str, shape: tuple[int, int] | None) -> NDArray[np.bool_]:
+    """The mask of a detector, or of the variant of it that has the shape of the scan."""
+    key = _key_of(name)
+    mask = _mask_of(key)
+    variant = VARIANTS.get(key, VARIANTS.get(_plain(name)))
+    if variant is None or shape in (None, mask.shape):
+        return mask
+    with suppress(InputError):  # without pyFAI there are fewer kinds
+        other = _mask_of(variant)
+        return other if other.shape == shape else mask
+    return mask
+
+
+def _key_of(name: str) -> str:
+    """The table's key for a name, or the name itself."""
     wanted = _plain(name)
-    for key, detector in DETECTORS.items():
-        if wanted in {_plain(n) for n in (key, *detector.aliases)}:
-            return detector.mask
-    return _pyfai_mask(name)
+    return next((key for key, d in DETECTORS.items() if wanted in {_plain(n) for n in (key, *d.aliases)}), name)
+
+
+def closed_detector(name: str | None, shape: tuple[int, ...]) -> Detector | None:
+    """The detector of a name if frames of some shape (rows, columns) are its own without the gaps, else None."""
+    detector = DETECTORS.get(_key_of(name)) if name else None
+    return detector if detector and detector.closed and detector.shape_without_gaps == shape else None
+
+
+def _mask_of(name: str) -> NDArray[np.bool_]:
+    """The mask of the table's detector, else of pyFAI's."""
+    return DETECTORS[name].mask if name in DETECTORS else _pyfai_mask(name)
 
 
 def _plain(name: str) -> str:
@@ -147,9 +191,11 @@ def _spans(
         case (top, bottom, left, right):
             return (top, bottom), (left, right)
         case None:
+            others = [f"'{key}'" for key, d in DETECTORS.items() if d.shape == shape and key not in VARIANTS]
+            near = f", or another detector, such as {' or '.join(others)} with such frames" if others else ""
             raise InputError(
                 f"roi: got none with {' × '.join(map(str, shape or ()))} pixels of '{name}', whose frame has {frame[0]} × "
-                f"{frame[1]}; expected the crop's place in the full frame; give --roi ROW,COLUMN of its first pixel"
+                f"{frame[1]}; expected the crop's place in the full frame{near}; give --roi ROW,COLUMN of its first pixel"
             )
         case _:
             raise InputError(f"roi: got {len(roi)} numbers, expected ROW,COLUMN or the first and last + 1 of both")

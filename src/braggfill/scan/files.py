@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.writing import check_output
-from braggfill.scan.formats.contents import Scan, readable
+from braggfill.scan.formats.contents import ChooseBox, Scan, cut_out, readable
 from braggfill.scan.formats.cxi import write_cxi
+from braggfill.scan.formats.desy import find_master, read_p10_folder
 from braggfill.scan.formats.hdf5 import read_hdf5, read_hdf5_mask, read_hdf5_provenance
+from braggfill.scan.formats.image_folder import read_image_folder
 from braggfill.scan.formats.names import HDF5_SUFFIXES, TIF_SUFFIXES, FormatName
 from braggfill.scan.formats.npz import (
     CDIUTILS_DATA,
@@ -64,7 +66,7 @@ FORMATS: dict[FormatName, Format] = {
     ),
     "cohere": Format(
         ".tif",
-        "cohere's prep_data.tif: float32, transposed",
+        "cohere's prep_data.tif: float32",
         write_cohere,
         lambda s: "prep_data_filled.tif",
         check_cohere_name,
@@ -72,15 +74,18 @@ FORMATS: dict[FormatName, Format] = {
 }
 
 
-def read_scan(address: str) -> Scan:
-    """Read a scan and the mask beside it.
+def read_scan(address: str, choose_box: ChooseBox | None = None) -> Scan:
+    """Read a scan, or a part of it, and the mask beside it.
 
     Parameters
     ----------
     address : str
         Path of an ``.npz`` (``data``, else ``iobs``, else its only array; ``mask``, or the mask file of a cdiutils or bcdi
-        pair), ``.npy``, ``.tif`` (cohere's ``prep_data.tif`` is transposed) or HDF5 file (``.h5``, ``.cxi``, ``.nxs``;
-        ``file.h5:/path/to/data`` or the usual places).
+        pair), ``.npy``, ``.tif`` or HDF5 file (``.h5``, ``.cxi``, ``.nxs``;
+        ``file.h5:/path/to/data``, ``file.h5:/12.1`` or the usual places), an Eiger's master, a folder of P10 or of numbered
+        images (34-ID-C).
+    choose_box : callable, optional
+        From the frames on disk and their mask to the box that is read; else all of it.
 
     Returns
     -------
@@ -93,11 +98,24 @@ def read_scan(address: str) -> Scan:
     """
     path, dataset = split_address(address)
     with readable(path, "scan"):
-        if path.suffix.lower() == ".npz":
-            return read_npz(path)
+        if path.is_dir():
+            return _read_folder(path, choose_box)
         if path.suffix.lower() in HDF5_SUFFIXES:
-            return read_hdf5(path, dataset)
-        return read_tif(path) if path.suffix.lower() in TIF_SUFFIXES else Scan(_plain_array(path), None, path.name)
+            return read_hdf5(path, dataset, choose_box)
+        return cut_out(_read_whole(path), choose_box)
+
+
+def _read_folder(folder: Path, choose_box: ChooseBox | None) -> Scan:
+    """A folder of an Eiger's master, or of single images."""
+    master = find_master(folder)
+    return read_p10_folder(folder, master, choose_box) if master else read_image_folder(folder, choose_box)
+
+
+def _read_whole(path: Path) -> Scan:
+    """A file of arrays, of which no part can be read without the rest."""
+    if path.suffix.lower() == ".npz":
+        return read_npz(path)
+    return read_tif(path) if path.suffix.lower() in TIF_SUFFIXES else Scan(_plain_array(path), None, path.name)
 
 
 def read_mask(address: str) -> NDArray[Any]:
@@ -110,6 +128,19 @@ def read_mask(address: str) -> NDArray[Any]:
         if path.suffix.lower() == ".npz":
             return read_npz_mask(path)
         return read_hdf5_mask(path, dataset) if path.suffix.lower() in HDF5_SUFFIXES else _plain_array(path)
+
+
+def read_image(address: str, role: str) -> NDArray[Any]:
+    """Read an image (rows, columns) such as a flat field; of a stack, the mean of its frames."""
+    path, dataset = split_address(address)
+    with readable(path, role):
+        if path.suffix.lower() in HDF5_SUFFIXES:
+            values = read_hdf5(path, dataset).intensity
+        else:
+            values = read_npz(path).intensity if path.suffix.lower() == ".npz" else _plain_array(path)
+    if values.ndim not in (2, 3) or values.dtype.kind not in "iufb":
+        raise InputError(f"{role} {address}: got {values.dtype} of shape {values.shape}, expected numbers (rows, columns)")
+    return values.mean(0, dtype=float) if values.ndim == 3 else values
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:

@@ -25,8 +25,11 @@ class GappedScan:
 
     @classmethod
     def blanked(cls, counts: NDArray[np.float32], mask: NDArray[np.bool_], widest: int = MAX_WIDTH) -> "GappedScan":
-        """Forget the counts that a mask says were not measured, both (frames, rows, columns), and find what can be filled."""
-        return cls(np.where(mask, 0, counts).astype(np.float32, copy=False), mask, find_slabs(mask, widest))
+        """Forget the counts that a mask says were not measured, both (frames, rows, columns), and find what can be filled.
+
+        Counts below zero, where a background was subtracted, are taken for zero.
+        """
+        return cls(np.where(mask | (counts < 0), 0, counts).astype(np.float32, copy=False), mask, find_slabs(mask, widest))
 
     @cached_property
     def wanted(self) -> NDArray[np.bool_]:

@@ -1,14 +1,15 @@
 """What a scan file holds, whatever its format, and how a file that cannot be read is put into one sentence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.scan.formats.frames import Box, Frames
 from braggfill.scan.formats.names import SUFFIXES
 
 JOULES_PER_EV = 1.602176634e-19
@@ -24,6 +25,24 @@ class Geometry:
     """From the sample to the detector."""
     pixel_size_m: tuple[float, float] | None = None
     """Of a row and of a column."""
+
+
+ChooseBox = Callable[[Frames, Any], Box | None]
+"""From the frames on disk and their mask, 2-D or 3-D or None, to the box that is read; None for all."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Which part of the frames on disk a scan is."""
+
+    box: Box
+    shape: tuple[int, ...]
+    """Of all of them (frames, rows, columns)."""
+
+    @classmethod
+    def of(cls, box: Box | None, shape: tuple[int, ...]) -> "Cut | None":
+        """A box of frames of some shape, or None for all of them."""
+        return None if box is None else cls(box, tuple(shape))
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,21 @@ class Scan:
     geometry: Geometry = field(default_factory=Geometry)
     hidden: NDArray[Any] | None = None
     """Counts under the mask, zero elsewhere, where they are known: of simulated scans, or where a gap was cut out."""
+    cut: Cut | None = None
+    """Which part of the frames on disk it is; None for all of them."""
+
+
+def cut_out(scan: Scan, choose_box: ChooseBox | None) -> Scan:
+    """The part of a scan that is chosen, of all its arrays."""
+    box = choose_box(scan.intensity, scan.mask) if choose_box else None
+    if box is None:
+        return scan
+
+    def part(array: NDArray[Any] | None) -> Any:
+        return None if array is None else array[box[-array.ndim :]].copy()
+
+    of_box = Scan(part(scan.intensity), part(scan.mask), scan.name, part(scan.filled), part(scan.std), scan.provenance)
+    return replace(of_box, geometry=scan.geometry, hidden=part(scan.hidden), cut=Cut.of(box, scan.intensity.shape))
 
 
 def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float | None, pixel_um: float | None) -> Geometry:
@@ -62,8 +96,10 @@ def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float
 @contextmanager
 def readable(path: Path, role: str) -> Iterator[None]:
     """Turn whatever a reading library raises into one sentence."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}")
+    if path.suffix.lower() not in SUFFIXES and not _is_folder(path):
+        raise InputError(
+            f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}, or a folder"
+        )
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -81,8 +117,16 @@ def readable(path: Path, role: str) -> Iterator[None]:
         if "allow_pickle" in reason:  # numpy's advice to load it unsafely
             reason = "it holds no plain arrays"
         raise InputError(
-            f"{role} {path}: cannot be read as {path.suffix} ({reason}); expected an intact file of that format"
+            f"{role} {path}: cannot be read as {path.suffix or 'a folder'} ({reason}); expected an intact file of that format"
         ) from error
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a path with a name is a folder; an impossible name is none."""
+    try:
+        return bool(path.name) and path.is_dir()
+    except OSError:
+        return False
 
 
 def choose(names: list[str], wanted: tuple[str, ...], role: str, path: Path) -> str:

@@ -1,15 +1,26 @@
-"""Reading HDF5 as PyNX, cdiutils, NeXus and beamlines write it: where the frames lie, their mask, and what compressed them."""
+"""HDF5 files as PyNX, cdiutils, silx, acquisition programs and beamlines write them.
+
+A dataset is given by its path (``file.h5:/path/to/data``), a scan of many by its group (``file.h5:/12.1``), or both are looked
+for.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.scan.formats.contents import JOULES_PER_EV, Geometry, Scan
+from braggfill.scan.formats.bliss import find_bliss
+from braggfill.scan.formats.contents import ChooseBox, Cut, Scan
+from braggfill.scan.formats.dectris import find_dectris
+from braggfill.scan.formats.frames import Box, Frames, Stacked
+from braggfill.scan.formats.geometry import DETECTOR_PLACES, ENERGY_PLACES, read_geometry
+from braggfill.scan.formats.hdf5_access import opened, require_filters
+from braggfill.scan.formats.layouts import Finder, Layout, Wanted, inside
+from braggfill.scan.formats.maxiv import find_maxiv
+from braggfill.scan.formats.soleil import find_soleil
 
 DATA_PLACES = (
     "entry_1/instrument_1/detector_1/data",
@@ -19,55 +30,101 @@ DATA_PLACES = (
     "entry/instrument/detector/data",
     "entry/data/data",
 )
-"""Where PyNX, cdiutils and NeXus files keep the frames, in the order in which they are looked for."""
+"""Where PyNX, cdiutils, Lambda detectors and NeXus files keep the frames, in the order in which they are looked for."""
 MASK_PLACES = (
     "entry_1/instrument_1/detector_1/mask",
     "entry_1/image_1/mask",
     "entry_1/mask",
     "mask",
     "entry_1/detector_1/mask",
+    "entry/instrument/detector/detectorSpecific/pixel_mask",
+    "entry/instrument/detector/pixel_mask",
 )
-ENERGY_PLACES = (
-    "entry_1/instrument_1/source_1/energy",
-    "entry_1/instrument_1/beam_1/incident_energy",
-    "entry_1/source_1/energy",
-    "entry/instrument/beam/incident_energy",
-)
-DETECTOR_PLACES = ("entry_1/instrument_1/detector_1", "entry_1/detector_1", "entry/instrument/detector")
+"""The last two hold bits (NXdetector): a pixel with any of them set is not measured."""
+FINDERS: tuple[Finder, ...] = (find_dectris, find_bliss, find_soleil, find_maxiv)
+"""Of layouts beyond these places, a module a family."""
 PROVENANCE_PLACE = "entry_1/process_1/provenance"
-SMALLEST_EV = 500.0
-"""Energies above are in eV, below in keV: no scan of this kind is made with photons of less than 0.5 keV or over 500 keV."""
 
 
-def read_hdf5(path: Path, place: str | None) -> Scan:
-    """Read the dataset at a place, else in the usual places, else the only volume; with what else the file says of it."""
-    with h5py.File(path) as file:
-        where = place or find_place(file, DATA_PLACES, "scan", path)
-        intensity = read_dataset(file, where, "scan", path)
-        beside = where.rpartition("/")[0]
-        mask = _first_array(file, (f"{beside}/mask", *MASK_PLACES))
+def read_hdf5(path: Path, place: str | None, choose_box: ChooseBox | None = None) -> Scan:
+    """Read frames at a place, else in the usual places, else the only volume, or a box of them; and what is told of them."""
+    with opened(path, "scan") as file:
+        layout = _layout(file, place, path)
+        frames, beside = _frames(file, layout, path), layout.frames[0].rpartition("/")[0]
+        mask = _first_like(file, layout.masks, frames)
         filled, std = (
-            _first_array(file, (f"{beside}/{name}", f"{DETECTOR_PLACES[0]}/{name}"), intensity.shape)
+            _first_like(file, (f"{beside}/{name}", f"{DETECTOR_PLACES[0]}/{name}"), frames, solid=True)
             for name in ("filled_mask", "estimate_std")
         )
-        return Scan(intensity, mask, f"{path.name}:{where}", filled, std, _provenance(file), read_geometry(file))
+        box = choose_box(frames, mask) if choose_box else None
+        name = layout.frames[0] if len(layout.frames) == 1 else f"{beside} ({len(layout.frames)} links)"
+        return Scan(
+            frames[... if box is None else box],
+            _part(mask, box),
+            f"{path.name}:{name}",
+            _part(filled, box),
+            _part(std, box),
+            _provenance(file),
+            read_geometry(file, layout.energies, layout.detectors),
+            cut=Cut.of(box, frames.shape),
+        )
 
 
-def _first_array(file: h5py.File, places: tuple[str, ...], shape: tuple[int, ...] | None = None) -> NDArray[Any] | None:
-    """The first dataset that is there, of a shape if that is given."""
-    there = (file[place] for place in places if place in file and isinstance(file[place], h5py.Dataset))
-    return next((_array(dataset) for dataset in there if shape in (None, dataset.shape)), None)
+def _layout(file: h5py.File, place: str | None, path: Path) -> Layout:
+    """Where the frames are, and what is told of them: at a dataset, in a group, or in the whole file."""
+    item = file.get(place) if place else file
+    if isinstance(item, h5py.Group):
+        known = None if any(name in item for name in DATA_PLACES) else _of_family(item, Wanted(path.name))
+        return known or _usual(inside(item, find_place(item, DATA_PLACES, "scan", path)))
+    if not isinstance(item, h5py.Dataset):
+        read_dataset(file, place or "", "scan", path)
+    plain = (place or "").strip("/")
+    above = [group for group in (file.get(plain.partition("/")[0]), file) if isinstance(group, h5py.Group)]
+    known = next((layout for group in above if (layout := _of_family(group, Wanted(path.name, plain)))), None)
+    return known or _usual(place or "")
+
+
+def _of_family(group: h5py.Group, wanted: Wanted) -> Layout | None:
+    return next((layout for find in FINDERS if (layout := find(group, wanted))), None)
+
+
+def _usual(place: str) -> Layout:
+    """Frames at a place of which no family knows more."""
+    return Layout((place,), (f"{place.rpartition('/')[0]}/mask", *MASK_PLACES), ENERGY_PLACES, DETECTOR_PLACES)
+
+
+def _frames(file: h5py.File, layout: Layout, path: Path) -> Frames:
+    """The frames of a layout, in their order; nothing is read yet."""
+    parts = [file[place] for place in layout.frames]
+    for part in parts:
+        require_filters(part)
+    return parts[0] if len(parts) == 1 else Stacked(parts, path.name)
+
+
+def _first_like(file: h5py.File, places: tuple[str, ...], frames: Frames, solid: bool = False) -> h5py.Dataset | None:
+    """The first dataset that is there, such as a mask; if it is ``solid``, of the shape of the frames."""
+    there = (item for place in places if isinstance(item := file.get(place), h5py.Dataset))
+    return next((item for item in there if not solid or item.shape == frames.shape), None)
+
+
+def _part(dataset: h5py.Dataset | None, box: Box | None) -> NDArray[Any] | None:
+    """A box of what is told of all frames, or the same pixels of what is told of each."""
+    if dataset is None:
+        return None
+    require_filters(dataset)
+    values: NDArray[Any] = dataset[()] if box is None else dataset[box[-dataset.ndim :]]
+    return values
 
 
 def read_hdf5_mask(path: Path, place: str | None) -> NDArray[Any]:
     """Read a mask, (frames, rows, columns) or (rows, columns), from a place, else from the usual ones."""
-    with h5py.File(path) as file:
+    with opened(path, "mask") as file:
         return read_dataset(file, place or find_place(file, MASK_PLACES, "mask", path), "mask", path)
 
 
 def read_hdf5_provenance(path: Path) -> dict[str, Any] | None:
     """How a file was filled, without reading its arrays."""
-    with h5py.File(path) as file:
+    with opened(path, "scan") as file:
         return _provenance(file)
 
 
@@ -75,18 +132,18 @@ def _provenance(file: h5py.File) -> dict[str, Any] | None:
     return json.loads(file[PROVENANCE_PLACE].asstr()[()]) if PROVENANCE_PLACE in file else None
 
 
-def find_place(file: h5py.File, wanted: tuple[str, ...], role: str, path: Path) -> str:
-    """The first usual place that is there, else the only three-dimensional dataset that is no mask."""
+def find_place(group: h5py.Group, wanted: tuple[str, ...], role: str, path: Path) -> str:
+    """The first usual place that is there, else the only three-dimensional dataset that is no mask; from the group on."""
     for name in wanted:
-        if name in file:
-            return f"{name}/data" if isinstance(file[name], h5py.Group) and "data" in file[name] else name
+        if name in group:
+            return f"{name}/data" if isinstance(group[name], h5py.Group) and "data" in group[name] else name
     volumes: list[str] = []
 
     def note(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and item.ndim == 3 and "mask" not in name.rpartition("/")[2]:
             volumes.append(name)
 
-    file.visititems(note)
+    group.visititems(note)
     if len(volumes) == 1:
         return volumes[0]
     found = "; found " + ", ".join(volumes[:5]) if volumes else ""
@@ -94,52 +151,11 @@ def find_place(file: h5py.File, wanted: tuple[str, ...], role: str, path: Path) 
 
 
 def read_dataset(file: h5py.File, where: str, role: str, path: Path) -> NDArray[Any]:
-    """Read a dataset (of any shape) that must be there, with the filters that compressed it."""
-    if where not in file or not isinstance(file[where], h5py.Dataset):
+    """Read a dataset (of any shape) that must be there."""
+    if not isinstance(dataset := file.get(where), h5py.Dataset):
         raise InputError(
             f"{role} {path}: got no dataset '{where}' in it; expected '{path.name}:/path/to/data' of one that exists"
         )
-    return _array(file[where])
-
-
-def _array(dataset: h5py.Dataset) -> NDArray[Any]:
-    """All of a dataset; filters that h5py lacks (bitshuffle, LZ4, …) come from hdf5plugin."""
-    if any(not h5py.h5z.filter_avail(code) for code in _filters(dataset)):
-        try:
-            import hdf5plugin  # noqa: F401 - its import makes the filters known to HDF5
-        except ImportError as error:
-            raise InputError(
-                f"scan {dataset.file.filename}: got data compressed by a filter that is not here, expected the packages of "
-                "the extra 'hdf5plugin'; install them with: pip install 'braggfill[hdf5plugin]'"
-            ) from error
+    require_filters(dataset)
     values: NDArray[Any] = dataset[()]
     return values
-
-
-def _filters(dataset: h5py.Dataset) -> list[int]:
-    created = dataset.id.get_create_plist()
-    return [created.get_filter(n)[0] for n in range(created.get_nfilters())]
-
-
-def read_geometry(file: h5py.File) -> Geometry:
-    """Photon energy, distance and pixel size, where the file has them."""
-    energy = next((_in_joules(file[p]) for p in ENERGY_PLACES if p in file), None)
-    detector: Any = next((file[p] for p in DETECTOR_PLACES if p in file and "distance" in file[p]), {})
-    distance = _number(detector, "distance")
-    row, column = _number(detector, "y_pixel_size"), _number(detector, "x_pixel_size")
-    return Geometry(energy, distance, (row, column) if row and column else None)
-
-
-def _number(group: Any, name: str) -> float | None:
-    """A positive number, or None."""
-    value = np.ravel(group[name][()]) if name in group else np.empty(0)
-    return float(value[0]) if value.size == 1 and value.dtype.kind in "iuf" and 0 < value[0] < np.inf else None
-
-
-def _in_joules(dataset: h5py.Dataset) -> float | None:
-    """A photon energy in joules, whose unit its size tells where no attribute does."""
-    value = _number(dataset.parent, dataset.name.rpartition("/")[2])
-    if value is None:
-        return None
-    unit = dataset.attrs.get("units", "J" if value < 1e-10 else "eV" if value > SMALLEST_EV else "keV")
-    return value * {"J": 1.0, "eV": JOULES_PER_EV, "keV": 1e3 * JOULES_PER_EV}.get(str(unit), 1.0)

@@ -1,7 +1,9 @@
-"""TIFF stacks: plain ones (frames, rows, columns), and cohere's ``prep_data.tif``: float32, transposed, linear intensity.
+"""TIFF stacks (frames, rows, columns): plain ones, and cohere's ``prep_data.tif``: float32, linear intensity.
 
-cohere has no mask in phasing and takes a zero for a measured zero. What was estimated, its spread and what is still missing
-lie beside the stack in ``…_braggfill.npz``.
+cohere turns every stack and frame about that it reads or writes, so that its arrays are (column, row, frame) and its files are
+not (``cohere_core/utilities/utils.py``, and ``beamlines/*/detectors.py`` of its user interface). It has no mask in phasing and
+takes a zero for a measured zero. What was estimated, its spread and what is still missing lie beside the stack in
+``…_braggfill.npz``.
 """
 
 import json
@@ -17,7 +19,7 @@ from braggfill.scan.formats.contents import Scan
 from braggfill.scan.formats.npz import FILL_KEYS, read_npz_arrays, read_npz_provenance
 
 COHERE_STEM = "prep_data"
-"""Stacks whose name begins so are cohere's, and transposed."""
+"""Stacks whose name begins so are cohere's."""
 LARGEST_EXACT = 2**24
 """Whole numbers above this do not all fit in float32."""
 
@@ -30,7 +32,6 @@ def read_tif(path: Path) -> Scan:
             "give preprocessed_data/prep_data.tif"
         )
     stack = tifffile.imread(path)
-    stack = stack.T if is_cohere(path) else stack
     beside = beside_stack(path)
     if not beside.exists():
         return Scan(stack, None, path.name)
@@ -38,14 +39,9 @@ def read_tif(path: Path) -> Scan:
     return Scan(stack, mask, path.name, filled, std, read_npz_provenance(beside))
 
 
-def is_cohere(path: Path) -> bool:
-    """Whether a stack is transposed."""
-    return path.stem.startswith(COHERE_STEM)
-
-
 def check_cohere_name(path: Path) -> None:
     """Raise InputError for a name under which a stack would not be read as cohere's."""
-    if not is_cohere(path):
+    if not path.stem.startswith(COHERE_STEM):
         raise InputError(
             f"output {path}: got a name that would not be read as cohere's, expected one beginning with {COHERE_STEM}"
         )
@@ -72,4 +68,4 @@ def write_cohere(path: Path, scan: Scan) -> None:
         with whole_or_nothing(beside_stack(path)) as file:
             np.savez_compressed(file, **kept)
     with whole_or_nothing(path) as file:
-        tifffile.imwrite(file, np.ascontiguousarray(scan.intensity.astype(np.float32, copy=False).T), photometric="minisblack")
+        tifffile.imwrite(file, np.ascontiguousarray(scan.intensity, np.float32), photometric="minisblack")

@@ -1,0 +1,83 @@
+"""Which part of a scan's frames is read: a box about the Bragg peak, which is looked for one frame at a time."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from braggfill.base.errors import InputError
+from braggfill.scan.counts import as_mask, unmeasured
+from braggfill.scan.formats.contents import ChooseBox
+from braggfill.scan.formats.frames import Box, Frames
+
+
+def box_chooser(crop: tuple[int, ...] | None) -> ChooseBox | None:
+    """From frames on disk to the box that was asked for: three sizes about the peak, or first and last + 1 of each axis."""
+    if crop is None:
+        return None
+
+    def choose(frames: Frames, mask: Any) -> Box:
+        if len(frames.shape) != 3:
+            raise InputError(f"crop: got data of shape {frames.shape}, expected three dimensions (frames, rows, columns)")
+        spans = _given(crop) if len(crop) == 6 else _about(find_peak(frames, mask), crop, frames.shape)
+        if not all(0 <= first < last <= length for (first, last), length in zip(spans, frames.shape, strict=True)):
+            told = ", ".join(f"{first} to {last}" for first, last in spans)
+            raise InputError(f"crop: got {told}, expected a part of the scan's {' × '.join(map(str, frames.shape))} voxels")
+        (f0, f1), (r0, r1), (c0, c1) = spans
+        return slice(f0, f1), slice(r0, r1), slice(c0, c1)
+
+    return choose
+
+
+def _given(crop: tuple[int, ...]) -> list[tuple[int, int]]:
+    return list(zip(crop[::2], crop[1::2], strict=True))
+
+
+def _about(peak: tuple[int, int, int], sizes: tuple[int, ...], shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Spans of some sizes about the peak, moved inwards where they would reach beyond the frames."""
+    spans = []
+    for at, size, length in zip(peak, sizes, shape, strict=True):
+        first = min(max(at - size // 2, 0), max(length - size, 0))
+        spans.append((first, first + size))
+    return spans
+
+
+def find_peak(frames: Frames, mask: Any = None) -> tuple[int, int, int]:
+    """Where the Bragg peak is: the brightest of the two by two pixels of a frame of which the faintest is brightest.
+
+    A hot pixel, or two beside each other, is none. One frame is held at a time.
+
+    Parameters
+    ----------
+    frames : Frames
+        (frames, rows, columns), on disk or in memory.
+    mask : array or dataset (frames, rows, columns) or (rows, columns), optional
+        > 0 = not measured.
+
+    Returns
+    -------
+    (frame, row, column)
+    """
+    flat = None if mask is None or len(mask.shape) == 3 else as_mask(mask[()], tuple(frames.shape))[0]
+    brightest, peak = 0.0, (0, 0, 0)
+    for number in range(frames.shape[0]):
+        frame = frames[slice(number, number + 1), slice(None), slice(None)][0]
+        bad = unmeasured(frame) if flat is None else unmeasured(frame) | flat
+        if mask is not None and flat is None:
+            bad |= mask[number] > 0
+        block = _faintest_of_four(np.where(bad, 0, frame))
+        at = int(block.argmax()) if block.size else 0
+        if block.size and block.flat[at] > brightest:
+            row, column = (int(i) for i in np.unravel_index(at, block.shape))
+            down, right = np.unravel_index(int(frame[row : row + 2, column : column + 2].argmax()), (2, 2))
+            brightest, peak = float(block.flat[at]), (number, row + int(down), column + int(right))
+    if brightest == 0:
+        raise InputError("crop: got a scan without counts, expected a Bragg peak; give first and last + 1 of each axis instead")
+    return peak
+
+
+def _faintest_of_four(frame: NDArray[Any]) -> NDArray[Any]:
+    """The least of each two by two pixels of a frame (rows, columns)."""
+    pairs = np.minimum(frame[:-1], frame[1:])
+    least: NDArray[Any] = np.minimum(pairs[:, :-1], pairs[:, 1:])
+    return least

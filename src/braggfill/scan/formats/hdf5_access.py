@@ -1,0 +1,93 @@
+"""How an HDF5 file is opened and its datasets read: without a lock, with the filters it was compressed by, box by box.
+
+Who only reads needs no lock: a file that an acquisition still holds, or that lies where locks do not work (NFS, GPFS, Lustre),
+is readable without one. A file that its writer keeps as SWMR is read as such.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+
+from braggfill.base.errors import InputError
+
+LOCKED = re.compile("unable to lock|locking", re.IGNORECASE)
+"""How HDF5 says that it wanted a lock, although it was asked not to: a variable of the environment wins."""
+BEING_WRITTEN = re.compile("already open for write|truncated file|consistency flags|bad object header", re.IGNORECASE)
+"""How HDF5 says that a file is not, or not yet, as its writer means to leave it."""
+
+
+@contextmanager
+def opened(path: Path, role: str) -> Iterator[h5py.File]:
+    """Open a file for reading, or say in one sentence that it is still written to and what to do."""
+    try:
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        file = _opened_beside_its_writer(path, role, error)
+    with file:
+        yield file
+
+
+def _opened_beside_its_writer(path: Path, role: str, refused: OSError) -> h5py.File:
+    if LOCKED.search(str(refused)):
+        raise InputError(
+            f"{role} {path}: got a file that another program has locked ({_core(refused)}), expected one that can be read "
+            "without a lock; the environment asks for locks: set HDF5_USE_FILE_LOCKING=FALSE"
+        ) from refused
+    if not BEING_WRITTEN.search(str(refused)):
+        raise refused
+    try:
+        return h5py.File(path, "r", locking=False, swmr=True)
+    except OSError as error:
+        raise InputError(
+            f"{role} {path}: got a file that is still being written, or whose writer was interrupted ({_core(refused)}), "
+            "expected a closed one; wait until the acquisition has ended; if nothing writes to it any more, run: h5clear -s, "
+            "or copy it anew"
+        ) from error
+
+
+def _core(error: OSError) -> str:
+    """What HDF5 puts into brackets, without its preamble."""
+    found = re.search(r"\((.*)\)", str(error), re.DOTALL)
+    return (found[1] if found else str(error)).splitlines()[0]
+
+
+def require_filters(dataset: h5py.Dataset) -> None:
+    """Make known the filters that h5py lacks (bitshuffle, LZ4, …), which come from hdf5plugin, or raise InputError."""
+    if all(h5py.h5z.filter_avail(code) for code in _filters(dataset)):
+        return
+    try:
+        import hdf5plugin  # noqa: F401 - its import makes the filters known to HDF5
+    except ImportError as error:
+        raise InputError(
+            f"scan {dataset.file.filename}: got data compressed by a filter that is not here, expected the packages of "
+            "the extra 'hdf5plugin'; install them with: pip install 'braggfill[hdf5plugin]'"
+        ) from error
+
+
+def _filters(dataset: h5py.Dataset) -> list[int]:
+    """Codes of the filters of a dataset, or of the first that a virtual one is made of."""
+    created = dataset.id.get_create_plist()
+    codes = [created.get_filter(n)[0] for n in range(created.get_nfilters())]
+    for source, place in _sources(dataset)[:1]:
+        with h5py.File(source, "r", locking=False) as file:
+            if isinstance(part := file.get(place), h5py.Dataset):
+                codes += _filters(part)
+    return codes
+
+
+def _sources(dataset: h5py.Dataset) -> list[tuple[Path, str]]:
+    """Files and datasets that a virtual dataset is made of; HDF5 shows zeros where one is not there, so that is InputError."""
+    if not dataset.is_virtual:
+        return []
+    here = Path(dataset.file.filename)
+    sources = [(here if s.file_name == "." else here.parent / s.file_name, s.dset_name) for s in dataset.virtual_sources()]
+    sources = [(file, place) for file, place in sources if "%" not in file.name]
+    if missing := sorted({file.name for file, _ in sources if not file.exists()}):
+        raise InputError(
+            f"scan {here}: got a virtual dataset without {len(missing)} of its files ({', '.join(missing[:3])}), expected all "
+            "of them, else their frames would read as zeros; copy them to where the master looks for them"
+        )
+    return sources
