@@ -94,36 +94,12 @@ def fill_by_crystal(
     faulty = faulty_pixels(counts, mask)
     scan = gapped_counts(counts, mask | hidden | faulty, prior_mean, prior_std)
     lit = hidden & bright(counts) & ~faulty
-    known = Hidden(lit, counts[lit])
-    shares = shares_of(scan)
-    levels = [tapered_level(scan, share, options.device) for share in shares]
+    levels = [tapered_level(scan, share, options.device) for share in shares_of(scan)]
     whole = WholeScan(scan, mask | hidden, levels[-1])
     steps = Steps(on_progress, options.starts * TRIED + options.climbs * (CLIMB_STEPS + FIT_STEPS) + 1)
-
-    def start(number: int) -> State:
-        with steps.piece(TRIED) as tick:
-            return coarse_start(levels[0], options, number, tick)
-
-    def climb_of(number: int) -> Begun:
-        with steps.piece(CLIMB_STEPS) as tick:
-            return carried_up(levels, whole, states[number], options, known, tick)
-
-    def end(number: int, begun: Begun) -> list[Ended]:
-        further = begun.excess <= WORTH * min(b.excess for b in climbs)
-        with steps.piece(FIT_STEPS) as tick:
-            made = polished(begun, options.thorough, tick) if further else begun.made
-        return [whole.ended(number, p) for p in made]
-
-    name_phase(on_progress, f"{options.starts} random starts")
-    states = side_by_side([partial(start, number) for number in range(options.starts)], steps.stop)
-    misfits = [float(s.misfit) for s in states]
-    chosen = np.argsort(misfits)[: options.climbs].tolist()
-    name_phase(on_progress, f"the best {len(chosen)} carried to the whole pattern")
-    climbs = side_by_side([partial(climb_of, number) for number in chosen], steps.stop)
-    name_phase(on_progress, "last fits, judged by hidden counts")
-    begun = zip(chosen, climbs, strict=True)
-    ends = list(chain.from_iterable(side_by_side([partial(end, *one) for one in begun], steps.stop)))
-    ends.sort(key=lambda end: end.polished.wrong)
+    search = CrystalSearch(levels, whole, Hidden(lit, counts[lit]), options, steps)
+    states = search.started()
+    ends = search.ended(states)
     judged = hidden & ~faulty
     said = [estimate[judged[whole.asked]] for estimate in whole.estimates(ends)]
     weights = Weights.chosen([e for e in said if np.isfinite(e).all()], said[0], counts[judged])
@@ -136,8 +112,49 @@ def fill_by_crystal(
     mean[mask], std[mask] = (v[mask] for v in whole.filled(last, weights))
     climbed = tuple(told(end, levels[-1], float(weights.shares[-1, n])) for n, end in enumerate(ends))
     prior = tuple(weights.shares[:, len(ends) :].sum(1).tolist())
-    record = CrystalRecord(options, shares[0], tuple(misfits), climbed, prior, time.perf_counter() - began)
+    misfits = tuple(float(state.misfit) for state in states)
+    record = CrystalRecord(options, shares_of(scan)[0], misfits, climbed, prior, time.perf_counter() - began)
     return CrystalFill(mean, std, record)
+
+
+@dataclass(frozen=True)
+class CrystalSearch:
+    """The search of one scan's crystal: starts and climbs side by side, and what they report to."""
+
+    levels: list[Level]
+    whole: WholeScan
+    known: Hidden
+    options: CrystalOptions
+    steps: Steps
+
+    def started(self) -> list[State]:
+        """Every random start after its first turns."""
+
+        def start(number: int) -> State:
+            with self.steps.piece(TRIED) as tick:
+                return coarse_start(self.levels[0], self.options, number, tick)
+
+        name_phase(self.steps.on_progress, f"{self.options.starts} random starts")
+        return side_by_side([partial(start, number) for number in range(self.options.starts)], self.steps.stop)
+
+    def ended(self, states: list[State]) -> list[Ended]:
+        """What becomes of the best starts on the whole pattern, the ends that tell the hidden counts best first."""
+        chosen = np.argsort([float(s.misfit) for s in states])[: self.options.climbs].tolist()
+        name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
+        climbs = side_by_side([partial(self._climb, states[number]) for number in chosen], self.steps.stop)
+        most = WORTH * min(climb.excess for climb in climbs)
+        name_phase(self.steps.on_progress, "last fits, judged by hidden counts")
+        pieces = [partial(self._end, *one, one[1].excess <= most) for one in zip(chosen, climbs, strict=True)]
+        return sorted(chain.from_iterable(side_by_side(pieces, self.steps.stop)), key=lambda end: end.polished.wrong)
+
+    def _climb(self, state: State) -> Begun:
+        with self.steps.piece(CLIMB_STEPS) as tick:
+            return carried_up(self.levels, self.whole, state, self.options, self.known, tick)
+
+    def _end(self, number: int, begun: Begun, further: bool) -> list[Ended]:
+        with self.steps.piece(FIT_STEPS) as tick:
+            made = polished(begun, self.options.thorough, tick) if further else begun.made
+        return [self.whole.ended(number, one) for one in made]
 
 
 def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, prior_std: Field) -> GappedCounts:
