@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_number
+from braggfill.base.paths import identities
 from braggfill.commands.outputs import Outputs
 from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice
-from braggfill.scan.files import FORMATS, format_of, split_address
+from braggfill.scan.files import FORMATS, files_read, format_of, split_address
 from braggfill.scan.formats.names import FormatName
 
 NUMBER = re.compile(r"%(0?\d*)d")
 """Where a template has the scan's number: %d, or %04d with leading zeros."""
+LONGEST_WIDTH = 9
+"""Digits of such a width that are looked at: more are too many."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,20 @@ def scan_numbers(text: str) -> list[int]:
     numbers: list[int] = []
     for part in text.split(","):
         found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
-        if not found or int(found[2] or found[1]) < int(found[1]):
+        if not found:
             raise InputError(f"scan: got '{part}' in '{text}', expected numbers and ranges such as 12,23-30")
-        numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
+        first, last = (_number(digits) for digits in (found[1], found[2] or found[1]))
+        if last < first:
+            raise InputError(f"scan: got '{part}' in '{text}', expected numbers and ranges such as 12,23-30")
+        check_number("scan", len(numbers) + last - first + 1, whole=True, limit="scans")
+        numbers += range(first, last + 1)
     return list(dict.fromkeys(numbers))
+
+
+def _number(digits: str) -> int:
+    """A scan's number from its digits."""
+    check_number("scan", len(digits), whole=True, limit="digits")
+    return int(digits)
 
 
 def numbered(template: str, number: int | None) -> str:
@@ -87,7 +101,11 @@ def numbered(template: str, number: int | None) -> str:
     >>> numbered("S%04d.cxi", 12)
     'S0012.cxi'
     """
-    return template if number is None else NUMBER.sub(lambda found: f"{number:{found[1]}d}", template)
+    if number is None:
+        return template
+    for width in NUMBER.findall(template):
+        check_number("template", int(width[:LONGEST_WIDTH] or 0), whole=True, limit="digits")
+    return NUMBER.sub(lambda found: f"{number:{found[1]}d}", template)
 
 
 def select_scans(files: list[str], scan: str | None, template: str | None) -> list[tuple[str, int | None]]:
@@ -111,7 +129,7 @@ def make_jobs(
     Raises
     ------
     InputError
-        If two scans would be written to the same file.
+        If two scans would be written to the same file, or one to a file that another is read from.
     """
     jobs = [
         FillJob(_absolute(address), options, _mask_of(mask, number), files_of(address, outputs), command)
@@ -121,6 +139,12 @@ def make_jobs(
         if number > 1:
             raise InputError(
                 f"output {path}: got {number} scans that would be written there, expected a file for each; name a folder"
+            )
+    read = identities(path for job in jobs for address in (job.scan, job.mask.mask) if address for path in files_read(address))
+    for path in (path for job in jobs for path in job.files.values() if path):
+        if identities([path]) & read:
+            raise InputError(
+                f"output {path}: is an input of the batch, which is never overwritten; name a folder for the results"
             )
     return jobs
 
