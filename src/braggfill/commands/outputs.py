@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from braggfill.base.limits import check_fields
 from braggfill.scan.formats.names import FormatName
 
 
@@ -22,3 +23,6 @@ class Outputs:
     """Judge the fill in the report on gaps cut elsewhere into the scan, which takes as long as the fill again."""
     overwrite: bool = False
     """Allow an existing result to be replaced."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from braggfill.base.limits import check_fields
 from braggfill.base.options import Device
 from braggfill.filling.options import FillOptions, MethodName
 
@@ -24,6 +25,9 @@ class EvaluationOptions:
     """Photons for one unit of scaled data; needed unless the data are whole counts, whose noise is known."""
     weights: str | Path | None = None
     """Weights made by 'train' or 'finetune', else the shipped ones."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def asked(self) -> list[FillOptions]:

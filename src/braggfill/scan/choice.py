@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from braggfill.base.limits import check_fields
+
 Convention = Literal["bad1", "good1"]
 
 
@@ -18,3 +20,6 @@ class MaskChoice:
     """Add the gaps of a detector: maxipix, merlin, eiger2m, …"""
     roi: tuple[int, ...] | None = None
     """ROW,COLUMN of the scan's first pixel in the detector's frame; or first and last + 1 of both."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property
@@ -15,7 +14,9 @@ from torch import Tensor
 
 from braggfill.base.devices import find_device, has_bfloat16
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_kind
 from braggfill.base.metrics import poisson_deviance, skill
+from braggfill.base.paths import PathLike, as_path, identities
 from braggfill.base.writing import sha256, whole_or_nothing
 from braggfill.network.gapnet import COUNT_FLOOR, GapNet, log_linear_along_normal
 from braggfill.network.learner import Learner
@@ -47,11 +48,11 @@ class CurvePoint:
 
 
 def train(
-    out: str | os.PathLike[str],
+    out: PathLike,
     config: TrainConfig | None = None,
     *,
     resume: bool = False,
-    start: str | os.PathLike[str] | None = None,
+    start: PathLike | None = None,
     measured: Sequence[MeasuredScan] = (),
     device: str = "cpu",
     devices: int = 1,
@@ -87,7 +88,9 @@ def train(
     InputError
         If ``out`` holds a state and ``resume`` is not set, or the state was made with another configuration.
     """
-    folder, config = Path(out), config or TrainConfig()
+    folder, config = as_path(out, "out"), config or TrainConfig()
+    check_kind("config", config, TrainConfig)
+    start = given_start(start, folder)
     state_path = folder / STATE_NAME
     if state_path.exists() and not resume:
         raise InputError(f"out {folder}: got a folder with an unfinished training, expected a new one; go on with resume")
@@ -98,12 +101,12 @@ def train(
     run = TrainingRun(config, start_fabric(config, device, devices), measured)
     if state_path.exists():
         run.restore(state_path)
-        if start and (run.origin or {}).get("sha256") != sha256(Path(start)):
+        if start and (run.origin or {}).get("sha256") != sha256(start):
             raise InputError(
                 f"start {start}: got other weights than the state in {folder} began with, expected the same or none"
             )
     elif start:
-        run.start_from(Path(start))
+        run.start_from(start)
     losses: list[float] = []
     while run.step < config.steps:
         losses.append(run.advance())
@@ -116,6 +119,14 @@ def train(
             losses.clear()
             run.fabric.barrier()
     return folder / WEIGHTS_NAME
+
+
+def given_start(start: PathLike | None, folder: Path) -> Path | None:
+    """The weights to start from, or InputError for those that a training in the folder would replace."""
+    path = as_path(start, "start") if start else None
+    if path and identities([path]) & identities(folder / name for name in (WEIGHTS_NAME, STATE_NAME, CURVE_NAME)):
+        raise InputError(f"start {path}: got weights that the training in {folder} would replace, expected another folder")
+    return path
 
 
 def keep(folder: Path, run: "TrainingRun") -> None:
