@@ -42,7 +42,7 @@ def fill_scan(
     InputError
         If a file, an option or the scan does not fit.
     """
-    opened = open_scan(job.scan, job.mask, job.files, job.outputs.overwrite)
+    opened = open_scan(job.scan, job.mask, job.files, job.outputs.overwrite, [job.options.weights])
     intensity, mask = opened.scan.intensity, opened.mask
     result = fill_gaps(intensity, mask, options=job.options, on_progress=on_progress, on_adapt=on_adapt)
     show(job, opened.scan, result)

@@ -1,7 +1,7 @@
 """What every verb does before its work: look where it may write, read the scan, and choose its mask."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from braggfill.base.writing import check_output
 from braggfill.scan.choice import MaskChoice
-from braggfill.scan.files import FORMATS, check_outputs, read_scan, split_address
+from braggfill.scan.counts import check_scan
+from braggfill.scan.files import FORMATS, check_outputs, files_read, read_scan, split_address
 from braggfill.scan.formats.contents import Scan
 from braggfill.scan.masks import choose_mask
 
@@ -49,12 +50,14 @@ def open_scan(
     """
     check_writable(outputs, [address, choice.mask, *others], overwrite)
     scan = read_scan(address)
-    return Opened(scan, choose_mask(scan, choice))
+    mask = choose_mask(scan, choice)
+    check_scan(replace(scan, mask=mask))
+    return Opened(scan, mask)
 
 
 def check_writable(outputs: Mapping[str, Path | None], inputs: Sequence[str | Path | None], overwrite: bool) -> None:
     """Raise InputError if an output must not or cannot be written: each stands under its ending, or the format it will have."""
-    sources = [split_address(str(address))[0] for address in inputs if address]
+    sources = [path for address in inputs if address for path in files_read(address)]
     for kind, path in outputs.items():
         if path and kind in FORMATS:
             check_outputs(path, kind, sources, overwrite)

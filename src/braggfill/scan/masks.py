@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.scan.choice import MaskChoice
-from braggfill.scan.counts import as_mask, as_volume, unmeasured
+from braggfill.scan.counts import as_mask, as_numbers, as_volume, unmeasured
 from braggfill.scan.detectors import detector_mask
 from braggfill.scan.files import read_mask
 from braggfill.scan.formats.contents import Scan
@@ -32,7 +32,7 @@ def choose_mask(scan: Scan, choice: MaskChoice) -> NDArray[Any] | None:
     """
     stored = read_mask(choice.mask) if choice.mask else scan.mask
     if stored is not None and choice.mask_convention == "good1":
-        stored = ~(stored > 0)
+        stored = ~(as_numbers(stored, "mask") > 0)
     if choice.detector is None:
         if choice.roi is not None:
             raise InputError("roi: got a place in a detector's frame without the detector, expected its name; give --detector")

@@ -1,5 +1,7 @@
 """What a scan file holds, whatever its format, and how a file that cannot be read is put into one sentence."""
 
+import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +11,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_number
+from braggfill.base.paths import as_name, check_regular
 from braggfill.scan.formats.names import SUFFIXES
 
 JOULES_PER_EV = 1.602176634e-19
@@ -44,12 +48,24 @@ class Scan:
     """How it was filled, JSON-ready."""
     geometry: Geometry = field(default_factory=Geometry)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", as_name(self.name, "name"))
+
+
+def read_json(text: Any) -> dict[str, Any] | None:
+    """Provenance as this program writes it; None where another program keeps something else under that name."""
+    try:
+        stored = json.loads(str(text))
+    except (ValueError, RecursionError):
+        return None
+    return stored if isinstance(stored, dict) else None
+
 
 def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float | None, pixel_um: float | None) -> Geometry:
     """The geometry of a file with what a person knows better."""
     for name, value in (("energy_kev", energy_kev), ("distance_m", distance_m), ("pixel_um", pixel_um)):
-        if value is not None and not 0 < value < float("inf"):
-            raise InputError(f"{name}: got {value}, expected a positive number")
+        if value is not None:
+            check_number(name, value)
     return Geometry(
         stored.energy_j if energy_kev is None else energy_kev * 1e3 * JOULES_PER_EV,
         stored.distance_m if distance_m is None else distance_m,
@@ -58,20 +74,26 @@ def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float
 
 
 @contextmanager
+def silent(log: logging.Logger) -> Iterator[None]:
+    """Keep what a library would write to its log: what is wrong with a file is told once, by this program."""
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
+@contextmanager
 def readable(path: Path, role: str) -> Iterator[None]:
     """Turn whatever a reading library raises into one sentence."""
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}")
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise InputError(
-            f"{role} {path}: cannot be reached ({error.strerror}); expected an existing file; check the path"
-        ) from error
-    if path.is_file() and size == 0:
+    check_regular(path, role)
+    if path.stat().st_size == 0:
         raise InputError(f"{role} {path}: got an empty file, expected {path.suffix} data; was its writing interrupted?")
     try:
-        yield
+        with silent(logging.getLogger("tifffile")):
+            yield
     except InputError:
         raise
     except Exception as error:  # each of four libraries raises its own kinds

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from braggfill.base.text import printable
 from braggfill.base.writing import whole_or_nothing
 from braggfill.scan.formats.contents import Geometry, Scan
 from braggfill.scan.formats.hdf5 import DATA_PLACES, PROVENANCE_PLACE
@@ -88,9 +89,12 @@ def _write_detector(detector: h5py.Group, scan: Scan) -> None:
 def _write_process(process: h5py.Group, provenance: dict[str, Any]) -> None:
     """What a person looks for by name, and all of it as JSON."""
     for name in ("program", "version", "command", "weights_sha256"):
-        if provenance.get(name) is not None:
-            process[name] = provenance[name]
+        if isinstance(provenance.get(name), str):
+            process[name] = printable(provenance[name])
     configuration = _group(process, "configuration", "NXcollection")
-    for name, value in (provenance.get("configuration") or provenance.get("options") or {}).items():
-        configuration[name] = json.dumps(value) if value is None or isinstance(value, dict | list | tuple) else value
+    chosen = provenance.get("configuration") or provenance.get("options")
+    for name, value in chosen.items() if isinstance(chosen, dict) else ():
+        if name.isidentifier():
+            plain = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63)
+            configuration[name] = value if plain else printable(value if isinstance(value, str) else json.dumps(value))
     process[PROVENANCE_PLACE.rpartition("/")[2]] = json.dumps(provenance)

@@ -1,6 +1,5 @@
 """Reading HDF5 as PyNX, cdiutils, NeXus and beamlines write it: where the frames lie, their mask, and what compressed them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.scan.formats.contents import JOULES_PER_EV, Geometry, Scan
+from braggfill.scan.formats.contents import JOULES_PER_EV, Geometry, Scan, read_json
 
 DATA_PLACES = (
     "entry_1/instrument_1/detector_1/data",
@@ -72,7 +71,9 @@ def read_hdf5_provenance(path: Path) -> dict[str, Any] | None:
 
 
 def _provenance(file: h5py.File) -> dict[str, Any] | None:
-    return json.loads(file[PROVENANCE_PLACE].asstr()[()]) if PROVENANCE_PLACE in file else None
+    stored = file.get(PROVENANCE_PLACE)
+    text = isinstance(stored, h5py.Dataset) and h5py.check_string_dtype(stored.dtype) and stored.shape == ()
+    return read_json(stored.asstr()[()]) if text else None
 
 
 def find_place(file: h5py.File, wanted: tuple[str, ...], role: str, path: Path) -> str:
