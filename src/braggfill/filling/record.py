@@ -1,9 +1,10 @@
 """A filled scan on disk, with where it comes from."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from braggfill.base.limits import check_kind
+from braggfill.base.paths import PathLike, as_name
 from braggfill.base.version import __version__
 from braggfill.filling.methods import METHODS
 from braggfill.filling.result import FillResult
@@ -14,7 +15,7 @@ from braggfill.scan.gaps import summarise_gaps
 
 
 def write_result(
-    path: Path,
+    path: PathLike,
     result: FillResult,
     input_name: str,
     kind: FormatName | None = None,
@@ -25,7 +26,7 @@ def write_result(
 
     Parameters
     ----------
-    path : Path
+    path : text or path
     result : FillResult
     input_name : str
     kind : FormatName, optional
@@ -35,6 +36,8 @@ def write_result(
     record : dict, optional
         Added to the provenance: the command and the configuration, JSON-ready.
     """
+    check_kind("result", result, FillResult)
+    input_name = as_name(input_name, "input_name")
     facts = provenance(result, input_name) | (record or {})
     scan = Scan(result.intensity, result.mask, input_name, result.filled, result.std, facts, geometry or Geometry())
     write_scan(path, scan, kind)

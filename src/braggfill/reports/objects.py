@@ -78,7 +78,7 @@ def plot_comparison(path: Path, compared: list[Compared], title: str) -> None:
             panel.set(xticks=[], yticks=[])
     for line, drawn, label in zip(axes, shown, ("modulus", "phase", "strain", "log10(1 + counts)"), strict=True):
         figure.colorbar(drawn, ax=line, label=label, pad=0.01)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     write_picture(path, figure)
 
 
@@ -101,7 +101,7 @@ def plot_deformation(path: Path, crystal: Object, deformation: Deformation, titl
             drawn = panel.imshow(np.take(volume, middle[axis], axis)[window], **colours)
             panel.set(xticks=[], yticks=[], title=f"{AXIS_NAMES[axis]} {middle[axis]}")
         figure.colorbar(drawn, ax=line, label=name, pad=0.01)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     write_picture(path, figure)
 
 

@@ -45,7 +45,7 @@ def plot_fill(path: Path, result: FillResult, title: str) -> None:
             across, down = (AXIS_NAMES[a] for a in (2 if axis < 2 else 1, 0 if axis else 1))
             panel.set(title=f"{name}, {AXIS_NAMES[axis]} {peak[axis]}", xlabel=across, ylabel=down)
         figure.colorbar(shown, ax=panels, label=label, pad=0.01)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     write_picture(path, figure)
 
 
@@ -88,7 +88,7 @@ def plot_evaluation(path: Path, verdict: "Evaluation", title: str) -> None:
         picture = np.where(where, np.take(volume, index, axis), np.nan)
         show_counts(panel, picture, counts.max(), f"{name}: {AXIS_NAMES[axis]} {index}, log(1 + counts)")
     _show_scores(below, verdict)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     write_picture(path, figure)
 
 

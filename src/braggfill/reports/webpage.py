@@ -11,13 +11,14 @@ import pkgutil
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_kind
+from braggfill.base.paths import PathLike, as_name, as_path
 from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, RELATIVE_MAP
 from braggfill.base.writing import whole_or_nothing
 from braggfill.filling.gap_rows import filled_gap_rows
@@ -101,7 +102,7 @@ def judge(result: FillResult, baselines: Sequence[str] = SELF_TEST_BASELINES) ->
 
 
 def write_report(
-    path: Path,
+    path: PathLike,
     result: FillResult,
     name: str,
     record: dict[str, Any] | None = None,
@@ -112,7 +113,7 @@ def write_report(
 
     Parameters
     ----------
-    path : Path
+    path : text or path
         A name ending in ``.html``.
     result : FillResult
     name : str
@@ -129,6 +130,8 @@ def write_report(
     InputError
         If the page cannot be written.
     """
+    check_kind("result", result, FillResult)
+    path, name = as_path(path, "path"), as_name(name, "name")
     verdict = judge(result, baselines) if self_test else "The self-test was not asked for."
     with whole_or_nothing(path) as file:
         file.write(page(result, name, verdict, record or {}).encode())
