@@ -91,6 +91,16 @@ def check_number(name: str, value: Any, whole: bool = False, limit: str | None =
         raise InputError(f"{name}: got {shown(value)}, expected a {kind}{bounds}; choose one")
 
 
+def check_whole_numbers(name: str, values: Any, limit: str) -> None:
+    """Raise InputError unless values are none, or some whole numbers within the limits of a name."""
+    if values is None:
+        return
+    if not isinstance(values, tuple | list):
+        raise InputError(f"{name}: got {shown(values)}, expected a few whole numbers")
+    for value in values:
+        check_number(name, value, whole=True, limit=limit)
+
+
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raise InputError unless a value is one of some words."""
     if not (isinstance(value, str) and value in choices):

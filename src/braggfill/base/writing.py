@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from braggfill.base.errors import InputError
 from braggfill.base.paths import identities
+from braggfill.base.stopping import UNDER_WAY
 
 
 def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = ".npz") -> None:
@@ -40,6 +41,7 @@ def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = 
 def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its name when all is written, and vanishes when anything fails."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    UNDER_WAY.add(temporary)
     try:
         with temporary.open("wb") as file:
             yield file
@@ -54,6 +56,7 @@ def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        UNDER_WAY.discard(temporary)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -148,7 +148,7 @@ class Library(Sequence[Relaxed]):
     """
 
     def __init__(self, path: PathLike | None = None, split: Split | None = None) -> None:
-        self.path = as_path(path or SHIPPED_LIBRARY, "library")
+        self.path = as_path(SHIPPED_LIBRARY if path is None else path, "library")
         with _opened(self.path) as library:
             self.names = sorted(name for name in library if NAME.fullmatch(name) and split in (None, split_of(name)))
         if not self.names:

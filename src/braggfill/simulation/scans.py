@@ -219,7 +219,7 @@ def simulate(
         If the shape has an axis under 8 voxels, or the seed is negative.
     """
     check_number("n", n, whole=True)
-    config = config or SimulationConfig()
+    config = SimulationConfig() if config is None else config
     check_kind("config", config, SimulationConfig)
     for index in range(n):
         yield simulate_scan(index, shape, seed, crystals, config)

@@ -17,6 +17,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.limits import check_kind
 from braggfill.base.metrics import poisson_deviance, skill
 from braggfill.base.paths import PathLike, as_path, identities
+from braggfill.base.quiet import quiet
 from braggfill.base.writing import sha256, whole_or_nothing
 from braggfill.network.gapnet import COUNT_FLOOR, GapNet, log_linear_along_normal
 from braggfill.network.learner import Learner
@@ -88,7 +89,7 @@ def train(
     InputError
         If ``out`` holds a state and ``resume`` is not set, or the state was made with another configuration.
     """
-    folder, config = as_path(out, "out"), config or TrainConfig()
+    folder, config = as_path(out, "out"), TrainConfig() if config is None else config
     check_kind("config", config, TrainConfig)
     start = given_start(start, folder)
     state_path = folder / STATE_NAME
@@ -123,7 +124,7 @@ def train(
 
 def given_start(start: PathLike | None, folder: Path) -> Path | None:
     """The weights to start from, or InputError for those that a training in the folder would replace."""
-    path = as_path(start, "start") if start else None
+    path = None if start is None else as_path(start, "start")
     if path and identities([path]) & identities(folder / name for name in (WEIGHTS_NAME, STATE_NAME, CURVE_NAME)):
         raise InputError(f"start {path}: got weights that the training in {folder} would replace, expected another folder")
     return path
@@ -147,9 +148,10 @@ def start_fabric(config: TrainConfig, device: str, devices: int = 1) -> Fabric:
         raise InputError(f"devices: got {devices}, expected 1 to the {config.batch} portions of a batch")
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_bfloat16(kind))
     strategy = "ddp" if devices > 1 else "auto"
-    fabric = Fabric(
-        accelerator=kind.type, strategy=strategy, devices=devices, precision="bf16-mixed" if bfloat16 else "32-true"
-    )
+    with quiet():
+        fabric = Fabric(
+            accelerator=kind.type, strategy=strategy, devices=devices, precision="bf16-mixed" if bfloat16 else "32-true"
+        )
     fabric.launch()
     return fabric
 

@@ -67,7 +67,7 @@ def benchmark(
             f"measured: got a scan for '{study}', which needs the truth of simulated ones; expected it for {those}"
         )
     scan = read_measured(measured) if measured else None
-    folder = as_path(out or f"study_{study}", "out")
+    folder = as_path(f"study_{study}" if out is None else out, "out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

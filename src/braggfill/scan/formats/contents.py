@@ -1,7 +1,6 @@
 """What a scan file holds, whatever its format, and how a file that cannot be read is put into one sentence."""
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from braggfill.base.errors import InputError
 from braggfill.base.limits import check_number
 from braggfill.base.paths import as_name, check_regular
+from braggfill.base.quiet import quiet
 from braggfill.scan.formats.names import SUFFIXES
 
 JOULES_PER_EV = 1.602176634e-19
@@ -74,16 +74,6 @@ def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float
 
 
 @contextmanager
-def silent(log: logging.Logger) -> Iterator[None]:
-    """Keep what a library would write to its log: what is wrong with a file is told once, by this program."""
-    before, log.disabled = log.disabled, True
-    try:
-        yield
-    finally:
-        log.disabled = before
-
-
-@contextmanager
 def readable(path: Path, role: str) -> Iterator[None]:
     """Turn whatever a reading library raises into one sentence."""
     if path.suffix.lower() not in SUFFIXES:
@@ -92,7 +82,7 @@ def readable(path: Path, role: str) -> Iterator[None]:
     if path.stat().st_size == 0:
         raise InputError(f"{role} {path}: got an empty file, expected {path.suffix} data; was its writing interrupted?")
     try:
-        with silent(logging.getLogger("tifffile")):
+        with quiet():
             yield
     except InputError:
         raise
