@@ -26,6 +26,7 @@ from fuzz.material import (
     tiny_training,
 )
 from fuzz.rule import Case
+from fuzz.valid import valid_scan
 
 QUICK = ["linear", "nearest", "kriging", "idw", "cubic", "ridge"]
 """Methods that take no longer than a moment on a small scan."""
@@ -496,15 +497,16 @@ def python_calls(rng: Rng, folder: Path) -> Case:
 
 
 KINDS: list[tuple[int, Callable[[Rng, Path], Case]]] = [
-    (26, changed_bytes),
-    (20, strange_arrays),
-    (14, strange_options),
+    (10, valid_scan),
+    (22, changed_bytes),
+    (18, strange_arrays),
+    (12, strange_options),
     (5, strange_table),
     (5, strange_names),
     (3, same_files),
     (3, no_files),
     (4, full_disk),
-    (19, python_calls),
+    (17, python_calls),
     (1, interrupted),
 ]
 """How many of a hundred cases are of each kind."""

@@ -99,6 +99,8 @@ def read_weights(path: Path = SHIPPED_WEIGHTS) -> tuple[GapNet, dict[str, Any]]:
     """
     tensors, description = read_tensors(path)
     where = f"weights {path}"
+    if "model" not in description:
+        raise InputError(f"{where}: got the description of no network, expected the weights of one; train with this version")
     told = described(description, where)
     with torch.device("meta"):
         expected = {name: tensor.shape for name, tensor in GapNet(told.model).state_dict().items()}
