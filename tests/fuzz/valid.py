@@ -16,13 +16,8 @@ MIRRORED = ["linear", "cubic", "idw", "kriging", "nearest"]
 """Fills that do not know left from right: the network was taught, and the regression draws its samples."""
 SHARE_OF_STD = 1e-3
 """By how much of its standard deviation a mirrored estimate may differ."""
-NAMES = {
-    "npz": "a.npz",
-    "cxi": "a.cxi",
-    "cdiutils": "a_pynx_input_data.npz",
-    "bcdi": "S1_pynx_a.npz",
-    "cohere": "prep_data_a.tif",
-}
+NAMES = {"npz": "a.npz", "cxi": "a.cxi", "cdiutils": "a_pynx_input_data.npz"}
+NAMES |= {"bcdi": "S1_pynx_a.npz", "cohere": "prep_data_a.tif"}
 
 
 def random_scan(rng: Rng) -> tuple[np.ndarray, np.ndarray]:

@@ -84,7 +84,8 @@ MOST_VOXELS = 2**31 - 1
 def check_number(name: str, value: Any, whole: bool = False, limit: str | None = None) -> None:
     """Raise InputError unless a value is a finite number, a whole one if asked for, within the limits of its name."""
     least, largest = LIMITS.get(limit or name, (-math.inf, math.inf))
-    fits = isinstance(value, Integral if whole else Real) and not isinstance(value, bool) and math.isfinite(value)
+    fits = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    fits = fits and (isinstance(value, Integral) or math.isfinite(value))
     if not (fits and least <= value <= largest):
         kind = "whole number" if whole else "finite number"
         bounds = "" if math.isinf(least) else f" of {_said(least)} to {_said(largest)}"

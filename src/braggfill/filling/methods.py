@@ -69,7 +69,7 @@ def retrieval(scan: GappedScan, options: FillOptions, on_progress: Progress, on_
 ROWS: dict[MethodName, Method] = {
     "unet": Method("counts", "the network, which corrects what kriging says about this scan", unet, guessed=True),
     "retrieval": Method(
-        "counts", "the crystal that explains the counts, if hidden ones say so; else unet", retrieval, WIDEST_MODULE_GAP
+        "counts", "the crystal that explains the counts, if hidden ones say so; else unet", retrieval, WIDEST_MODULE_GAP, True
     ),
     "kriging": classical(kriging, "best linear estimate from the scan's own autocovariance", guessed=True),
     "ridge": classical(of_logarithms(ridge), "regression from both banks, fitted on the rest of the same scan"),

@@ -20,9 +20,9 @@ SIMPLER: dict[MethodName, MethodName] = {"retrieval": "unet", "unet": "kriging",
 """What is tried after a method; after those that are not here a straight line, and after the nearest voxel nothing."""
 
 
-def fault(estimate: Estimate, scan: GappedScan) -> str:
-    """What is impossible about an estimate in a few words, empty where all is well; NaN in ``mean`` is a voxel refused."""
-    told = ~np.isnan(estimate.mean)
+def fault(estimate: Estimate, scan: GappedScan, refuses: bool = False) -> str:
+    """What is impossible about an estimate in a few words, empty where all is well; NaN may be a voxel that is refused."""
+    told = ~np.isnan(estimate.mean) | (not refuses)
     mean, std = estimate.mean[told], estimate.std[told]
     brightest = max(float(scan.counts.max()), LEAST_BRIGHTEST)
     if not (np.isfinite(mean).all() and np.isfinite(std).all()):
@@ -40,7 +40,7 @@ def plausible(name: MethodName, methods: Mapping[MethodName, Method]) -> Method:
 
     def estimate(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt: OnStep) -> Estimate:
         found = method.estimate(scan, options, on_progress, on_adapt)
-        wrong = fault(found, scan)
+        wrong = fault(found, scan, method.refuses)
         if not wrong:
             return found
         said = f"{name} gave {wrong}, which no scan holds"

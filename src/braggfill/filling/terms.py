@@ -52,5 +52,7 @@ class Method:
     """(scan, options, on_progress, on_adapt) to the estimates of ``scan.wanted``."""
     widest: int = MAX_WIDTH
     """Widest gap that it sees across, in voxels."""
+    refuses: bool = False
+    """Whether it may leave voxels open that it does not know, by NaN."""
     guessed: bool = False
     """Whether it starts from kriging, which methods of one scan then share."""

@@ -268,14 +268,19 @@ class TrainingRun:
         """Go back to a saved state of the same configuration."""
         tensors, description = read_tensors(path)
         saved, own = description.get("training"), json.loads(json.dumps(self.request))
-        if saved is None or "curve" not in description:
+        if not isinstance(saved, dict) or "curve" not in description:
             raise InputError(f"resume {path}: got no state of a training, expected one; start anew in another folder")
         saved = json.loads(json.dumps(asdict(TrainConfig()))) | saved  # options that came later had their default
         if saved != own:
             different = sorted(k for k in own if saved.get(k) != own[k])
-            raise InputError(
-                f"resume {path}: got a state trained with other values of {', '.join(different)}; expected the same"
-            )
+            raise InputError(f"resume {path}: got a state with other values of {', '.join(different)}; expected the same")
+        try:
+            self.take_up(tensors, description)
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+            raise InputError(f"resume {path}: got a damaged state of a training ({error}); start anew elsewhere") from error
+
+    def take_up(self, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+        """Take step, curve, weights and moments from what a state's file holds: tensors of any shape by name, and the rest."""
         self.curve, self.origin = [CurvePoint(*row) for row in description["curve"]], description["started_from"]
         learner = self.learner
         learner.step = self.curve[-1].step
