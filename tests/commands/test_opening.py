@@ -50,6 +50,23 @@ def test_what_may_not_be_written(tmp_path, scan_file, kind, name, says):
         check_writable({kind: tmp_path / name}, [scan_file, None], overwrite=True)
 
 
+@pytest.mark.parametrize(
+    ("source", "partner", "kind"),
+    [
+        ("S1_pynx_input_data.npz", "S1_pynx_input_mask.npz", ".npz"),
+        ("S1_pynx_norm.npz", "S1_maskpynx_norm.npz", ".npz"),
+        ("prep_data.tif", "prep_data_braggfill.npz", ".npz"),
+        ("prep_data.tif", "prep_data.tif", "cohere"),
+    ],
+)
+def test_what_lies_beside_an_input_and_is_read_with_it_is_not_written(tmp_path, source, partner, kind):
+    check_writable({kind: tmp_path / partner}, [tmp_path / source], overwrite=True)
+    (tmp_path / source).touch()
+    (tmp_path / partner).touch()
+    with pytest.raises(InputError, match="belongs to one"):
+        check_writable({kind: tmp_path / partner}, [tmp_path / source], overwrite=True)
+
+
 def test_an_output_that_is_not_wanted_is_no_mistake(scan_file):
     check_writable({".png": None, "cxi": None}, [scan_file], overwrite=False)
 

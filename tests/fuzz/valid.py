@@ -14,8 +14,8 @@ from fuzz.rule import Case
 
 MIRRORED = ["linear", "cubic", "idw", "kriging", "nearest"]
 """Fills that do not know left from right: the network was taught, and the regression draws its samples."""
-SHARE_OF_STD = 1e-3
-"""By how much of its standard deviation a mirrored estimate may differ."""
+SHARE = 1e-3
+"""By how much of its standard deviation, or of itself and half a count, a mirrored estimate may differ: sums are in float32."""
 NAMES = {"npz": "a.npz", "cxi": "a.cxi", "cdiutils": "a_pynx_input_data.npz"}
 NAMES |= {"bcdi": "S1_pynx_a.npz", "cohere": "prep_data_a.tif"}
 
@@ -73,7 +73,8 @@ def check_mirrored(counts: np.ndarray, mask: np.ndarray, result: braggfill.FillR
         return
     at = result.filled
     difference = np.abs(estimates[at] - result.intensity[at].astype(float))
-    most = SHARE_OF_STD * result.std[at] + 1e-5 * result.intensity[at] + 1e-6
+    half_a_count = 0.5 / (result.options.counts_per_unit or 1)
+    most = SHARE * np.maximum(result.std[at], result.intensity[at] + half_a_count)
     assert (difference <= most).all(), f"mirrored: off by {float((difference / most).max()):.3g} times what is allowed"
 
 
