@@ -144,7 +144,9 @@ def strange_arrays(rng: Rng, folder: Path) -> Case:
         words = ["retrieve", copied("scan.npz", folder), "--support", path, "--coherence", "full", "--schedule", "er 2"]
         return program("arrays as support", folder, [*words, "--starts", 1, "--keep", 1, "-o", folder / "object_made.npz"], [])
     words, outputs = verb(rng, path, folder)
-    return program("arrays", folder, [*words, *(["--counts-per-unit", 1] if words[0] == "fill" else [])], outputs, source=path)
+    if words[0] == "fill":
+        return program("arrays", folder, [*words, "--counts-per-unit", 1], outputs, source=path)
+    return program("arrays", folder, words, outputs)
 
 
 FLAGS = {

@@ -116,7 +116,8 @@ def check_kind(name: str, value: Any, kind: type) -> None:
 
 def check_fields(config: object) -> None:
     """Raise InputError unless every field of a dataclass is of the type that its annotation says, and within its limits."""
-    for name, hint in _hints(type(config)).items():
+    kind: Any = type(config)
+    for name, hint in _hints(kind).items():
         _check(name, getattr(config, name), hint)
 
 

@@ -26,8 +26,11 @@ COMPRESSION: dict[str, Any] = {"chunks": True, "shuffle": True, "compression": "
 
 
 def write_cxi(path: Path, scan: Scan) -> None:
-    """Write a scan; measured voxels and estimates keep their type."""
-    with whole_or_nothing(path) as temporary, h5py.File(temporary.name, "w") as file:
+    """Write a scan; measured voxels and estimates keep their type.
+
+    It is made in memory, where it is compressed: HDF5 ends the whole program when a disk is full.
+    """
+    with h5py.File("scan.cxi", "w", driver="core", backing_store=False) as file:
         file["cxi_version"] = CXI_VERSION
         file.attrs.update({"creator": "braggfill", "default": "entry_1"})
         entry = _group(file, "entry_1", "NXentry", default="data_1")
@@ -40,6 +43,10 @@ def write_cxi(path: Path, scan: Scan) -> None:
         if scan.provenance is not None:
             _write_process(_group(entry, "process_1", "NXprocess"), scan.provenance)
             data["process_1"] = h5py.SoftLink("/entry_1/process_1")
+        file.flush()
+        image = file.id.get_file_image()
+    with whole_or_nothing(path) as temporary:
+        temporary.write(image)
 
 
 def _group(parent: h5py.Group, name: str, nexus_class: str, **attributes: str) -> h5py.Group:
