@@ -73,7 +73,7 @@ def check_scan(scan: Scan) -> None:
 
 
 def as_spread(std: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Standard deviations (frames, rows, columns) as float32, or InputError."""
+    """Standard deviations as float32, before and after both (frames, rows, columns) like the scan, or InputError."""
     std = as_array(std, "std")
     if std.shape != shape or std.dtype.kind not in "iuf" or not ((std >= 0) & (std <= np.finfo(np.float32).max)).all():
         raise InputError(
@@ -83,7 +83,7 @@ def as_spread(std: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def as_array(values: Any, name: str) -> NDArray[Any]:
-    """What a caller gave as an array, or InputError for lists that are none."""
+    """What a caller gave as an array, of any shape, or InputError for lists that are none."""
     try:
         return np.asarray(values)
     except (ValueError, TypeError, OverflowError) as error:
