@@ -20,6 +20,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.limits import check_kind
 from braggfill.base.paths import PathLike, as_name, as_path
 from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, RELATIVE_MAP
+from braggfill.base.text import printable
 from braggfill.base.writing import whole_or_nothing
 from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.record import provenance
@@ -215,5 +216,5 @@ def _provenance(facts: dict[str, Any]) -> str:
     rows = []
     for name, value in shown.items():
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-        rows.append(f"<dt>{html.escape(name.replace('_', ' '))}</dt><dd>{html.escape(text)}</dd>")
+        rows.append(f"<dt>{html.escape(name.replace('_', ' '))}</dt><dd>{html.escape(printable(text))}</dd>")
     return "".join(rows)
