@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +70,13 @@ def stopped(folder: Path, words: list[str], number: signal.Signals, delay: float
 
 
 def alive(group: int) -> bool:
-    """Whether processes of a session are still there a second after its first one ended."""
-    for _ in range(20):
+    """Whether processes of a session are still there some seconds after its first one ended, on a busy machine."""
+    for _ in range(80):
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
             return False
         time.sleep(0.1)
-    os.killpg(group, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
     return True
