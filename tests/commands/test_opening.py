@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from known_objects import facetted, pattern_of
-from made_files import aps_folder, counts_of_a_crystal, eiger_master
+from made_files import aps_folder, counts_of_a_crystal, eiger_master, id01_file
 from program import run
 
 from braggfill import InputError, detector_mask
@@ -91,6 +91,9 @@ def test_the_files_behind_a_master_and_the_images_of_a_folder_are_inputs(tmp_pat
     for address, path in ((master, frames[-1]), (images, sorted(images.iterdir())[3])):
         with pytest.raises(InputError, match="belongs to one"):
             check_writable({path.suffix: path}, [str(address)], overwrite=True)
+    dataset = id01_file(tmp_path, counts)
+    with pytest.raises(InputError, match="belongs to one"):
+        check_writable({".h5": tmp_path / "mpx1x4_0012.h5"}, [f"{dataset}:/12.1"], overwrite=True)
     check_writable({".npz": images / "S54_filled.npz"}, [str(images)], overwrite=True)
 
 

@@ -190,7 +190,11 @@ def test_any_finite_scan_and_mask_give_finite_estimates(seed, method):
     counts = np.floor(10 ** rng.uniform(-1, rng.uniform(0, 9), shape))
     mask = rng.random(shape) < rng.uniform(0.01, 0.3)
     mask.flat[0], mask.flat[-1] = True, False
-    result = fill_gaps(counts, mask, method=method, effort="low")
+    try:
+        result = fill_gaps(counts, mask, method=method, effort="low")
+    except InputError as refused:  # gaps too many and too scattered for one method
+        assert method == "biharmonic" and "scattered gaps" in str(refused)
+        return
     assert np.isfinite(result.intensity).all()
     assert np.isfinite(result.std).all()
     np.testing.assert_array_equal(result.intensity[~mask], counts[~mask].astype(np.float32))
