@@ -1,12 +1,12 @@
 # make demo: fill the bundled scan.  make test: all tests.  make coverage: what they reach.
 # make peers: cdiutils, cohere, bcdi and silx, each in its own environment, on our files.
-# make lint: style and types.  make docs: the site.  Needs Python >= 3.11.
+# make fuzz: hostile input.  make lint: style and types.  make docs: the site.  Needs Python >= 3.11.
 PYTHON ?= python3
 BIN := .venv/bin
 CODE := src tests benchmarks docs/*.py
 # A process a core, each on one thread: threads of several tests that wait for each other cost more than they bring.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
-.PHONY: demo test coverage lint docs bench peers clean
+.PHONY: demo test fuzz coverage lint docs bench peers clean
 
 $(BIN)/.program: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -25,6 +25,10 @@ demo: $(BIN)/.program
 
 test: $(BIN)/.installed
 	$(PYTEST)
+
+# 20 000 hostile cases from a seed, in parts; stopped after half an hour it goes on where it was when it is called again.
+fuzz: $(BIN)/.installed
+	$(BIN)/python tests/fuzz/run.py --seed 0 --cases 20000
 
 coverage: $(BIN)/.installed
 	$(PYTEST) --cov

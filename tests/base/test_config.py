@@ -60,7 +60,7 @@ def test_mistakes_are_named(tmp_path, text, says):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be reached"):
         read_config(tmp_path / "none.toml", TrainConfig)
 
 

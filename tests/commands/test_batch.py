@@ -114,6 +114,27 @@ def test_ten_succeed_two_fail_and_a_second_run_does_what_is_missing(tmp_path):
     assert all(p.stat().st_mtime_ns == stamps[p] for p in results - {tmp_path / "S1_filled.npz"})
 
 
+def test_no_scan_of_a_batch_is_written_over(tmp_path):
+    for name in ("S1.npz", "S1_filled.npz"):
+        np.savez(tmp_path / name, data=np.ones((4, 4, 4)))
+    scans = [(str(tmp_path / name), None) for name in ("S1.npz", "S1_filled.npz")]
+    with pytest.raises(InputError, match="an input of the batch"):
+        make_jobs(scans, FillOptions(), MaskChoice(), Outputs(overwrite=True))
+    assert make_jobs(scans[1:], FillOptions(), MaskChoice(), Outputs(overwrite=True))
+
+
+@pytest.mark.parametrize("text", ["1-3000000", "1-100000,7", "9" * 5000, "1-" + "9" * 30])
+def test_more_scans_than_anyone_has_are_refused(text):
+    with pytest.raises(InputError, match=r"^scan: got"):
+        scan_numbers(text)
+
+
+@pytest.mark.parametrize("template", ["S%0999999999d.npz", "S%21d.npz", "%" + "9" * 5000 + "d"])
+def test_a_template_of_more_digits_than_a_number_has_is_refused(template):
+    with pytest.raises(InputError, match=r"^template: got"):
+        numbered(template, 1)
+
+
 def test_a_result_made_otherwise_is_neither_taken_nor_replaced(tmp_path):
     scans = write_scans(tmp_path, [1])
     (job,) = jobs_of(scans)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from known_objects import facetted, pattern_of
+from made_files import aps_folder, counts_of_a_crystal, eiger_master, id01_file
 from program import run
 
 from braggfill import InputError, detector_mask
@@ -62,6 +63,66 @@ def test_outputs_are_looked_at_before_anything_is_read(tmp_path):
 def test_what_may_not_be_written(tmp_path, scan_file, kind, name, says):
     with pytest.raises(InputError, match=says):
         check_writable({kind: tmp_path / name}, [scan_file, None], overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "partner", "kind"),
+    [
+        ("S1_pynx_input_data.npz", "S1_pynx_input_mask.npz", ".npz"),
+        ("S1_pynx_norm.npz", "S1_maskpynx_norm.npz", ".npz"),
+        ("prep_data.tif", "prep_data_braggfill.npz", ".npz"),
+        ("prep_data.tif", "prep_data.tif", "cohere"),
+    ],
+)
+def test_what_lies_beside_an_input_and_is_read_with_it_is_not_written(tmp_path, source, partner, kind):
+    check_writable({kind: tmp_path / partner}, [tmp_path / source], overwrite=True)
+    (tmp_path / source).touch()
+    (tmp_path / partner).touch()
+    with pytest.raises(InputError, match="belongs to one"):
+        check_writable({kind: tmp_path / partner}, [tmp_path / source], overwrite=True)
+
+
+def test_the_files_behind_a_master_and_the_images_of_a_folder_are_inputs(tmp_path):
+    counts = counts_of_a_crystal()
+    master = eiger_master(tmp_path, counts, np.zeros(counts.shape[1:], np.uint32))
+    images = aps_folder(tmp_path, counts)
+    frames = sorted(p for p in tmp_path.glob("*.h5") if p != master)
+    assert len(frames) == 3
+    for address, path in ((master, frames[-1]), (images, sorted(images.iterdir())[3])):
+        with pytest.raises(InputError, match="belongs to one"):
+            check_writable({path.suffix: path}, [str(address)], overwrite=True)
+    dataset = id01_file(tmp_path, counts)
+    with pytest.raises(InputError, match="belongs to one"):
+        check_writable({".h5": tmp_path / "mpx1x4_0012.h5"}, [f"{dataset}:/12.1"], overwrite=True)
+    check_writable({".npz": images / "S54_filled.npz"}, [str(images)], overwrite=True)
+
+
+@pytest.mark.parametrize("option", ["--dark", "--flat"])
+def test_dark_and_flat_are_inputs_of_a_batch_too(scan_file, tmp_path, capsys, option):
+    np.savez(tmp_path / "even.npz", data=np.ones((24, 32)))
+    before = (tmp_path / "even.npz").read_bytes()
+    words = ("fill", scan_file, option, tmp_path / "even.npz", "--mask-convention", "good1", "--method", "linear")
+    assert run(*words, "-o", tmp_path / "even.npz", "--overwrite") == 2
+    assert "is an input of the batch" in capsys.readouterr().err
+    assert (tmp_path / "even.npz").read_bytes() == before
+
+
+def test_estimates_that_are_forgotten_need_not_be_counts(tmp_path):
+    """Those of another program may be negative; they are refused as a fill, and as what is to be filled again they are not."""
+    filled = np.zeros(COUNTS.shape, np.uint8)
+    filled[:, 3] = 1
+    np.savez(tmp_path / "S2.npz", data=np.where(filled, -1.5, COUNTS), mask=0 * filled, filled=filled)
+    with pytest.raises(InputError, match="filled: got estimates"):
+        open_scan(str(tmp_path / "S2.npz"), MaskChoice(), {}, False)
+    opened = open_scan(str(tmp_path / "S2.npz"), MaskChoice(again=True), {}, False)
+    np.testing.assert_array_equal(opened.mask, filled > 0)
+
+
+def test_negative_values_that_are_measured_pass_the_door(tmp_path):
+    values = COUNTS - 0.5
+    np.savez(tmp_path / "S3.npz", data=values, mask=1 - GOOD)
+    opened = open_scan(str(tmp_path / "S3.npz"), MaskChoice(), {}, False, negatives="measured")
+    np.testing.assert_array_equal(opened.scan.intensity, values)
 
 
 def test_an_output_that_is_not_wanted_is_no_mistake(scan_file):

@@ -190,7 +190,11 @@ def test_any_finite_scan_and_mask_give_finite_estimates(seed, method):
     counts = np.floor(10 ** rng.uniform(-1, rng.uniform(0, 9), shape))
     mask = rng.random(shape) < rng.uniform(0.01, 0.3)
     mask.flat[0], mask.flat[-1] = True, False
-    result = fill_gaps(counts, mask, method=method, effort="low")
+    try:
+        result = fill_gaps(counts, mask, method=method, effort="low")
+    except InputError as refused:  # gaps too many and too scattered for one method
+        assert method == "biharmonic" and "scattered gaps" in str(refused)
+        return
     assert np.isfinite(result.intensity).all()
     assert np.isfinite(result.std).all()
     np.testing.assert_array_equal(result.intensity[~mask], counts[~mask].astype(np.float32))
@@ -215,8 +219,8 @@ HOLE = np.arange(36).reshape(6, 6) == 14
         ({"intensity": VOLUME, "mask": HOLE, "method": "magic"}, "magic.*unet"),
         ({"intensity": VOLUME, "mask": HOLE, "device": "abacus"}, "abacus.*cpu"),
         ({"intensity": VOLUME, "mask": HOLE, "skip": 32}, "32.*0 to 31"),
-        ({"intensity": VOLUME, "mask": HOLE, "counts_per_unit": 0}, "positive"),
-        ({"intensity": VOLUME, "mask": HOLE, "counts_per_unit": "2"}, "'2'.*positive"),
+        ({"intensity": VOLUME, "mask": HOLE, "counts_per_unit": 0}, "0.*1e-12"),
+        ({"intensity": VOLUME, "mask": HOLE, "counts_per_unit": "2"}, "'2'.*number"),
         ({"intensity": VOLUME, "mask": HOLE, "skip": 2.5}, "2.5.*whole number"),
         ({"intensity": VOLUME, "mask": HOLE, "skip": 2.0}, "2.0.*whole number"),
         ({"intensity": VOLUME / 3, "mask": HOLE}, "0.333333.*counts_per_unit"),

@@ -86,7 +86,7 @@ def test_sizes_are_trimmed_about_the_centre_to_what_pynx_transforms(n):
 
 
 def test_what_cannot_be_handed_over(result):
-    with pytest.raises(InputError, match="'firm', expected hard or soft"):
+    with pytest.raises(InputError, match="'firm', expected one of hard, soft"):
         to_pynx(result, "firm")
     with pytest.raises(InputError, match="3 voxels"):
         trimmed((8, 3, 8))

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from braggfill import InputError
 from braggfill.base.writing import sha256
 from braggfill.network.gapnet import GapNet, ModelConfig
-from braggfill.network.weights import SHIPPED_WEIGHTS, read_weights, write_tensors, write_weights
+from braggfill.network.weights import SHIPPED_WEIGHTS, read_tensors, read_weights, write_tensors, write_weights
 
 
 def test_a_network_comes_back_with_its_size_and_description(tmp_path):
@@ -44,6 +44,35 @@ def test_foreign_files_are_refused(tmp_path):
         write_tensors(tmp_path / "other", {"x": torch.zeros(1)}, description)
         with pytest.raises(InputError, match="no network"):
             read_weights(tmp_path / "other")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    tensors, description = read_tensors(SHIPPED_WEIGHTS)
+    next(iter(tensors.values())).view(-1)[0] = value
+    write_tensors(tmp_path / "w", tensors, description)
+    with pytest.raises(InputError, match="not finite"):
+        read_weights(tmp_path / "w")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"fringes": 3},
+        {"fringes": [3]},
+        {"fringes": [{"reach": 10**9}]},
+        {"fringes": [{"reach": "a"}]},
+        {"fringes": []},
+        {"lessons": 4},
+        {"model": {"channels": 3}},
+        {"model": {"channels": [10**9, 1, 1]}},
+    ],
+)
+def test_weights_that_describe_themselves_otherwise_are_refused(tmp_path, changed):
+    model = GapNet(ModelConfig((4, 4, 4)))
+    write_tensors(tmp_path / "w", model.state_dict(), {"model": {"channels": [4, 4, 4]}} | changed)
+    with pytest.raises(InputError, match=r"^weights .*(fringes|lessons|channels)|^(reach|channels): got"):
+        read_weights(tmp_path / "w")
 
 
 def test_others_may_read_the_weights(tmp_path):

@@ -98,7 +98,7 @@ def test_what_is_missing_is_what_was_said_voxel_by_voxel(seed, negatives):
 
 
 def test_what_they_cannot_be_is_one_sentence():
-    with pytest.raises(InputError, match="negatives: got 'noise', expected missing or measured"):
+    with pytest.raises(InputError, match="negatives: got 'noise', expected one of missing, measured"):
         fill_gaps(SUBTRACTED, GAP, negatives="noise")
 
 

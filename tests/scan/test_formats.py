@@ -287,3 +287,26 @@ def test_a_disk_that_fills_up_leaves_no_half_of_a_pair(tmp_path, result, monkeyp
         write_result(tmp_path / NAMES["cdiutils"], result, "S12.npz", "cdiutils")
     assert not (tmp_path / NAMES["cdiutils"]).exists()
     assert not list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.parametrize("stored", ["3", "[1]", "nonsense", "[" * 50_000, '"text"'])
+def test_what_another_program_keeps_as_provenance_is_none(tmp_path, stored):
+    np.savez(tmp_path / "a.npz", data=COUNTS, provenance=np.array(stored))
+    assert read_scan(tmp_path / "a.npz").provenance is None
+    assert read_provenance(tmp_path / "a.npz") is None
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"configuration": 3}, {"configuration": {"a\0": "b\0", "": 3, "c/d": 1, "n": 10**30}}, {"command": 3}, {"version": [1]}],
+)
+def test_strange_provenance_is_kept_as_it_is(tmp_path, facts):
+    for name in ("a.npz", "a.cxi", "prep_data.tif"):
+        write_scan(tmp_path / name, Scan(COUNTS.astype(np.float32), None, "a", provenance=facts))
+        assert read_scan(tmp_path / name).provenance == facts
+
+
+def test_names_of_results_for_cohere_tell_the_scans_of_a_batch_apart():
+    name = FORMATS["cohere"].name
+    assert name("prep_data") == "prep_data_filled.tif"
+    assert name("S1") == "prep_data_S1_filled.tif" != name("S2")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from braggfill.base.errors import InputError
+from braggfill.base.paths import check_regular
 
 T = TypeVar("T")
 
@@ -24,11 +25,12 @@ def read_config(path: Path, kind: type[T]) -> T:
 
 def read_table(path: Path) -> dict[str, Any]:
     """Read a TOML file as it is."""
+    check_regular(path, "config")
     try:
         return tomllib.loads(path.read_text())
     except OSError as error:
         raise InputError(f"config {path}: cannot be read ({error.strerror}); expected a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"config {path}: got no valid TOML ({error}); expected lines like 'steps = 4000'") from error
 
 
@@ -88,7 +90,7 @@ def _mistake(kind: Any, value: Any, place: tuple[str | int, ...], where: str) ->
     """What was got at a place, and what its field's annotation expects."""
     for part in place:
         inner = _dataclass_in(kind)
-        if inner is None or not isinstance(value, dict):
+        if inner is None or not isinstance(value, dict) or part not in value:
             break
         kind, value, where = get_type_hints(inner)[str(part)], value[str(part)], f"{where}, key '{part}'"
     expected = kind.__name__ if isinstance(kind, type) and not get_args(kind) else inspect.formatannotation(kind)

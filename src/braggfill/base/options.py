@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_kind
 
 Result = TypeVar("Result")
 Device = Literal["auto", "cpu", "cuda"]
@@ -71,6 +72,8 @@ def spelled_out(function: Callable[..., Result]) -> Callable[..., Result]:
             raise InputError(f"{function.__name__}: got an option {unknown}, expected one of its own; the nearest is {near[0]}")
         for name, kind in groups.items():
             own = {f.name: given.pop(f.name) for f in fields(kind) if f.name in given}
+            if name in given:
+                check_kind(name, given[name], kind)
             given[name] = replace(given[name], **own) if name in given else kind(**own)
         return function(*positional, **given)
 

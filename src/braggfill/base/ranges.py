@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_fields
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -35,6 +36,7 @@ def check_ranges(
     ``above_zero`` names the pairs that must not hold zero or less: those whose logarithm is drawn, and sizes. ``limits`` gives
     the least and largest value for some; elsewhere numbers are at most ``LARGEST``.
     """
+    check_fields(config)
     for name in (f.name for f in fields(config)):
         value = getattr(config, name)
         if name.endswith("_share") and not 0 <= value <= 1:

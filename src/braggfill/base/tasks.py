@@ -6,16 +6,18 @@ Results come in the order in which they are ready. On a cluster, what a lost wor
 import multiprocessing
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import as_completed as local_results
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from braggfill.base.errors import InputError
+from braggfill.base.stopping import end_children, obey_termination
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -62,8 +64,9 @@ def spread(function: Callable[[Argument], Result], arguments: list[Argument], wo
     if processes <= 1:
         yield from map(function, arguments)
         return
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _one_thread) as pool:
-        futures = [pool.submit(function, argument) for argument in arguments]
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin_process) as pool:
+        with interruptions_ignored():
+            futures = [pool.submit(function, argument) for argument in arguments]
         try:
             for future in local_results(futures):
                 yield future.result()
@@ -72,13 +75,30 @@ def spread(function: Callable[[Argument], Result], arguments: list[Argument], wo
                 f"jobs: one of {processes} processes was killed, perhaps for want of memory; what is done is kept; "
                 "run again to go on, with fewer jobs"
             ) from error
+        except (KeyboardInterrupt, GeneratorExit):
+            end_children()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _one_thread() -> None:
-    """A process a core needs no threads beside its own."""
+def _begin_process() -> None:
+    """A process a core needs no threads beside its own, and goes when it is told to."""
     os.environ["OMP_NUM_THREADS"] = "1"
+    obey_termination()
+
+
+@contextmanager
+def interruptions_ignored() -> Iterator[None]:
+    """Start processes that do not hear the user's Ctrl-C, which is for the one that waits for them."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _on_cluster(client: Any, function: Callable[[Any], Any], arguments: list[Any]) -> Iterator[Any]:

@@ -11,30 +11,37 @@ from typing import IO, Any
 from uuid import uuid4
 
 from braggfill.base.errors import InputError
+from braggfill.base.paths import identities
+from braggfill.base.stopping import UNDER_WAY
 
 
 def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = ".npz") -> None:
-    """Raise InputError if a result must not or cannot be written to ``path``; called before the work, not after it."""
+    """Raise InputError if a result must not or cannot be written to ``path``; called before the work, not after it.
+
+    ``inputs`` are the files that the work reads, among them those that no one named, such as the mask beside a scan.
+    """
     if path.suffix.lower() != suffix:
         raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected '{suffix}'")
     try:
         exists = path.exists()
-        if any(exists and source.exists() and path.samefile(source) for source in inputs):
-            raise InputError(f"output {path}: is the input itself, which is never overwritten; choose another name")
+        if identities([path]) & identities(inputs):
+            raise InputError(
+                f"output {path}: is the input itself or belongs to one, which is never overwritten; choose another name"
+            )
         if exists and not overwrite:
             raise InputError(f"output {path}: exists already; choose another name or allow it with --overwrite")
-        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
+        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or (exists and not path.is_file()):
             raise InputError(f"output {path}: cannot be written there; expected a name in a folder that exists and is writable")
-    except OSError as error:
-        raise InputError(
-            f"output {path}: cannot be reached ({error.strerror}); expected a name in a writable folder"
-        ) from error
+    except (OSError, ValueError) as error:  # such as a null character
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"output {path}: cannot be reached ({reason}); expected a name in a writable folder") from error
 
 
 @contextmanager
 def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its name when all is written, and vanishes when anything fails."""
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    UNDER_WAY.add(temporary)
     try:
         with temporary.open("wb") as file:
             yield file
@@ -49,6 +56,7 @@ def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        UNDER_WAY.discard(temporary)
 
 
 def remove_leftovers(path: Path) -> None:

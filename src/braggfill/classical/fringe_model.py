@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from braggfill.base.limits import check_fields
+
 
 @dataclass(frozen=True)
 class FringeModel:
@@ -17,6 +19,9 @@ class FringeModel:
     """Lags beyond this many voxels are taken as uncorrelated."""
     context: int = 8
     """How many voxels around a gap are looked at."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 SHIPPED = FringeModel()

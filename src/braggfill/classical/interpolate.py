@@ -15,12 +15,15 @@ from scipy.interpolate import CubicSpline
 from scipy.signal import fftconvolve
 from skimage.restoration import inpaint_biharmonic
 
+from braggfill.base.errors import InputError
 from braggfill.base.overlaps import Part, overlap_mean
 from braggfill.scan.boxes import Box, with_margin
 from braggfill.scan.gaps import Slab, number_voxels, voxels_to_fill
 
 BAND_MARGIN = 8
 """Voxels around a gap that a fill looks at; also the radius of inverse distance, as in PyNX's ``mask_interp=8,2``."""
+MOST_SOLVED = 1000
+"""Slices of different holes for which the biharmonic equation is solved: some five seconds of one core."""
 BANK_POINTS = 3
 """Measured voxels on each bank through which the cubic spline goes."""
 
@@ -88,13 +91,27 @@ def idw(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
 
 
 def biharmonic(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
-    """Biharmonic equation solved slice by slice in planes that contain the gap's normal (scikit-image)."""
+    """Biharmonic equation solved slice by slice in planes that contain the gap's normal (scikit-image).
+
+    Raises
+    ------
+    InputError
+        If the gaps are so many and so scattered that it would take minutes.
+    """
+    solved = 0
 
     def fill(band: Volume, missing: Mask, slab: Slab, place: Box) -> Band:
         stack = 0 if slab.axis != 0 else 2
         filled = np.moveaxis(np.full_like(band, np.nan), stack, -1)
         slices, holes = np.moveaxis(band, stack, -1), np.moveaxis(missing, stack, -1)
         patterns, group = np.unique(holes.reshape(-1, holes.shape[-1]), axis=1, return_inverse=True)
+        nonlocal solved
+        solved += patterns.shape[1]
+        if solved > MOST_SOLVED:
+            raise InputError(
+                f"mask: got scattered gaps that take more than {MOST_SOLVED} solutions of the biharmonic equation, expected "
+                "fewer; choose another method"
+            )
         for number in range(patterns.shape[1]):
             hole = patterns[:, number].reshape(holes.shape[:2])
             if not hole.all():

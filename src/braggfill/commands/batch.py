@@ -43,7 +43,7 @@ def fill_scan(
     InputError
         If a file, an option or the scan does not fit.
     """
-    wanted = (job.scan, job.mask, job.files, job.outputs.overwrite)
+    wanted = (job.scan, job.mask, job.files, job.outputs.overwrite, [job.options.weights])
     opened = open_measured(*wanted, how=job.how, negatives=job.options.negatives)
     for sentence in in_words(opened.record.get("prepared", {})):
         tell(sentence)

@@ -2,11 +2,13 @@
 
 import signal
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from braggfill.base.errors import InputError
+from braggfill.base.stopping import obey_termination
+from braggfill.base.text import as_sentence
 from braggfill.commands.benchmark import benchmark
 from braggfill.commands.convert import convert
 from braggfill.commands.evaluate import evaluate
@@ -19,7 +21,9 @@ from braggfill.commands.simulate import relax, simulate
 from braggfill.commands.strain import strain
 from braggfill.commands.train import train
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+UsageError: Any = typer.BadParameter.__mro__[1]
+"""What the option parser raises; typer holds click's or its own, by its version."""
 
 
 def tell_version(asked: bool) -> None:
@@ -44,9 +48,20 @@ for verb in (fill, mask, convert, evaluate, finetune, methods, retrieve, strain,
 
 def main() -> None:
     """Entry point: run the command; bad input is one sentence on the error stream and exit code 2."""
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary files are removed
+    obey_termination()
     try:
-        app()
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except UsageError as error:
+        verb = error.ctx.command_path if error.ctx else "braggfill"
+        refuse(f"{error.format_message().rstrip('.')}; see: {verb} --help")
     except InputError as error:
-        say(errors, f"braggfill: {error}", "red")
-        sys.exit(2)
+        refuse(str(error))
+    except (typer.Abort, KeyboardInterrupt):
+        say(errors, "braggfill: interrupted", "red")
+        sys.exit(128 + signal.SIGINT)
+
+
+def refuse(sentence: str) -> NoReturn:
+    """Say what was wrong with the input, and leave."""
+    say(errors, f"braggfill: {as_sentence(sentence)}", "red")
+    sys.exit(2)

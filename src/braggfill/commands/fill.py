@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from braggfill.base.text import printable
 from braggfill.commands.options import with_flags_and_file
 from braggfill.commands.outputs import Outputs
 from braggfill.commands.shell import (
@@ -110,7 +111,7 @@ def outcome_table(outcomes: "list[Outcome]") -> Table:
     for o in outcomes:
         seconds = "" if o.state == "there already" else f"{o.seconds:.1f}"
         cells = (o.scan.rpartition("/")[2], o.state, seconds, o.sentence)
-        table.add_row(*map(escape, cells), style=styles.get(o.state))
+        table.add_row(*(escape(printable(cell)) for cell in cells), style=styles.get(o.state))
     return table
 
 

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_number
+from braggfill.base.paths import identities, is_folder
 from braggfill.commands.outputs import Outputs
 from braggfill.filling.options import FillOptions
 from braggfill.scan.choice import MaskChoice, Preparation
-from braggfill.scan.files import FORMATS, format_of, split_address
+from braggfill.scan.files import FORMATS, files_read, format_of, split_address
 from braggfill.scan.formats.names import FormatName
 
 NUMBER = re.compile(r"%(0?\d*)d")
 """Where a template has the scan's number: %d, or %04d with leading zeros."""
+LONGEST_WIDTH = 9
+"""Digits of such a width that are looked at: more are too many."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class FillJob:
     def files(self) -> dict[str, Path | None]:
         """What is written, by its ending or format."""
         return {self.kind: self.output, ".png": self.outputs.plot, ".html": self.outputs.report}
+
+    @property
+    def inputs(self) -> list[str]:
+        """Addresses that are read."""
+        return [address for address in (self.scan, self.mask.mask, self.how.dark, self.how.flat) if address]
 
     @property
     def record(self) -> dict[str, Any]:
@@ -86,10 +95,20 @@ def scan_numbers(text: str) -> list[int]:
     numbers: list[int] = []
     for part in text.split(","):
         found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
-        if not found or int(found[2] or found[1]) < int(found[1]):
+        if not found:
             raise InputError(f"scan: got '{part}' in '{text}', expected numbers and ranges such as 12,23-30")
-        numbers += range(int(found[1]), int(found[2] or found[1]) + 1)
+        first, last = (_number(digits) for digits in (found[1], found[2] or found[1]))
+        if last < first:
+            raise InputError(f"scan: got '{part}' in '{text}', expected numbers and ranges such as 12,23-30")
+        check_number("scan", len(numbers) + last - first + 1, whole=True, limit="scans")
+        numbers += range(first, last + 1)
     return list(dict.fromkeys(numbers))
+
+
+def _number(digits: str) -> int:
+    """A scan's number from its digits."""
+    check_number("scan", len(digits), whole=True, limit="digits")
+    return int(digits)
 
 
 def numbered(template: str, number: int | None) -> str:
@@ -98,7 +117,11 @@ def numbered(template: str, number: int | None) -> str:
     >>> numbered("S%04d.cxi", 12)
     'S0012.cxi'
     """
-    return template if number is None else NUMBER.sub(lambda found: f"{number:{found[1]}d}", template)
+    if number is None:
+        return template
+    for width in NUMBER.findall(template):
+        check_number("template", int(width[:LONGEST_WIDTH] or 0), whole=True, limit="digits")
+    return NUMBER.sub(lambda found: f"{number:{found[1]}d}", template)
 
 
 def select_scans(files: list[str], scan: str | None, template: str | None) -> list[tuple[str, int | None]]:
@@ -127,7 +150,7 @@ def make_jobs(
     Raises
     ------
     InputError
-        If two scans would be written to the same file.
+        If two scans would be written to the same file, or one to a file that another is read from.
     """
     how = how or Preparation()
     how = replace(how, dark=how.dark and _absolute(how.dark), flat=how.flat and _absolute(how.flat))
@@ -139,6 +162,12 @@ def make_jobs(
         if number > 1:
             raise InputError(
                 f"output {path}: got {number} scans that would be written there, expected a file for each; name a folder"
+            )
+    read = identities(path for job in jobs for address in job.inputs for path in files_read(address))
+    for path in (path for job in jobs for path in job.files.values() if path):
+        if identities([path]) & read:
+            raise InputError(
+                f"output {path}: is an input of the batch, which is never overwritten; name a folder for the results"
             )
     return jobs
 
@@ -163,15 +192,7 @@ def _in_folder(path: Path | None, name: str) -> Path | None:
     """A file of a name in a folder, or the path itself where that is none."""
     if path is None:
         return None
-    return (path / name if _is_folder(path) else path).absolute()
-
-
-def _is_folder(path: Path) -> bool:
-    """Whether a path is a folder; an impossible name is none, and is told when it is written to."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
+    return (path / name if is_folder(path) else path).absolute()
 
 
 def _mask_of(choice: MaskChoice, number: int | None) -> MaskChoice:

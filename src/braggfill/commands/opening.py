@@ -13,9 +13,10 @@ from braggfill.base.writing import check_output
 from braggfill.filling.options import FillOptions
 from braggfill.judging.options import EvaluationOptions
 from braggfill.scan.choice import MaskChoice, Negatives, Preparation
+from braggfill.scan.counts import check_scan
 from braggfill.scan.crop import box_chooser
 from braggfill.scan.detectors import closed_detector
-from braggfill.scan.files import FORMATS, check_outputs, read_scan, split_address
+from braggfill.scan.files import FORMATS, check_outputs, files_read, read_scan, split_address
 from braggfill.scan.formats.contents import Scan
 from braggfill.scan.masks import choose_mask
 from braggfill.scan.preparation import prepare
@@ -78,10 +79,18 @@ def open_scan(
     how = how or Preparation()
     check_writable(outputs, [address, choice.mask, how.dark, how.flat, *others], overwrite)
     scan = read_scan(address, box_chooser(how.crop))
+    mask = choose_mask(scan, choice, ask)
+    check_scan(_as_taken(scan, mask, choice.again))
     closed = closed_detector(choice.detector, (scan.cut.shape if scan.cut else scan.intensity.shape)[1:])
-    made = prepare(scan, choose_mask(scan, choice, ask), how, negatives, None if choice.roi else closed)
+    made = prepare(scan, mask, how, negatives, None if choice.roi else closed)
+    check_scan(_as_taken(made.scan, made.mask, choice.again))
     record = ({"prepared": made.record} if made.record else {}) | ({"filled_before": _told(scan)} if choice.again else {})
     return Opened(made.scan, made.mask, made.counts_per_unit, record)
+
+
+def _as_taken(scan: Scan, mask: NDArray[Any] | None, again: bool) -> Scan:
+    """A scan with the mask that was chosen, without estimates where these are forgotten."""
+    return replace(scan, mask=mask, filled=None, std=None) if again else replace(scan, mask=mask)
 
 
 def open_measured(
@@ -113,7 +122,7 @@ def _told(scan: Scan) -> dict[str, Any]:
 
 def check_writable(outputs: Mapping[str, Path | None], inputs: Sequence[str | Path | None], overwrite: bool) -> None:
     """Raise InputError if an output must not or cannot be written: each stands under its ending, or the format it will have."""
-    sources = [split_address(str(address))[0] for address in inputs if address]
+    sources = [path for address in inputs if address for path in files_read(address)]
     for kind, path in outputs.items():
         if path and kind in FORMATS:
             check_outputs(path, kind, sources, overwrite)

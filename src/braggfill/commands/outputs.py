@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from braggfill.base.limits import check_fields
 from braggfill.reports.choice import Through
 from braggfill.scan.formats.names import FormatName
 
@@ -25,3 +26,6 @@ class Outputs:
     """Judge the fill in the report on gaps cut elsewhere into the scan, which takes as long as the fill again."""
     overwrite: bool = False
     """Allow an existing result to be replaced."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from braggfill.base.text import printable
 from braggfill.reports.choice import Through
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def adaptation_bar() -> Iterator[Callable[[int, int, float], None]]:
 
 
 def say(where: Console, sentence: str, style: str | None = None) -> None:
-    """Print a sentence as it is: names of files are not taken for markup and not broken into lines."""
-    where.print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)
+    """Print a sentence: names of files are not taken for markup, not broken into lines, and move no terminal."""
+    where.print(printable(sentence), style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def warn(sentences: Iterable[str]) -> None:
@@ -77,4 +78,4 @@ def warn(sentences: Iterable[str]) -> None:
 
 def command_line() -> str:
     """What the user typed, for the record."""
-    return shlex.join(["braggfill", *sys.argv[1:]])
+    return printable(shlex.join(["braggfill", *sys.argv[1:]]))

@@ -71,6 +71,7 @@ def fill_gaps(
     std, estimate = np.zeros(measured.shape, np.float32), Estimate(np.zeros(0), np.zeros(0))
     if scan.slabs:
         estimate = method.estimate(scan, options, on_progress, on_adapt)
+    options = replace(options, method=estimate.filled_by or name)
     known = np.isfinite(estimate.mean)
     filled = np.zeros_like(missing)
     filled[scan.wanted] = known

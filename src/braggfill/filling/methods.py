@@ -10,6 +10,7 @@ from braggfill.classical import interpolate
 from braggfill.classical.ridge import ridge
 from braggfill.classical.spread import LogFill, filled_counts, standard_deviation
 from braggfill.filling.options import FillOptions, MethodName
+from braggfill.filling.plausible import plausible
 from braggfill.filling.terms import Estimate, Method
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import WIDEST_MODULE_GAP, Slab
@@ -61,13 +62,14 @@ def retrieval(scan: GappedScan, options: FillOptions, on_progress: Progress, on_
     """Phase retrieval, with the network as its prior and where it does no better; its import takes seconds (torch)."""
     from braggfill.filling.by_crystal import by_crystal
 
-    return by_crystal(scan, options, lambda some: unet(some, options, lambda *_: None, on_adapt), on_progress)
+    network = plausible("unet", ROWS).estimate
+    return by_crystal(scan, options, lambda some: network(some, options, lambda *_: None, on_adapt), on_progress)
 
 
-METHODS: dict[MethodName, Method] = {
+ROWS: dict[MethodName, Method] = {
     "unet": Method("counts", "the network, which corrects what kriging says about this scan", unet, guessed=True),
     "retrieval": Method(
-        "counts", "the crystal that explains the counts, if hidden ones say so; else unet", retrieval, WIDEST_MODULE_GAP
+        "counts", "the crystal that explains the counts, if hidden ones say so; else unet", retrieval, WIDEST_MODULE_GAP, True
     ),
     "kriging": classical(kriging, "best linear estimate from the scan's own autocovariance", guessed=True),
     "ridge": classical(of_logarithms(ridge), "regression from both banks, fitted on the rest of the same scan"),
@@ -79,3 +81,5 @@ METHODS: dict[MethodName, Method] = {
     ),
     "biharmonic": classical(of_logarithms(interpolate.biharmonic), "biharmonic equation, slice by slice (scikit-image)"),
 }
+METHODS = {name: plausible(name, ROWS) for name in ROWS}
+"""The ways of filling; what no scan can hold is replaced by what a simpler one says."""

@@ -1,16 +1,14 @@
 """What may be asked of a fill: the options, from which signatures, flags and TOML keys come. Quick to import."""
 
-import math
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_fields
 from braggfill.base.options import Device
 from braggfill.network.config import PORTION, AdaptationConfig
-from braggfill.network.lesson import check_effort
-from braggfill.scan.choice import Negatives, check_negatives
+from braggfill.scan.choice import Negatives
 
 MethodName = Literal["unet", "retrieval", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"]
 """The ways of filling; what each does stands in the table of methods."""
@@ -55,24 +53,14 @@ class FillOptions:
     """How it learns from the scan in detail, else as shipped."""
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(MethodChoice):
-            raise InputError(f"method: got '{self.method}', expected one of {', '.join(get_args(MethodChoice))}")
-        if self.skip is not None and (not isinstance(self.skip, Integral) or self.skip not in range(PORTION)):
+        check_fields(self)
+        if self.skip is not None and self.skip not in range(PORTION):
             raise InputError(
                 f"skip: got {self.skip}, expected a whole number 0 to {PORTION - 1}: portions are {PORTION} voxels wide "
                 "and must not leave a voxel out"
             )
-        if self.effort not in get_args(Effort):
-            raise InputError(f"effort: got '{self.effort}', expected one of {', '.join(get_args(Effort))}")
-        if self.precision not in get_args(Precision):
-            raise InputError(f"precision: got '{self.precision}', expected one of {', '.join(get_args(Precision))}")
         if self.adapt and self.method not in ("auto", "unet"):
             raise InputError(f"adapt: got method '{self.method}', expected 'unet', the only one that is trained")
-        check_effort(self.adapt_minutes, self.seed)
-        check_negatives(self.negatives)
-        scale = self.counts_per_unit
-        if scale is not None and not (isinstance(scale, Real) and 0 < scale < math.inf):
-            raise InputError(f"counts_per_unit: got {scale!r}, expected a positive number of photons")
 
     def method_for(self, voxels: int) -> MethodName:
         """The method for a scan of so many voxels."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_choice, check_kind
 from braggfill.filling.result import FillResult
 
 ESTIMATE_UNIT = -1e19
@@ -69,8 +70,8 @@ def to_pynx(result: FillResult, mode: Literal["hard", "soft"] = "hard") -> PynxI
     >>> given.iobs.shape, sorted(given.bounds)[0]
     ((16, 40, 40), 'confidence_interval_factor_mask_max')
     """
-    if mode not in ("hard", "soft"):
-        raise InputError(f"mode: got '{mode}', expected hard or soft")
+    check_kind("result", result, FillResult)
+    check_choice("mode", mode, ("hard", "soft"))
     inside = trimmed(result.intensity.shape)
     intensity, filled, missing = (v[inside] for v in (result.intensity, result.filled, result.mask))
     intensity = np.maximum(intensity, 0)  # a negative number is a code there, not the rest of a subtracted background

@@ -1,17 +1,18 @@
 """A filled scan on disk, with where it comes from."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_kind
+from braggfill.base.paths import PathLike, as_name
 from braggfill.base.version import __version__
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.filling.result import FillResult
-from braggfill.scan.counts import as_mask, measured_values
+from braggfill.scan.counts import as_mask, as_spread, measured_values
 from braggfill.scan.files import write_scan
 from braggfill.scan.formats.contents import Geometry, Scan
 from braggfill.scan.formats.names import FormatName
@@ -19,7 +20,7 @@ from braggfill.scan.gaps import find_gaps, summarise_gaps
 
 
 def write_result(
-    path: Path,
+    path: PathLike,
     result: FillResult,
     input_name: str,
     kind: FormatName | None = None,
@@ -30,7 +31,7 @@ def write_result(
 
     Parameters
     ----------
-    path : Path
+    path : text or path
     result : FillResult
     input_name : str
     kind : FormatName, optional
@@ -40,6 +41,8 @@ def write_result(
     record : dict, optional
         Added to the provenance: the command and the configuration, JSON-ready.
     """
+    check_kind("result", result, FillResult)
+    input_name = as_name(input_name, "input_name")
     facts = provenance(result, input_name) | (record or {})
     scan = Scan(result.intensity, result.mask, input_name, result.filled, result.std, facts, geometry or Geometry())
     write_scan(path, scan, kind)
@@ -53,22 +56,28 @@ def result_of(scan: Scan) -> FillResult:
     InputError
         If the scan was not filled.
     """
-    known, unknown = measured_values(scan.intensity, scan.mask)
+    facts = scan.provenance or {}
+    chosen, method = facts.get("options"), facts.get("method")
+    told = chosen if isinstance(chosen, dict) else {}
+    options = FillOptions(
+        method if isinstance(method, str) and method in METHODS else "auto",
+        counts_per_unit=told.get("counts_per_unit"),
+        negatives=told.get("negatives"),
+    )
+    known, unknown = measured_values(scan.intensity, scan.mask, options.negatives)
     filled = as_mask(scan.filled, known.shape) & ~unknown
     if not filled.any():
         raise InputError(
             f"scan {scan.name}: got one without estimates, expected a filled scan; fill it first ('braggfill fill')"
         )
-    facts = scan.provenance or {}
-    options, method = facts.get("options") or {}, facts.get("method")
-    std = np.zeros_like(known) if scan.std is None else np.asarray(scan.std, np.float32)
+    std = np.zeros_like(known) if scan.std is None else as_spread(scan.std, known.shape)
     return FillResult(
         intensity=known,
         filled=filled,
         std=std,
         mask=unknown,
         gaps=find_gaps(unknown | filled, filled),
-        options=FillOptions(method if method in METHODS else "auto", counts_per_unit=options.get("counts_per_unit")),
+        options=options,
         weights_sha256=facts.get("weights_sha256"),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.tasks import OnStep, Progress
-from braggfill.filling.options import FillOptions
+from braggfill.filling.options import FillOptions, MethodName
 from braggfill.network.lesson import Lesson
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import MAX_WIDTH
@@ -30,6 +30,8 @@ class Estimate:
     """What a user should know of how it came about."""
     record: dict[str, Any] = field(default_factory=dict)
     """The same for a program, JSON-ready."""
+    filled_by: MethodName | None = None
+    """The simpler method that was taken, where the estimates of the one asked for could not be."""
 
     def told(self, sentence: str, record: dict[str, Any]) -> "Estimate":
         """The same with how it came about."""
@@ -50,5 +52,7 @@ class Method:
     """(scan, options, on_progress, on_adapt) to the estimates of ``scan.wanted``."""
     widest: int = MAX_WIDTH
     """Widest gap that it sees across, in voxels."""
+    refuses: bool = False
+    """Whether it may leave voxels open that it does not know, by NaN."""
     guessed: bool = False
     """Whether it starts from kriging, which methods of one scan then share."""

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from braggfill.base.limits import check_fields
 from braggfill.base.options import Device
 from braggfill.filling.options import FillOptions, MethodName
-from braggfill.scan.choice import Negatives, check_negatives
+from braggfill.scan.choice import Negatives
 
 BASELINES: tuple[MethodName, ...] = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
 """Classical fills that every method is compared with; biharmonic takes minutes."""
@@ -30,7 +31,7 @@ class EvaluationOptions:
     """Weights made by 'train' or 'finetune', else the shipped ones."""
 
     def __post_init__(self) -> None:
-        check_negatives(self.negatives)
+        check_fields(self)
 
     @property
     def asked(self) -> list[FillOptions]:

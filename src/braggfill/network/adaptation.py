@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.devices import device_of, has_bfloat16
+from braggfill.base.limits import check_number
 from braggfill.base.tasks import OnStep
 from braggfill.classical.fringe_model import FringeModel
 from braggfill.network.config import AdaptationConfig
 from braggfill.network.gapnet import GapNet
 from braggfill.network.learner import Learner
-from braggfill.network.lesson import Lesson, check_effort
+from braggfill.network.lesson import Lesson
 from braggfill.network.losses import negative_binomial
 from braggfill.network.practice import HeldOut, HeldOutScore, choose_held_out, held_out_portions, practice_scans
 from braggfill.network.practice_scan import Portions, PracticeScan, draw_batch
@@ -65,7 +66,8 @@ def adapt(
     ----------
     Fine-tuning on the scan at hand: M. Masto et al., J. Appl. Cryst. 57, 966 (2024), https://arxiv.org/abs/2403.08596
     """
-    check_effort(minutes, seed)
+    check_number("minutes", minutes)
+    check_number("seed", seed, whole=True)
     config = config or AdaptationConfig()
     end, device = time.perf_counter() + 60 * minutes, device_of(learned.model)
     places, portions = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_fields
 from braggfill.base.options import Device
-from braggfill.base.ranges import require_positive
 from braggfill.classical.fringe_model import FringeModel
-from braggfill.network.lesson import check_effort
-from braggfill.scan.choice import Negatives, check_negatives
+from braggfill.scan.choice import Negatives
 from braggfill.scan.copy_rules import CopyRules
 
 NORMAL = 32
@@ -39,13 +38,10 @@ class Descent:
     """Decay of the exponential moving average of the weights, which is what is kept."""
 
     def __post_init__(self) -> None:
-        require_positive(self, "batch")
-        for name in ("learning_rate", "epsilon", "gradient_limit", "voxel_gradient_limit"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{name}: got {getattr(self, name)}, expected a finite number above 0")
-        if not (self.warmup_steps >= 0 and 0 <= self.weight_decay < 1 and 0 <= self.average_decay < 1):
-            got = f"{self.warmup_steps}, {self.weight_decay} and {self.average_decay}"
-            raise InputError(f"warmup_steps, weight_decay, average_decay: got {got}, expected 0 or more, and 0 to less than 1")
+        check_fields(self)
+        if not (0 <= self.weight_decay < 1 and 0 <= self.average_decay < 1):
+            got = f"{self.weight_decay} and {self.average_decay}"
+            raise InputError(f"weight_decay, average_decay: got {got}, expected 0 to less than 1")
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate of a step of so many: linear warm-up, then half a cosine to zero."""
@@ -70,6 +66,9 @@ class PracticeConfig:
     """Copies reach as far in the plane as smoothed counts exceed this."""
     fewest_voxels: int = 2000
     """With fewer voxels of counts to be judged on, nothing is learned."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -125,5 +124,4 @@ class FinetuneOptions:
     """How it learns from the scan in detail, else as shipped."""
 
     def __post_init__(self) -> None:
-        check_effort(self.minutes, self.seed)
-        check_negatives(self.negatives)
+        check_fields(self)

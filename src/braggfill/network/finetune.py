@@ -1,12 +1,11 @@
 """Weights adapted to one scan, for it and for the next ones of a series."""
 
-import os
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
 from braggfill.base.options import spelled_out
+from braggfill.base.paths import PathLike, as_path
 from braggfill.base.tasks import OnStep
 from braggfill.network.adaptation import adapt
 from braggfill.network.config import FinetuneOptions
@@ -21,7 +20,7 @@ def finetune(
     intensity: np.ndarray,
     mask: np.ndarray | None = None,
     *,
-    out: str | os.PathLike[str],
+    out: PathLike,
     options: FinetuneOptions,
     on_step: OnStep = lambda step, steps, skill: None,
 ) -> Lesson:
@@ -46,6 +45,7 @@ def finetune(
     InputError
         If an argument does not fit, or the file cannot be written.
     """
+    path = as_path(out, "out")
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit, options.negatives)
     scan = GappedScan.blanked(measured * np.float32(scale), missing)
     origin = Learned.read(options.start)
@@ -53,5 +53,5 @@ def finetune(
     entry = {"scan": options.name, "started_from": origin.sha256} | asdict(lesson)
     lessons = [*origin.description.get("lessons", []), entry]
     kept = {"lessons": lessons, "fringes": [asdict(fringes) for fringes in learned.fringes]}
-    write_weights(Path(out), learned.model, origin.description | kept)
+    write_weights(path, learned.model, origin.description | kept)
     return lesson

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from braggfill.base.limits import check_fields
 from braggfill.network.config import NORMAL
 
 PLANE_STRIDE = 4
@@ -39,6 +40,9 @@ class ModelConfig:
     """Size of the network: feature channels at full, half and quarter resolution of the plane."""
 
     channels: tuple[int, int, int] = (96, 128, 192)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 class ResidualBlock(nn.Module):

@@ -1,9 +1,7 @@
 """What was learned from a scan."""
 
-import math
 from dataclasses import dataclass
 
-from braggfill.base.errors import InputError
 from braggfill.classical.fringe_model import FringeModel
 
 
@@ -36,9 +34,3 @@ class Lesson:
     """Gain in held-out deviance by the constants of kriging, in standard errors."""
     weights_sureness: float = 0.0
     """Gain by the weights of the best step, in standard errors."""
-
-
-def check_effort(minutes: float, seed: int) -> None:
-    """Raise InputError unless learning has a time that is finite and above 0, and a seed of 0 or more."""
-    if not (0 < minutes < math.inf and seed >= 0):
-        raise InputError(f"minutes, seed: got {minutes} and {seed}, expected a finite number above 0, and 0 or more")

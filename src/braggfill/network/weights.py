@@ -1,7 +1,7 @@
 """Weights on disk: safetensors files that describe themselves; nothing is unpickled, nothing is executed."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,26 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from braggfill.base.config import build
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
+from braggfill.base.paths import as_path, check_regular
 from braggfill.base.writing import sha256, whole_or_nothing
 from braggfill.classical.fringe_model import FringeModel
 from braggfill.network.gapnet import GapNet, ModelConfig
+from braggfill.scan.formats.contents import read_json
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a weights file must say of itself."""
+
+    model: ModelConfig
+    fringes: tuple[FringeModel, ...] = (FringeModel(),)
+    """The constants of kriging that weights were adapted with."""
+    lessons: tuple[Any, ...] = ()
+    """What was learned from scans before."""
+
 
 FORMAT = "braggfill-1"
 """Name of the metadata entry that holds the description, and of this format's version."""
@@ -36,9 +51,9 @@ class Learned:
     @classmethod
     def read(cls, weights: str | Path | None = None) -> "Learned":
         """From a weights file, else the shipped one."""
-        path = Path(weights or SHIPPED_WEIGHTS)
+        path = as_path(weights or SHIPPED_WEIGHTS, "weights")
         model, description = read_weights(path)
-        return cls(model, fringe_models(description), sha256(path), description)
+        return cls(model, described(description).fringes, sha256(path), description)
 
     def on(self, device: str) -> "Learned":
         """The same on ``auto``, ``cpu`` or ``cuda``."""
@@ -53,21 +68,20 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], description: dic
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Read what ``write_tensors`` wrote: the tensors (of any shape) by name and the description."""
+    check_regular(path, "weights")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, RuntimeError, AttributeError) as error:  # types that torch lacks among them
         raise InputError(f"weights {path}: got no readable safetensors file ({error}); expected one made by 'train'") from error
     if FORMAT not in metadata:
         found = ", ".join(metadata) or "none"
         raise InputError(f"weights {path}: got a file with metadata {found}, expected {FORMAT}; train with this version")
-    try:
-        return tensors, json.loads(metadata[FORMAT])
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"weights {path}: got a description that is no JSON ({error}), expected one made by 'train'"
-        ) from error
+    description = read_json(metadata[FORMAT])
+    if description is None:
+        raise InputError(f"weights {path}: got a description that is no table, expected one made by 'train'")
+    return tensors, description
 
 
 def write_weights(path: Path, model: GapNet, description: dict[str, Any]) -> None:
@@ -76,16 +90,30 @@ def write_weights(path: Path, model: GapNet, description: dict[str, Any]) -> Non
 
 
 def read_weights(path: Path = SHIPPED_WEIGHTS) -> tuple[GapNet, dict[str, Any]]:
-    """Build the network that a weights file describes, ready to predict, and return it with the description."""
+    """Build the network that a weights file describes, ready to predict, and return it with the description.
+
+    Raises
+    ------
+    InputError
+        If the file is none of weights, describes another network than its tensors are of, or holds what is not finite.
+    """
     tensors, description = read_tensors(path)
-    try:
-        model = GapNet(ModelConfig(tuple(description["model"]["channels"])))
-        model.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"weights {path}: got tensors of no network of this version, expected the weights of one") from error
+    where = f"weights {path}"
+    if "model" not in description:
+        raise InputError(f"{where}: got the description of no network, expected the weights of one; train with this version")
+    told = described(description, where)
+    with torch.device("meta"):
+        expected = {name: tensor.shape for name, tensor in GapNet(told.model).state_dict().items()}
+    if {name: tensor.shape for name, tensor in tensors.items()} != expected:
+        raise InputError(f"{where}: got tensors of no network of this version, expected the weights of one")
+    if not all(tensor.is_floating_point() and tensor.isfinite().all() for tensor in tensors.values()):
+        raise InputError(f"{where}: got numbers that are not finite, expected the weights of a network; train again")
+    model = GapNet(told.model)
+    model.load_state_dict(tensors)
     return model.eval().requires_grad_(False), description
 
 
-def fringe_models(description: dict[str, Any]) -> tuple[FringeModel, ...]:
-    """The constants of kriging that weights were adapted with."""
-    return tuple(FringeModel(**constants) for constants in description.get("fringes", [{}]))
+def described(description: dict[str, Any], where: str = "weights") -> Description:
+    """What a description must say, or InputError."""
+    own = {f.name for f in fields(Description)} & set(description)
+    return build(Description, {name: description[name] for name in own}, where)

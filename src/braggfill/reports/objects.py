@@ -166,7 +166,7 @@ def object_figure(fields: Sequence[Field], support: NDArray[np.bool_], title: st
             if number == len(fields) - 1:
                 scale_bar(panel, axis, units.pixel_nm(axis))
         figure.colorbar(shown, ax=list(line), label=field.name, pad=0.01, extend="both" if field.signed else "max")
-    figure.suptitle(f"{title}\n{SURFACE_TOLD}" if title else SURFACE_TOLD, fontsize=11)
+    figure.suptitle(f"{title}\n{SURFACE_TOLD}" if title else SURFACE_TOLD, fontsize=11, parse_math=False)
     return figure
 
 
@@ -189,7 +189,7 @@ def plot_comparison(
     above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     _draw_scan(above, comparison, through)
     _draw_treatments(below, comparison, units)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     write_picture(path, figure, DPI)
 
 

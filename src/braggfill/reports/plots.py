@@ -43,7 +43,7 @@ def plot_fill(
     place, heights = meeting_place(result.intensity, missing, through), slice_heights(missing.shape)
     figure = new_figure(WIDTH_INCHES * len(columns), WIDTH_INCHES * sum(heights) + ROOM_INCHES)
     draw_columns(figure, columns, missing, place, heights)
-    figure.suptitle(title if hidden is None else f"{title}: {how_right(result, hidden)}")
+    figure.suptitle(title if hidden is None else f"{title}: {how_right(result, hidden)}", parse_math=False)
     write_picture(path, figure, 100)
 
 

@@ -40,7 +40,7 @@ def self_test_figure(verdict: "Evaluation", title: str = "") -> "Figure":
     _draw_correlations(middle, verdict)
     _draw_gains(below, verdict)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False)
     return figure
 
 

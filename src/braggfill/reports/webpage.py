@@ -11,14 +11,16 @@ import pkgutil
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_kind
+from braggfill.base.paths import PathLike, as_name, as_path
 from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, RELATIVE_MAP, picture_bytes
+from braggfill.base.text import printable
 from braggfill.base.writing import whole_or_nothing
 from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.record import provenance
@@ -113,7 +115,7 @@ def judge(result: FillResult, baselines: Sequence[str] = SELF_TEST_BASELINES) ->
 
 
 def write_report(
-    path: Path,
+    path: PathLike,
     result: FillResult,
     name: str,
     record: dict[str, Any] | None = None,
@@ -125,7 +127,7 @@ def write_report(
 
     Parameters
     ----------
-    path : Path
+    path : text or path
         A name ending in ``.html``.
     result : FillResult
     name : str
@@ -144,6 +146,8 @@ def write_report(
     InputError
         If the page cannot be written.
     """
+    check_kind("result", result, FillResult)
+    path, name = as_path(path, "path"), as_name(name, "name")
     verdict = judge(result, baselines) if self_test else "The self-test was not asked for; 'braggfill evaluate' makes one."
     with whole_or_nothing(path) as file:
         file.write(page(result, name, verdict, record or {}, crystal).encode())
@@ -254,5 +258,5 @@ def _provenance(facts: dict[str, Any]) -> str:
     rows = []
     for name, value in shown.items():
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-        rows.append(f"<dt>{html.escape(name.replace('_', ' '))}</dt><dd>{html.escape(text)}</dd>")
+        rows.append(f"<dt>{html.escape(name.replace('_', ' '))}</dt><dd>{html.escape(printable(text))}</dd>")
     return "".join(rows)

@@ -14,8 +14,10 @@ from scipy.ndimage import binary_erosion
 from skimage.restoration import unwrap_phase
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import MOST_VOXELS, check_number
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.retrieval.alignment import Object
+from braggfill.scan.counts import as_array, as_numbers
 
 INSIDE_SHARE = 0.3
 """Share of the bulk's modulus above which a voxel is inside the crystal where no support is given."""
@@ -107,7 +109,14 @@ def strain(
 
 def check_crystal(crystal: Object, support: NDArray[Any] | None = None) -> NDArray[np.bool_]:
     """The voxels inside a crystal, bool, by its support or its modulus, all (frames, rows, columns), or InputError."""
-    if crystal.ndim != 3 or crystal.dtype.kind != "c" or not np.isfinite(crystal).all() or not crystal.any():
+    crystal = as_array(crystal, "crystal")
+    if (
+        crystal.ndim != 3
+        or crystal.size > MOST_VOXELS
+        or crystal.dtype.kind != "c"
+        or not np.isfinite(crystal).all()
+        or not crystal.any()
+    ):
         raise InputError(
             f"crystal: got {crystal.dtype} of shape {crystal.shape}, expected a complex volume, finite and not all zero, as "
             "'braggfill retrieve' writes it"
@@ -116,6 +125,7 @@ def check_crystal(crystal: Object, support: NDArray[Any] | None = None) -> NDArr
         modulus = np.abs(crystal)
         inside: NDArray[np.bool_] = modulus > INSIDE_SHARE * np.quantile(modulus[modulus > INSIDE_SHARE * modulus.max()], BULK)
         return inside
+    support = as_numbers(support, "support")
     if support.shape != crystal.shape or not (support > 0).any():
         raise InputError(
             f"support: got shape {support.shape}, expected {crystal.shape} like the object, with voxels > 0 inside it"
@@ -127,7 +137,7 @@ def _geometry(
     voxel_nm: float | tuple[float, float, float] | NDArray[Any], q_inv_nm: tuple[float, float, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Edges of a voxel as vectors (3, 3), one a row, and G (3,), or InputError."""
-    voxel, g = np.asarray(voxel_nm, float), np.asarray(q_inv_nm, float)
+    voxel, g = (as_numbers(given, name).astype(float) for given, name in ((voxel_nm, "voxel_nm"), (q_inv_nm, "q_inv_nm")))
     if voxel.shape not in ((), (3,), (3, 3)) or g.shape != (3,):
         raise InputError(
             f"voxel_nm, q_inv_nm: got shapes {voxel.shape} and {g.shape}, expected 1, 3 or 3 × 3 lengths, and a vector of 3"
@@ -137,6 +147,9 @@ def _geometry(
         raise InputError(
             f"voxel_nm, q_inv_nm: got {voxel.tolist()} and {g.tolist()}, expected lengths above 0 and a vector that is not 0"
         )
+    for edge in edges:
+        check_number("voxel_nm", float(np.abs(edge).max()))
+    check_number("q_inv_nm", float(np.abs(g).max()))
     if abs(np.linalg.det(edges)) < 1e-9 * np.prod(np.linalg.norm(edges, axis=1)):
         raise InputError(f"voxel_nm: got edges {edges.tolist()} that enclose no volume, expected three independent vectors")
     return edges, g

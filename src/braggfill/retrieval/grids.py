@@ -13,6 +13,7 @@ from braggfill.crystal.levels import Level
 from braggfill.crystal.windows import offsets
 from braggfill.retrieval.pattern import Pattern, high_frequencies_added
 from braggfill.scan.boxes import bounding_box
+from braggfill.scan.counts import as_numbers
 
 
 def centred(
@@ -25,8 +26,8 @@ def centred(
 
 def given_support(support: NDArray[Any], shape: tuple[int, ...]) -> Bool[Tensor, "frames rows columns"]:
     """A support of the user's, an array like the intensity, on the grid of the pattern; or InputError."""
-    support = np.asarray(support)
-    if support.ndim != 3 or support.dtype.kind not in "iufb" or not (support > 0).any():
+    support = as_numbers(support, "support")
+    if support.ndim != 3 or not (support > 0).any():
         raise InputError(
             f"support: got {support.dtype} of shape {support.shape} with nothing inside, expected a volume with voxels > 0"
         )

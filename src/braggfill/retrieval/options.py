@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_fields, check_number
 from braggfill.base.options import Device
-from braggfill.scan.choice import Negatives, check_negatives
+from braggfill.scan.choice import Negatives
 
 TreatmentName = Literal["free", "free-streaks", "zero", "filled", "bounded", "crop"]
 """What may be made of voxels that were not measured; each is explained in the table of treatments."""
@@ -41,15 +42,11 @@ class SearchOptions:
     numbers, and refused if not."""
 
     def __post_init__(self) -> None:
-        check_negatives(self.negatives)
-        if not 1 <= self.keep <= self.starts:
+        check_fields(self)
+        if self.keep > self.starts:
             raise InputError(f"starts, keep: got {self.starts} and {self.keep}, expected to keep 1 to all of them")
-        if self.coherence not in get_args(Coherence):
-            raise InputError(f"coherence: got '{self.coherence}', expected {' or '.join(get_args(Coherence))}")
         if self.schedule is not None:
             check_schedule(self.schedule, self.coherence)
-        if self.seed < 0:
-            raise InputError(f"seed: got {self.seed}, expected 0 or more")
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,6 @@ class RetrievalOptions(SearchOptions):
 
     treatment: TreatmentName | None = None
     """What is made of voxels that were not measured; else bounded if there are estimates, or free."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_names((self.treatment,) if self.treatment else ())
 
 
 @dataclass(frozen=True)
@@ -73,15 +66,14 @@ class ComparisonOptions(SearchOptions):
     treatments: tuple[TreatmentName, ...] | None = None
     """Treatments to compare, the first being what others are aligned to; else all that the scan allows, bounded first."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_names(self.treatments or ())
-
 
 def check_schedule(schedule: Schedule, coherence: Coherence) -> None:
     """Raise InputError for a schedule without iterations, or one that partial coherence would not follow."""
-    unknown = [name for name, count in schedule if name not in get_args(AlgorithmName) or count < 0]
-    if unknown or sum(count for _, count in schedule) < 1:
+    for _, count in schedule:
+        check_number("schedule", count, whole=True, limit="iterations")
+    total = sum(count for _, count in schedule)
+    check_number("schedule", total, whole=True, limit="iterations")
+    if not total:
         known = ", ".join(get_args(AlgorithmName))
         raise InputError(f"schedule: got {schedule}, expected iterations of {known}, such as 'hio 80, er 20'")
     if coherence == "partial":
@@ -89,10 +81,3 @@ def check_schedule(schedule: Schedule, coherence: Coherence) -> None:
             "schedule: got one with partial coherence, whose search has its own turns, expected none; leave it out, or take "
             "coherence 'full'"
         )
-
-
-def check_names(treatments: tuple[str, ...]) -> None:
-    """Raise InputError for a treatment that is not in the table."""
-    for name in treatments:
-        if name not in get_args(TreatmentName):
-            raise InputError(f"treatment: got '{name}', expected one of {', '.join(get_args(TreatmentName))}")

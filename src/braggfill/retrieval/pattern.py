@@ -16,7 +16,7 @@ from scipy.fft import prev_fast_len
 
 from braggfill.base.errors import InputError
 from braggfill.scan.choice import Negatives
-from braggfill.scan.counts import as_mask, check_counts, measured_values, unit_of_counts
+from braggfill.scan.counts import as_mask, as_spread, check_counts, measured_values, scale_of
 
 Kind = TypeVar("Kind", bound=np.generic)
 LEAST_AXIS = 16
@@ -86,17 +86,10 @@ def prepare_pattern(
     estimated = as_mask(filled, known.shape) & ~unknown
     measured = np.where(estimated, 0, known)
     check_counts(measured)
-    scale = counts_per_unit or unit_of_counts(measured)
-    spread = np.zeros_like(known) if std is None else _as_spread(std, known.shape)
+    scale = scale_of(measured, counts_per_unit)
+    spread = np.zeros_like(known) if std is None else as_spread(std, known.shape)
     counts, std = np.maximum(known, 0) * np.float32(scale), spread * np.float32(scale)
     return _centred(Pattern(counts, unknown | estimated, estimated, std, (0, 0, 0), (0, 0, 0)))
-
-
-def _as_spread(std: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    std = np.asarray(std)
-    if std.shape != shape or std.dtype.kind not in "iuf" or not (std >= 0).all():
-        raise InputError(f"std: got {std.dtype} of shape {std.shape}, expected numbers of 0 or more, {shape} like the scan")
-    return np.where(np.isfinite(std), std, 0).astype(np.float32)
 
 
 def _centred(pattern: Pattern) -> Pattern:

@@ -1,19 +1,14 @@
 """What of a scan is taken, where its mask comes from, and what its values are, as a person says it. Quick to import."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_fields
 
 Convention = Literal["bad1", "good1"]
 Negatives = Literal["missing", "measured"]
 """What negative values are: marks of voxels that were not measured, or what is left where a background was subtracted."""
-
-
-def check_negatives(negatives: Negatives | None) -> None:
-    """Raise InputError for what negative values cannot be."""
-    if negatives is not None and negatives not in get_args(Negatives):
-        raise InputError(f"negatives: got '{negatives}', expected {' or '.join(get_args(Negatives))}")
 
 
 @dataclass(frozen=True)
@@ -32,6 +27,9 @@ class MaskChoice:
     again: bool = False
     """Forget the estimates of a scan that was filled: its filled voxels count as not measured."""
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
 
 @dataclass(frozen=True)
 class Preparation:
@@ -49,6 +47,7 @@ class Preparation:
     """FRAMES,ROWS,COLUMNS that are summed into one voxel; one that lacks any of them is not measured."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.crop is not None and (len(self.crop) not in (3, 6) or not _in_order(self.crop)):
             raise InputError(
                 f"crop: got {list(self.crop)}, expected three sizes (frames, rows, columns) about the peak, or first and "

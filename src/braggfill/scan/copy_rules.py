@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from braggfill.base.limits import check_fields
+
 
 @dataclass(frozen=True)
 class CopyRules:
@@ -21,3 +23,6 @@ class CopyRules:
     alike_in: Literal["logarithms", "counts"] = "logarithms"
     """What is compared of a place and the gap's banks: the mean logarithm of the counts, as a fill is judged, or
     their total, which rules what is learned."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)

@@ -7,10 +7,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import MOST_VOXELS, check_number
 from braggfill.scan.choice import Negatives
+from braggfill.scan.formats.contents import Scan
 
 INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 """Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
+MOST_COUNTS = 1e12
+"""Photons of a voxel: no detector counts so many, and the squares of more would leave float32."""
+MOST_UNITS = 1e24
+"""The same of scaled data, in their units."""
 
 
 def taken_apart(
@@ -39,7 +45,53 @@ def taken_apart(
     measured, missing = measured_values(intensity, mask, negatives)
     check_missing(missing)
     check_counts(measured)
-    return measured, missing, counts_per_unit or unit_of_counts(measured)
+    return measured, missing, scale_of(measured, counts_per_unit)
+
+
+def scale_of(measured: NDArray[np.float32], counts_per_unit: float | None) -> float:
+    """The photons for one unit of measured values (of any shape), as given or told by them, or InputError."""
+    if counts_per_unit is not None:
+        check_number("counts_per_unit", counts_per_unit)
+    scale = float(counts_per_unit or unit_of_counts(measured))
+    largest = float(measured.max(initial=0))
+    if largest > MOST_UNITS or largest * scale > MOST_COUNTS:
+        raise InputError(
+            f"intensity: got values up to {largest:.3g}, which are {largest * scale:.3g} photons, expected at most "
+            f"{MOST_COUNTS:g} a voxel; mask what is no measurement, or give counts_per_unit for scaled data"
+        )
+    return scale
+
+
+def check_scan(scan: Scan) -> None:
+    """Raise InputError unless a scan's arrays are of one shape and of numbers, and its estimates finite and not negative."""
+    shape = as_volume(scan.intensity).shape
+    as_mask(scan.mask, shape)
+    if scan.filled is None:
+        return
+    filled = as_mask(scan.filled, shape, "filled")
+    if scan.std is not None:
+        as_spread(scan.std, shape)
+    estimates = np.asarray(scan.intensity)[filled]
+    if not (np.isfinite(estimates) & (estimates >= 0)).all():
+        raise InputError("filled: got estimates that are negative or not finite, expected counts; fill the scan again")
+
+
+def as_spread(std: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Standard deviations as float32, before and after both (frames, rows, columns) like the scan, or InputError."""
+    std = as_array(std, "std")
+    if std.shape != shape or std.dtype.kind not in "iuf" or not ((std >= 0) & (std <= np.finfo(np.float32).max)).all():
+        raise InputError(
+            f"std: got {std.dtype} of shape {std.shape}, expected finite numbers of 0 or more, {shape} like the scan"
+        )
+    return std.astype(np.float32)
+
+
+def as_array(values: Any, name: str) -> NDArray[Any]:
+    """What a caller gave as an array, of any shape, or InputError for lists that are none."""
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{name}: got {type(values).__name__} that makes no array, expected numbers in equal rows") from error
 
 
 def measured_values(
@@ -61,7 +113,7 @@ def measured_values(
 
 def as_volume(intensity: NDArray[Any]) -> NDArray[Any]:
     """The scan as an array of real numbers (frames, rows, columns), or InputError where it is not of that shape."""
-    values = np.asarray(intensity)
+    values = as_array(intensity, "intensity")
     if values.ndim != 3:
         raise InputError(
             f"intensity: got {values.ndim} dimensions {values.shape}, expected 3 (frames, rows, columns); "
@@ -69,6 +121,8 @@ def as_volume(intensity: NDArray[Any]) -> NDArray[Any]:
         )
     if values.size == 0:
         raise InputError(f"intensity: got an empty array {values.shape}, expected at least one voxel")
+    if values.size > MOST_VOXELS:
+        raise InputError(f"intensity: got {values.size} voxels {values.shape}, expected at most {MOST_VOXELS}; crop the scan")
     if values.dtype.kind not in "iufb":
         raise InputError(f"intensity: got values of type {values.dtype}, expected integers or real numbers (photon counts)")
     return values
@@ -99,16 +153,32 @@ def unit_of_counts(measured: NDArray[np.float32]) -> float:
     )
 
 
-def as_mask(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def as_mask(mask: NDArray[Any] | None, shape: tuple[int, ...], name: str = "mask") -> NDArray[np.bool_]:
     """The mask, of a frame (rows, columns) or of all, as bool (frames, rows, columns), True = not measured, or InputError."""
     if mask is None:
         return np.zeros(shape, bool)
-    mask = np.asarray(mask)
-    if mask.dtype.kind not in "iufb":
-        raise InputError(f"mask: got values of type {mask.dtype}, expected numbers (> 0 = not measured)")
+    mask = as_numbers(mask, name)
     if mask.shape not in (shape, shape[1:]):
-        raise InputError(f"mask: got shape {mask.shape}, expected {shape} like the scan, or {shape[1:]} for every frame")
+        raise InputError(f"{name}: got shape {mask.shape}, expected {shape} like the scan, or {shape[1:]} for every frame")
     return np.broadcast_to(~(mask <= 0), shape)
+
+
+def as_numbers(values: Any, name: str) -> NDArray[Any]:
+    """An array, of any shape, that can be held against 0, or InputError."""
+    numbers = as_array(values, name)
+    if numbers.dtype.kind not in "iufb":
+        raise InputError(f"{name}: got values of type {numbers.dtype}, expected numbers, of which those > 0 are marked")
+    return numbers
+
+
+def as_mask_of_any(mask: Any) -> NDArray[Any]:
+    """A mask of a scan that is not known yet, (frames, rows, columns) or (rows, columns), or InputError."""
+    numbers = as_numbers(mask, "mask")
+    if numbers.ndim not in (2, 3) or not 0 < numbers.size <= MOST_VOXELS:
+        raise InputError(
+            f"mask: got shape {numbers.shape}, expected (frames, rows, columns), or (rows, columns) for every frame"
+        )
+    return numbers
 
 
 def unmeasured(values: NDArray[Any], negatives: Negatives | None = None) -> NDArray[np.bool_]:

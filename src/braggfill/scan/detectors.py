@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_whole_numbers
+from braggfill.base.paths import as_name
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -107,7 +109,9 @@ def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[in
     InputError
         If no such detector is known, or the crop does not lie in its frame.
     """
-    full = _full_mask(name, None if roi else shape)
+    for given, what in ((shape, "shape"), (roi, "roi")):
+        check_whole_numbers(what, given, "roi")
+    full = _full_mask(as_name(name, "detector"), None if roi else shape)
     rows, columns = _crop(name, full.shape, None if shape is None else tuple(shape), roi)
     return full[rows, columns]
 

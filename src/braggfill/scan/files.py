@@ -3,7 +3,9 @@
 Nothing that is read is executed or unpickled. The formats themselves are in ``braggfill.scan.formats``, one module a family.
 """
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,19 @@ import tifffile
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_choice
+from braggfill.base.paths import PathLike, as_path, is_folder
 from braggfill.base.writing import check_output
+from braggfill.scan.counts import as_mask_of_any, check_scan
 from braggfill.scan.formats.contents import ChooseBox, Scan, cut_out, readable
 from braggfill.scan.formats.cxi import write_cxi
 from braggfill.scan.formats.desy import find_master, read_p10_folder
-from braggfill.scan.formats.hdf5 import read_hdf5, read_hdf5_mask, read_hdf5_provenance
-from braggfill.scan.formats.image_folder import read_image_folder
+from braggfill.scan.formats.hdf5 import files_of_frames, read_hdf5, read_hdf5_mask, read_hdf5_provenance
+from braggfill.scan.formats.image_folder import images_in, read_image_folder
 from braggfill.scan.formats.names import HDF5_SUFFIXES, TIF_SUFFIXES, FormatName
 from braggfill.scan.formats.npz import (
     CDIUTILS_DATA,
+    mask_beside,
     partner_of,
     read_npz,
     read_npz_mask,
@@ -30,7 +36,7 @@ from braggfill.scan.formats.npz import (
     write_npz_mask,
     write_pair,
 )
-from braggfill.scan.formats.tif import beside_stack, check_cohere_name, read_tif, write_cohere
+from braggfill.scan.formats.tif import COHERE_STEM, beside_stack, cohere_partner, read_tif, write_cohere
 from braggfill.scan.gaps import one_frame_for_all
 
 
@@ -68,18 +74,18 @@ FORMATS: dict[FormatName, Format] = {
         ".tif",
         "cohere's prep_data.tif: float32",
         write_cohere,
-        lambda s: "prep_data_filled.tif",
-        check_cohere_name,
+        lambda s: f"{s}_filled.tif" if s.startswith(COHERE_STEM) else f"{COHERE_STEM}_{s}_filled.tif",
+        cohere_partner,
     ),
 }
 
 
-def read_scan(address: str, choose_box: ChooseBox | None = None) -> Scan:
+def read_scan(address: PathLike, choose_box: ChooseBox | None = None) -> Scan:
     """Read a scan, or a part of it, and the mask beside it.
 
     Parameters
     ----------
-    address : str
+    address : str or path
         Path of an ``.npz`` (``data``, else ``iobs``, else its only array; ``mask``, or the mask file of a cdiutils or bcdi
         pair), ``.npy``, ``.tif`` or HDF5 file (``.h5``, ``.cxi``, ``.nxs``;
         ``file.h5:/path/to/data``, ``file.h5:/12.1`` or the usual places), an Eiger's master, a folder of P10 or of numbered
@@ -96,7 +102,7 @@ def read_scan(address: str, choose_box: ChooseBox | None = None) -> Scan:
     InputError
         If the file is missing, unreadable, or does not hold what was asked for.
     """
-    path, dataset = split_address(address)
+    path, dataset = split_address(as_path(address, "scan"))
     with readable(path, "scan"):
         if path.is_dir():
             return _read_folder(path, choose_box)
@@ -118,16 +124,18 @@ def _read_whole(path: Path) -> Scan:
     return read_tif(path) if path.suffix.lower() in TIF_SUFFIXES else Scan(_plain_array(path), None, path.name)
 
 
-def read_mask(address: str) -> NDArray[Any]:
+def read_mask(address: PathLike) -> NDArray[Any]:
     """Read a mask, > 0 = not measured, (frames, rows, columns) or (rows, columns), from a file of its own.
 
     In ``.npz`` it has the key ``mask``, else ``data``, else it is the only array.
     """
-    path, dataset = split_address(address)
+    path, dataset = split_address(as_path(address, "mask"))
     with readable(path, "mask"):
         if path.suffix.lower() == ".npz":
-            return read_npz_mask(path)
-        return read_hdf5_mask(path, dataset) if path.suffix.lower() in HDF5_SUFFIXES else _plain_array(path)
+            stored = read_npz_mask(path)
+        else:
+            stored = read_hdf5_mask(path, dataset) if path.suffix.lower() in HDF5_SUFFIXES else _plain_array(path)
+    return as_mask_of_any(stored)
 
 
 def read_image(address: str, role: str) -> NDArray[Any]:
@@ -152,9 +160,9 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
         return read_npz_provenance(beside) if beside.suffix.lower() == ".npz" and beside.exists() else None
 
 
-def split_address(address: str) -> tuple[Path, str | None]:
+def split_address(address: PathLike) -> tuple[Path, str | None]:
     """Split ``file.h5:/path/to/data`` into the file and the dataset; without a colon and a path there is no dataset."""
-    file, colon, dataset = address.rpartition(":")
+    file, colon, dataset = os.fspath(address).rpartition(":")
     if colon and Path(file).suffix.lower() in HDF5_SUFFIXES:
         return Path(file), dataset
     return Path(address), None
@@ -181,8 +189,26 @@ def check_outputs(path: Path, kind: FormatName, inputs: list[Path], overwrite: b
         check_output(partner, inputs, overwrite)
 
 
-def write_scan(path: Path, scan: Scan, kind: FormatName | None = None) -> None:
+def files_read(address: PathLike) -> list[Path]:
+    """What reading an address may open: its file, those of its frames, and the mask or the estimates that lie beside it."""
+    path, dataset = split_address(address)
+    if path.name and is_folder(path):
+        with suppress(OSError):  # one that may not be looked into
+            master = find_master(path)
+            return files_read(master) if master else images_in(path)
+        return [path]
+    if path.suffix.lower() in HDF5_SUFFIXES:
+        return [path, *files_of_frames(path, dataset)]
+    partner = beside_stack(path) if path.suffix.lower() in TIF_SUFFIXES else mask_beside(path) if path.name else None
+    return [path, *([partner] if partner else [])]
+
+
+def write_scan(path: PathLike, scan: Scan, kind: FormatName | None = None) -> None:
     """Write a scan in a format, a key of ``FORMATS``; by default the one that the name's suffix asks for."""
+    check_scan(scan)
+    path = as_path(path, "output")
+    if kind is not None:
+        check_choice("format", kind, tuple(FORMATS))
     FORMATS[kind or format_of(path)].write(path, scan)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.scan.choice import MaskChoice, Negatives
-from braggfill.scan.counts import as_mask, as_volume, measured_values
+from braggfill.scan.counts import as_mask, as_numbers, as_volume, measured_values
 from braggfill.scan.detectors import closed_detector, detector_mask
 from braggfill.scan.files import read_mask
 from braggfill.scan.formats.contents import Cut, Scan
@@ -33,6 +33,7 @@ def choose_mask(scan: Scan, choice: MaskChoice, ask: bool = False) -> NDArray[An
         If a file cannot be read, the detector does not fit the scan, or it is to be asked (``ask``) whether a mask is inverted.
     """
     stored = _cut_like(read_mask(choice.mask), scan.cut) if choice.mask else scan.mask
+    stored = None if stored is None else as_numbers(stored, "mask")
     own = scan.provenance is not None and not choice.mask
     if ask and stored is not None and choice.mask_convention is None and not own and (question := half_masked(stored)):
         raise InputError(f"mask: {question}")
@@ -63,7 +64,8 @@ def _with_filled(scan: Scan, stored: NDArray[Any] | None) -> NDArray[np.bool_]:
     """A mask (frames, rows, columns) and what a scan holds estimates of, which are forgotten, or InputError."""
     if scan.filled is None:
         raise InputError(f"again: got {scan.name}, in which nothing is marked as filled, expected a filled scan")
-    forgotten: NDArray[np.bool_] = as_mask(stored, scan.filled.shape) | (scan.filled > 0)
+    shape = as_volume(scan.intensity).shape
+    forgotten: NDArray[np.bool_] = as_mask(stored, shape) | as_mask(scan.filled, shape, "filled")
     return forgotten
 
 

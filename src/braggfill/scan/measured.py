@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.scan.counts import measured_values, unit_of_counts
+from braggfill.base.paths import PathLike
+from braggfill.scan.counts import measured_values, scale_of
 from braggfill.scan.files import read_scan
 from braggfill.scan.gapped import sha256_of
 
@@ -39,11 +40,11 @@ class MeasuredScan:
         return (self.counts * share).astype(np.float32), drawn.astype(np.float32)
 
 
-def read_measured(address: str) -> MeasuredScan:
+def read_measured(address: PathLike) -> MeasuredScan:
     """Read a scan of whole counts to train on; what is masked or marked in it as not measured stays so."""
     scan = read_scan(address)
     counts, mask = measured_values(scan.intensity, scan.mask)
-    unit_of_counts(counts)
+    scale_of(counts, None)
     if counts.max() < 1:
         raise InputError(f"measured {address}: got a scan without counts, expected a Bragg peak")
     return MeasuredScan(scan.name, counts, mask)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from braggfill.base.errors import InputError
 from braggfill.base.writing import sha256
 from braggfill.scan.choice import Negatives, Preparation
-from braggfill.scan.counts import as_mask, measured_values
+from braggfill.scan.counts import MOST_COUNTS, as_mask, measured_values
 from braggfill.scan.detectors import Detector
 from braggfill.scan.files import read_image, split_address
 from braggfill.scan.formats.contents import Cut, Scan
@@ -41,7 +41,7 @@ class Prepared:
     def marked(self, pixels: NDArray[np.bool_], **record: Any) -> "Prepared":
         """The same with some more pixels (rows, columns) as not measured."""
         shape = self.scan.intensity.shape
-        old = np.zeros(shape[1:], bool) if self.mask is None else np.asarray(self.mask) > 0
+        old = np.zeros(shape[1:], bool) if self.mask is None else ~(np.asarray(self.mask) <= 0)
         mask: NDArray[np.bool_] = np.logical_or(old, pixels)
         return replace(self, mask=mask, record=self.record | record)
 
@@ -165,7 +165,7 @@ def _binned(made: Prepared, bins: tuple[int, ...], negatives: Negatives | None) 
     summed = _in_bins(measured, bins).sum((1, 3, 5), dtype=float)
     lost: NDArray[np.bool_] = np.any(_in_bins(missing, bins), axis=(1, 3, 5))
     filled = None if made.scan.filled is None else np.any(_in_bins(made.scan.filled > 0, bins), axis=(1, 3, 5))
-    whole = made.scan.intensity.dtype.kind in "iub"
+    whole = made.scan.intensity.dtype.kind in "iub" and summed.max() <= MOST_COUNTS
     intensity = summed.astype(np.int64 if whole else np.float32)
     scan = replace(made.scan, intensity=intensity, geometry=_of_larger_pixels(made.scan, bins), filled=filled, std=None)
     return replace(made, scan=scan, mask=lost, record=made.record | {"bin": list(bins)})

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_number
 from braggfill.base.tasks import Workers, spread
 from braggfill.base.writing import remove_leftovers, sha256, whole_or_nothing
 from braggfill.simulation.library import Library, Split, split_of, split_of_number
@@ -69,6 +70,7 @@ def simulate_set(
     InputError
         If the folder holds anything but scans of the same request.
     """
+    check_number("n", n, whole=True)
     check_request(request.shape, request.seed, request.cross)
     _check_folder(out, request)
     request = replace(request, library=request.library and request.library.resolve())

@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 
 from braggfill.base.errors import InputError
+from braggfill.base.paths import PathLike, as_path, check_regular
 from braggfill.base.tasks import Workers, spread
 from braggfill.base.writing import whole_or_nothing
 from braggfill.simulation.dislocation import Dislocation
@@ -135,7 +136,7 @@ class Library(Sequence[Relaxed]):
 
     Parameters
     ----------
-    path : Path, optional
+    path : text or path, optional
         The library; by default the one that comes with the package.
     split : 'train', 'validation' or 'test', optional
         Only the crystals of this split.
@@ -146,8 +147,8 @@ class Library(Sequence[Relaxed]):
         If the file cannot be read or holds no such crystal.
     """
 
-    def __init__(self, path: Path | None = None, split: Split | None = None) -> None:
-        self.path = path or SHIPPED_LIBRARY
+    def __init__(self, path: PathLike | None = None, split: Split | None = None) -> None:
+        self.path = as_path(SHIPPED_LIBRARY if path is None else path, "library")
         with _opened(self.path) as library:
             self.names = sorted(name for name in library if NAME.fullmatch(name) and split in (None, split_of(name)))
         if not self.names:
@@ -175,12 +176,13 @@ def split_of(name: str) -> Split:
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     """Open a library to read; whatever is wrong with the file is one sentence."""
+    check_regular(path, "library")
     try:
         with h5py.File(path, "r") as file:
             yield file
     except InputError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except Exception as error:  # whatever HDF5, JSON and numpy say of what is no crystal
         raise InputError(
             f"library {path}: cannot be read ({error}), expected an HDF5 file of relaxed crystals; make one with 'relax'"
         ) from error

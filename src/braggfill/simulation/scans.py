@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_kind, check_number, shown
 from braggfill.base.ranges import check_ranges, log_uniform
 from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, CrystalBox, box_round, continuum_object, finest_size
 from braggfill.simulation.degrade import ObjectRanges, degraded_object
@@ -26,6 +27,8 @@ SCANS = 1
 """Branch of the seed that whole scans are drawn from; training portions are drawn from others."""
 COARSEST_BOX, FINEST_BOX = 48, 512
 """Least and largest size of the box that a crystal's facets are drawn in."""
+MOST_SIMULATED = 2**27
+"""Voxels of a scan: 512³ take about 10 GB."""
 NYQUIST_MARGIN = 2.2
 """Least oversampling that is drawn."""
 
@@ -215,18 +218,25 @@ def simulate(
     InputError
         If the shape has an axis under 8 voxels, or the seed is negative.
     """
+    check_number("n", n, whole=True)
+    config = SimulationConfig() if config is None else config
+    check_kind("config", config, SimulationConfig)
     for index in range(n):
-        yield simulate_scan(index, shape, seed, crystals, config or SimulationConfig())
+        yield simulate_scan(index, shape, seed, crystals, config)
 
 
 def check_request(shape: tuple[int, int, int], seed: int, cross: int = 0) -> None:
     """Raise InputError unless scans of this shape and seed can be simulated, and a cross of this width cut (0 for none)."""
-    if seed < 0:
-        raise InputError(f"seed: got {seed}, expected 0 or more")
-    if min(shape) < 8:
-        raise InputError(f"shape: got {shape}, expected at least 8 voxels along each axis")
+    check_number("seed", seed, whole=True)
+    if not isinstance(shape, Sequence) or len(shape) != 3:
+        raise InputError(f"shape: got {shown(shape)}, expected three numbers of voxels")
+    for length in shape:
+        check_number("shape", length, whole=True)
+    if math.prod(shape) > MOST_SIMULATED:
+        raise InputError(f"shape: got {math.prod(shape)} voxels {shape}, expected at most {MOST_SIMULATED}; simulate a crop")
+    check_number("cross", cross, whole=True)
     rows, columns = shape[1:]
-    if not 0 <= cross < min(rows, columns) // 3:
+    if not cross < min(rows, columns) // 3:
         raise InputError(
             f"cross: got a width of {cross} voxels, expected 1 to {min(rows, columns) // 3 - 1} on {rows} × {columns}"
         )

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.base.ranges import check_ranges, log_uniform, require_positive
+from braggfill.base.ranges import check_ranges, log_uniform
 from braggfill.classical.kriging import guessed
 from braggfill.network.config import NORMAL
 from braggfill.network.practice_scan import Portions, PracticeScan, stacked
@@ -46,7 +46,6 @@ class StreamConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self)
-        require_positive(self, "plane", "scan_size", "pool", "renew_steps")
         if self.scan_size < max(NORMAL, self.plane) or self.plane < 8:
             raise InputError(
                 f"plane, scan_size: got {self.plane} and {self.scan_size}, expected a plane of at least 8 voxels "

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property
@@ -15,7 +14,10 @@ from torch import Tensor
 
 from braggfill.base.devices import find_device, has_bfloat16
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_kind
 from braggfill.base.metrics import poisson_deviance, skill
+from braggfill.base.paths import PathLike, as_path, identities
+from braggfill.base.quiet import quiet
 from braggfill.base.writing import sha256, whole_or_nothing
 from braggfill.network.gapnet import COUNT_FLOOR, GapNet, log_linear_along_normal
 from braggfill.network.learner import Learner
@@ -47,11 +49,11 @@ class CurvePoint:
 
 
 def train(
-    out: str | os.PathLike[str],
+    out: PathLike,
     config: TrainConfig | None = None,
     *,
     resume: bool = False,
-    start: str | os.PathLike[str] | None = None,
+    start: PathLike | None = None,
     measured: Sequence[MeasuredScan] = (),
     device: str = "cpu",
     devices: int = 1,
@@ -87,7 +89,9 @@ def train(
     InputError
         If ``out`` holds a state and ``resume`` is not set, or the state was made with another configuration.
     """
-    folder, config = Path(out), config or TrainConfig()
+    folder, config = as_path(out, "out"), TrainConfig() if config is None else config
+    check_kind("config", config, TrainConfig)
+    start = given_start(start, folder)
     state_path = folder / STATE_NAME
     if state_path.exists() and not resume:
         raise InputError(f"out {folder}: got a folder with an unfinished training, expected a new one; go on with resume")
@@ -98,12 +102,12 @@ def train(
     run = TrainingRun(config, start_fabric(config, device, devices), measured)
     if state_path.exists():
         run.restore(state_path)
-        if start and (run.origin or {}).get("sha256") != sha256(Path(start)):
+        if start and (run.origin or {}).get("sha256") != sha256(start):
             raise InputError(
                 f"start {start}: got other weights than the state in {folder} began with, expected the same or none"
             )
     elif start:
-        run.start_from(Path(start))
+        run.start_from(start)
     losses: list[float] = []
     while run.step < config.steps:
         losses.append(run.advance())
@@ -116,6 +120,14 @@ def train(
             losses.clear()
             run.fabric.barrier()
     return folder / WEIGHTS_NAME
+
+
+def given_start(start: PathLike | None, folder: Path) -> Path | None:
+    """The weights to start from, or InputError for those that a training in the folder would replace."""
+    path = None if start is None else as_path(start, "start")
+    if path and identities([path]) & identities(folder / name for name in (WEIGHTS_NAME, STATE_NAME, CURVE_NAME)):
+        raise InputError(f"start {path}: got weights that the training in {folder} would replace, expected another folder")
+    return path
 
 
 def keep(folder: Path, run: "TrainingRun") -> None:
@@ -136,9 +148,10 @@ def start_fabric(config: TrainConfig, device: str, devices: int = 1) -> Fabric:
         raise InputError(f"devices: got {devices}, expected 1 to the {config.batch} portions of a batch")
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_bfloat16(kind))
     strategy = "ddp" if devices > 1 else "auto"
-    fabric = Fabric(
-        accelerator=kind.type, strategy=strategy, devices=devices, precision="bf16-mixed" if bfloat16 else "32-true"
-    )
+    with quiet():
+        fabric = Fabric(
+            accelerator=kind.type, strategy=strategy, devices=devices, precision="bf16-mixed" if bfloat16 else "32-true"
+        )
     fabric.launch()
     return fabric
 
@@ -255,14 +268,19 @@ class TrainingRun:
         """Go back to a saved state of the same configuration."""
         tensors, description = read_tensors(path)
         saved, own = description.get("training"), json.loads(json.dumps(self.request))
-        if saved is None or "curve" not in description:
+        if not isinstance(saved, dict) or "curve" not in description:
             raise InputError(f"resume {path}: got no state of a training, expected one; start anew in another folder")
         saved = json.loads(json.dumps(asdict(TrainConfig()))) | saved  # options that came later had their default
         if saved != own:
             different = sorted(k for k in own if saved.get(k) != own[k])
-            raise InputError(
-                f"resume {path}: got a state trained with other values of {', '.join(different)}; expected the same"
-            )
+            raise InputError(f"resume {path}: got a state with other values of {', '.join(different)}; expected the same")
+        try:
+            self.take_up(tensors, description)
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+            raise InputError(f"resume {path}: got a damaged state of a training ({error}); start anew elsewhere") from error
+
+    def take_up(self, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+        """Take step, curve, weights and moments from what a state's file holds: tensors of any shape by name, and the rest."""
         self.curve, self.origin = [CurvePoint(*row) for row in description["curve"]], description["started_from"]
         learner = self.learner
         learner.step = self.curve[-1].step

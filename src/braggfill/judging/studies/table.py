@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_choice
+from braggfill.base.paths import as_path
 from braggfill.base.pictures import write_picture
 from braggfill.base.tasks import Progress
 from braggfill.base.writing import write_table
@@ -58,15 +60,14 @@ def benchmark(
     InputError
         If there is no such study, it takes no measured scan, the scan cannot be used, or the results cannot be written.
     """
-    if study not in STUDIES:
-        raise InputError(f"study: got '{study}', expected one of {', '.join(STUDIES)}")
+    check_choice("study", study, tuple(STUDIES))
     if measured and not STUDIES[study].takes_measured:
         those = " or ".join(name for name in STUDIES if STUDIES[name].takes_measured)
         raise InputError(
             f"measured: got a scan for '{study}', which needs the truth of simulated ones; expected it for {those}"
         )
-    scan = read_measured(str(measured)) if measured else None
-    folder = Path(out or f"study_{study}")
+    scan = read_measured(measured) if measured else None
+    folder = as_path(f"study_{study}" if out is None else out, "out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,5 +1,6 @@
 """What a scan file holds, whatever its format, and how a file that cannot be read is put into one sentence."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.limits import check_number
+from braggfill.base.paths import as_name, check_regular, is_folder
+from braggfill.base.quiet import quiet
 from braggfill.scan.formats.frames import Box, Frames
 from braggfill.scan.formats.names import SUFFIXES
 
@@ -67,6 +71,9 @@ class Scan:
     cut: Cut | None = None
     """Which part of the frames on disk it is; None for all of them."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", as_name(self.name, "name"))
+
 
 def cut_out(scan: Scan, choose_box: ChooseBox | None) -> Scan:
     """The part of a scan that is chosen, of all its arrays."""
@@ -81,11 +88,20 @@ def cut_out(scan: Scan, choose_box: ChooseBox | None) -> Scan:
     return replace(of_box, geometry=scan.geometry, hidden=part(scan.hidden), cut=Cut.of(box, scan.intensity.shape))
 
 
+def read_json(text: Any) -> dict[str, Any] | None:
+    """Provenance as this program writes it; None where another program keeps something else under that name."""
+    try:
+        stored = json.loads(str(text))
+    except (ValueError, RecursionError):
+        return None
+    return stored if isinstance(stored, dict) else None
+
+
 def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float | None, pixel_um: float | None) -> Geometry:
     """The geometry of a file with what a person knows better."""
     for name, value in (("energy_kev", energy_kev), ("distance_m", distance_m), ("pixel_um", pixel_um)):
-        if value is not None and not 0 < value < float("inf"):
-            raise InputError(f"{name}: got {value}, expected a positive number")
+        if value is not None:
+            check_number(name, value)
     return Geometry(
         stored.energy_j if energy_kev is None else energy_kev * 1e3 * JOULES_PER_EV,
         stored.distance_m if distance_m is None else distance_m,
@@ -93,23 +109,25 @@ def given_geometry(stored: Geometry, energy_kev: float | None, distance_m: float
     )
 
 
+def _check_file(path: Path, role: str) -> None:
+    """Raise InputError unless there is a file with something in it."""
+    check_regular(path, role)
+    if path.stat().st_size == 0:
+        raise InputError(f"{role} {path}: got an empty file, expected {path.suffix} data; was its writing interrupted?")
+
+
 @contextmanager
 def readable(path: Path, role: str) -> Iterator[None]:
     """Turn whatever a reading library raises into one sentence."""
-    if path.suffix.lower() not in SUFFIXES and not _is_folder(path):
-        raise InputError(
-            f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}, or a folder"
-        )
+    if not (path.name and is_folder(path)):
+        if path.suffix.lower() not in SUFFIXES:
+            raise InputError(
+                f"{role} {path}: got a file ending in '{path.suffix}', expected one of {', '.join(SUFFIXES)}, or a folder"
+            )
+        _check_file(path, role)
     try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise InputError(
-            f"{role} {path}: cannot be reached ({error.strerror}); expected an existing file; check the path"
-        ) from error
-    if path.is_file() and size == 0:
-        raise InputError(f"{role} {path}: got an empty file, expected {path.suffix} data; was its writing interrupted?")
-    try:
-        yield
+        with quiet():
+            yield
     except InputError:
         raise
     except Exception as error:  # each of four libraries raises its own kinds
@@ -119,14 +137,6 @@ def readable(path: Path, role: str) -> Iterator[None]:
         raise InputError(
             f"{role} {path}: cannot be read as {path.suffix or 'a folder'} ({reason}); expected an intact file of that format"
         ) from error
-
-
-def _is_folder(path: Path) -> bool:
-    """Whether a path with a name is a folder; an impossible name is none."""
-    try:
-        return bool(path.name) and path.is_dir()
-    except OSError:
-        return False
 
 
 def choose(names: list[str], wanted: tuple[str, ...], role: str, path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from braggfill.base.text import printable
 from braggfill.base.writing import whole_or_nothing
 from braggfill.scan.formats.contents import Geometry, Scan
 from braggfill.scan.formats.hdf5 import DATA_PLACES, PROVENANCE_PLACE
@@ -25,8 +26,11 @@ COMPRESSION: dict[str, Any] = {"chunks": True, "shuffle": True, "compression": "
 
 
 def write_cxi(path: Path, scan: Scan) -> None:
-    """Write a scan; measured voxels and estimates keep their type."""
-    with whole_or_nothing(path) as temporary, h5py.File(temporary.name, "w") as file:
+    """Write a scan; measured voxels and estimates keep their type.
+
+    It is made in memory, where it is compressed: HDF5 ends the whole program when a disk is full.
+    """
+    with h5py.File("scan.cxi", "w", driver="core", backing_store=False) as file:
         file["cxi_version"] = CXI_VERSION
         file.attrs.update({"creator": "braggfill", "default": "entry_1"})
         entry = _group(file, "entry_1", "NXentry", default="data_1")
@@ -39,6 +43,10 @@ def write_cxi(path: Path, scan: Scan) -> None:
         if scan.provenance is not None:
             _write_process(_group(entry, "process_1", "NXprocess"), scan.provenance)
             data["process_1"] = h5py.SoftLink("/entry_1/process_1")
+        file.flush()
+        image = file.id.get_file_image()
+    with whole_or_nothing(path) as temporary:
+        temporary.write(image)
 
 
 def _group(parent: h5py.Group, name: str, nexus_class: str, **attributes: str) -> h5py.Group:
@@ -88,9 +96,12 @@ def _write_detector(detector: h5py.Group, scan: Scan) -> None:
 def _write_process(process: h5py.Group, provenance: dict[str, Any]) -> None:
     """What a person looks for by name, and all of it as JSON."""
     for name in ("program", "version", "command", "weights_sha256"):
-        if provenance.get(name) is not None:
-            process[name] = provenance[name]
+        if isinstance(provenance.get(name), str):
+            process[name] = printable(provenance[name])
     configuration = _group(process, "configuration", "NXcollection")
-    for name, value in (provenance.get("configuration") or provenance.get("options") or {}).items():
-        configuration[name] = json.dumps(value) if value is None or isinstance(value, dict | list | tuple) else value
+    chosen = provenance.get("configuration") or provenance.get("options")
+    for name, value in chosen.items() if isinstance(chosen, dict) else ():
+        if name.isidentifier():
+            plain = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63)
+            configuration[name] = value if plain else printable(value if isinstance(value, str) else json.dumps(value))
     process[PROVENANCE_PLACE.rpartition("/")[2]] = json.dumps(provenance)

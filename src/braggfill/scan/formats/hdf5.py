@@ -4,7 +4,7 @@ A dataset is given by its path (``file.h5:/path/to/data``), a scan of many by it
 for.
 """
 
-import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ import h5py
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.paths import check_regular
+from braggfill.base.quiet import quiet
 from braggfill.scan.formats.bliss import find_bliss
-from braggfill.scan.formats.contents import ChooseBox, Cut, Scan
+from braggfill.scan.formats.contents import ChooseBox, Cut, Scan, read_json
 from braggfill.scan.formats.dectris import find_dectris
 from braggfill.scan.formats.frames import Box, Frames, Stacked
 from braggfill.scan.formats.geometry import DETECTOR_PLACES, ENERGY_PLACES, read_geometry
-from braggfill.scan.formats.hdf5_access import opened, require_filters
+from braggfill.scan.formats.hdf5_access import opened, require_filters, sources
 from braggfill.scan.formats.layouts import Finder, Layout, Wanted, inside
 from braggfill.scan.formats.maxiv import find_maxiv
 from braggfill.scan.formats.soleil import find_soleil
@@ -116,6 +118,24 @@ def _part(dataset: h5py.Dataset | None, box: Box | None) -> NDArray[Any] | None:
     return values
 
 
+def files_of_frames(path: Path, place: str | None) -> list[Path]:
+    """Files in which the frames lie that are read from a place, behind links or as parts of a virtual dataset.
+
+    None if they cannot be told: then they cannot be read either, which is said when they are.
+    """
+    with suppress(Exception), quiet():
+        check_regular(path, "scan")
+        with opened(path, "scan") as file:
+            return _of_parts(file, _layout(file, place, path))
+    return []
+
+
+def _of_parts(file: h5py.File, layout: Layout) -> list[Path]:
+    parts = [file[name] for name in layout.frames]
+    behind = [source for part in parts for source, _ in sources(part)]
+    return [*(Path(part.file.filename) for part in parts), *behind]
+
+
 def read_hdf5_mask(path: Path, place: str | None) -> NDArray[Any]:
     """Read a mask, (frames, rows, columns) or (rows, columns), from a place, else from the usual ones."""
     with opened(path, "mask") as file:
@@ -129,7 +149,9 @@ def read_hdf5_provenance(path: Path) -> dict[str, Any] | None:
 
 
 def _provenance(file: h5py.File) -> dict[str, Any] | None:
-    return json.loads(file[PROVENANCE_PLACE].asstr()[()]) if PROVENANCE_PLACE in file else None
+    stored = file.get(PROVENANCE_PLACE)
+    text = isinstance(stored, h5py.Dataset) and h5py.check_string_dtype(stored.dtype) and stored.shape == ()
+    return read_json(stored.asstr()[()]) if text else None
 
 
 def find_place(group: h5py.Group, wanted: tuple[str, ...], role: str, path: Path) -> str:

@@ -71,23 +71,23 @@ def _filters(dataset: h5py.Dataset) -> list[int]:
     """Codes of the filters of a dataset, or of the first that a virtual one is made of."""
     created = dataset.id.get_create_plist()
     codes = [created.get_filter(n)[0] for n in range(created.get_nfilters())]
-    for source, place in _sources(dataset)[:1]:
+    for source, place in sources(dataset)[:1]:
         with h5py.File(source, "r", locking=False) as file:
             if isinstance(part := file.get(place), h5py.Dataset):
                 codes += _filters(part)
     return codes
 
 
-def _sources(dataset: h5py.Dataset) -> list[tuple[Path, str]]:
+def sources(dataset: h5py.Dataset) -> list[tuple[Path, str]]:
     """Files and datasets that a virtual dataset is made of; HDF5 shows zeros where one is not there, so that is InputError."""
     if not dataset.is_virtual:
         return []
     here = Path(dataset.file.filename)
-    sources = [(here if s.file_name == "." else here.parent / s.file_name, s.dset_name) for s in dataset.virtual_sources()]
-    sources = [(file, place) for file, place in sources if "%" not in file.name]
-    if missing := sorted({file.name for file, _ in sources if not file.exists()}):
+    found = [(here if s.file_name == "." else here.parent / s.file_name, s.dset_name) for s in dataset.virtual_sources()]
+    found = [(file, place) for file, place in found if "%" not in file.name]
+    if missing := sorted({file.name for file, _ in found if not file.exists()}):
         raise InputError(
             f"scan {here}: got a virtual dataset without {len(missing)} of its files ({', '.join(missing[:3])}), expected all "
             "of them, else their frames would read as zeros; copy them to where the master looks for them"
         )
-    return sources
+    return found

@@ -65,12 +65,15 @@ def read_image_folder(folder: Path, choose_box: ChooseBox | None = None) -> Scan
     return Scan(frames[... if box is None else box], None, folder.name, cut=Cut.of(box, frames.shape))
 
 
+def images_in(folder: Path) -> list[Path]:
+    """The images of a folder, numbered or not, in no order."""
+    kinds = (*TIF_SUFFIXES, *FABIO_SUFFIXES)
+    return [p for p in folder.iterdir() if p.suffix.lower() in kinds and not p.name.startswith(".")]
+
+
 def _in_order(folder: Path) -> list[Path]:
     """The frames by their numbers, or InputError where some are lost or two have one number."""
-    images = [
-        p for p in folder.iterdir() if p.suffix.lower() in (*TIF_SUFFIXES, *FABIO_SUFFIXES) and not p.name.startswith(".")
-    ]
-    numbered = sorted((int(found[1]), p) for p in images if (found := NUMBERED.search(p.stem)))
+    numbered = sorted((int(found[1]), p) for p in images_in(folder) if (found := NUMBERED.search(p.stem)))
     if not numbered:
         raise InputError(
             f"scan {folder}: got a folder with neither numbered images ({', '.join((*TIF_SUFFIXES, *FABIO_SUFFIXES))}) nor the "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.writing import whole_or_nothing
-from braggfill.scan.formats.contents import Scan, choose, readable
+from braggfill.scan.formats.contents import Scan, choose, read_json, readable
 
 FILL_KEYS = ("mask", "filled", "std")
 OWN_KEYS = (*FILL_KEYS, "provenance")
@@ -54,7 +54,7 @@ def read_npz_provenance(path: Path) -> dict[str, Any] | None:
 
 
 def _provenance(arrays: np.lib.npyio.NpzFile) -> dict[str, Any] | None:
-    return json.loads(str(arrays["provenance"])) if "provenance" in arrays.files else None
+    return read_json(arrays["provenance"]) if "provenance" in arrays.files else None
 
 
 def _hidden(arrays: np.lib.npyio.NpzFile, shape: tuple[int, ...]) -> NDArray[Any] | None:

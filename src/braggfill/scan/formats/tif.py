@@ -47,6 +47,12 @@ def check_cohere_name(path: Path) -> None:
         )
 
 
+def cohere_partner(path: Path) -> Path:
+    """Where what a stack has no place for is written, or InputError for a name that is none of cohere's."""
+    check_cohere_name(path)
+    return beside_stack(path)
+
+
 def beside_stack(path: Path) -> Path:
     """Where the mask and the estimates of a stack are kept."""
     return path.with_name(f"{path.stem}_braggfill.npz")
