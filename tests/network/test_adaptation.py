@@ -134,7 +134,7 @@ def test_ctrl_c_ends_with_the_best_weights_so_far(problem, short):
     assert torch.equal(weights(learned.model), weights(small_network()))
 
 
-@pytest.mark.parametrize("option", [{"learning_rate": 30.0}, {"sure_weights": 1e9}])
+@pytest.mark.parametrize("option", [{"learning_rate": 10.0}, {"sure_weights": 1e9}])
 def test_weights_that_do_worse_or_not_surely_better_are_not_kept(problem, short, option):
     learned, lesson = adapt(beginner(), problem, config=replace(short, **option))
     assert lesson.kept_step == 0
@@ -157,5 +157,5 @@ def test_no_room_is_said(problem, short):
 
 @pytest.mark.parametrize(("minutes", "seed"), [(0.0, 0), (-1.0, 0), (np.nan, 0), (np.inf, 0), (1.0, -1)])
 def test_impossible_times_and_seeds_are_refused(problem, minutes, seed):
-    with pytest.raises(InputError, match="minutes, seed"):
+    with pytest.raises(InputError, match=r"(minutes|seed): got .*, expected"):
         adapt(beginner(), problem, minutes=minutes, seed=seed)

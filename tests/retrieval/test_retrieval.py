@@ -131,9 +131,9 @@ def bad_inputs():
     nan, empty = np.full_like(good, np.nan), np.zeros_like(good)
     wide = np.ones_like(good)
     return {
-        "nothing measured": ((empty,), {}, "intensity: got no measured voxel"),
-        "nan": ((nan,), {}, "intensity: got no measured voxel"),
-        "all masked": ((good, wide), {}, "intensity: got no measured voxel"),
+        "nothing measured": ((empty,), {}, "intensity: got no count in any measured voxel"),
+        "nan": ((nan,), {}, "intensity: got no count in any measured voxel"),
+        "all masked": ((good, wide), {}, "intensity: got no count in any measured voxel"),
         "flat": ((good[0],), {}, "intensity: got 2 dimensions"),
         "thin": ((good[:4],), {}, "expected at least 16 voxels"),
         "scaled": ((good / 7,), {"counts_per_unit": None}, "counts_per_unit"),
@@ -143,7 +143,7 @@ def bad_inputs():
         "no estimates": ((good, good < 5), {"treatment": "filled"}, "fill it first"),
         "no spread": ((good,), {"treatment": "bounded", "filled": good < 5}, "standard deviations"),
         "std": ((good,), {"filled": good < 5, "std": -good}, "std: got"),
-        "starts": ((good,), {"starts": 0}, "starts, keep"),
+        "starts": ((good,), {"starts": 0}, "starts: got 0"),
         "keep": ((good,), {"starts": 2, "keep": 3}, "starts, keep"),
         "schedule": ((good,), {"coherence": "full", "schedule": (("magic", 5),)}, "schedule: got"),
         "no iterations": ((good,), {"coherence": "full", "schedule": ()}, "schedule: got"),
