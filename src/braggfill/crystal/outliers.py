@@ -10,6 +10,8 @@ TOO_BRIGHT, STEADY = 3.0, 0.5
 own counts in the brighter half: a fringe may outshine its neighbours, but not in dark frames as in bright ones."""
 SURELY = 30.0
 """Counts in several frames that are no chance."""
+DEAD_AMID = 300.0
+"""Counts in all frames of every neighbour amid which a pixel without one is dead: a dark fringe may have no count amid tens."""
 NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 BEYOND, WITHIN = 5.0, 7
 """A voxel is not the crystal's if it has so many times the counts that this expects anywhere in a cube of so many voxels."""
@@ -36,7 +38,7 @@ def faulty_pixels(counts: Counts, mask: Voxels) -> Bool[NDArray[np.bool_], "rows
     hot = (dark > TOO_BRIGHT * brightest + SURELY) & (dark > STEADY * light)
     total = np.where(sound, dark + light, np.inf)
     darkest = minimum_filter(total, footprint=NEIGHBOURS, mode="constant", cval=np.inf)
-    dead = (total == 0) & (darkest > SURELY)
+    dead = (total == 0) & (darkest > DEAD_AMID)
     return np.asarray(sound & np.isfinite(darkest) & (hot | dead))
 
 
