@@ -14,8 +14,8 @@ def fits(monkeypatch):
     """Every κ, number of voxels, and weight of the phase's roughness (0 for none) of a fit, which itself does nothing."""
     made = []
 
-    def settled(level, state, evaluations, kappa, mu, smooth):
-        made.append((kappa, int(state.support.sum()), smooth * mu))
+    def settled(level, state, evaluations, kappa, mu, smoother):
+        made.append((kappa, int(state.support.sum()), mu * (smoother or 0)))
         return replace(state, misfit=torch.tensor([float(len(made))]))
 
     monkeypatch.setattr(polish, "settled", settled)

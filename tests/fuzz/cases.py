@@ -30,6 +30,8 @@ from fuzz.valid import valid_scan
 
 QUICK = ["linear", "nearest", "kriging", "idw", "cubic", "ridge"]
 """Methods that take no longer than a moment on a small scan."""
+QUICK_SEARCH = ["--coherence", "full", "--schedule", "er 2", "--starts", 1, "--keep", 1]
+"""Options with which phase retrieval takes no longer either."""
 NAMED = [*QUICK, *QUICK, "unet", "biharmonic"]
 
 
@@ -215,14 +217,7 @@ def strange_options(rng: Rng, folder: Path) -> Case:
         "retrieve": [
             "retrieve",
             scan,
-            "--coherence",
-            "full",
-            "--schedule",
-            "er 2",
-            "--starts",
-            1,
-            "--keep",
-            1,
+            *QUICK_SEARCH,
             "-o",
             folder / "object_made.npz",
         ],
@@ -231,14 +226,7 @@ def strange_options(rng: Rng, folder: Path) -> Case:
         "compare": [
             "compare",
             copied("filled.npz", folder),
-            "--coherence",
-            "full",
-            "--schedule",
-            "er 2",
-            "--starts",
-            1,
-            "--keep",
-            1,
+            *QUICK_SEARCH,
             "--treatment",
             "filled",
             "-o",

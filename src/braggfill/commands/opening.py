@@ -83,7 +83,8 @@ def open_scan(
     check_scan(_as_taken(scan, mask, choice.again))
     closed = closed_detector(choice.detector, (scan.cut.shape if scan.cut else scan.intensity.shape)[1:])
     made = prepare(scan, mask, how, negatives, None if choice.roi else closed)
-    check_scan(_as_taken(made.scan, made.mask, choice.again))
+    if made.scan is not scan or made.mask is not mask:
+        check_scan(_as_taken(made.scan, made.mask, choice.again))
     record = ({"prepared": made.record} if made.record else {}) | ({"filled_before": _told(scan)} if choice.again else {})
     return Opened(made.scan, made.mask, made.counts_per_unit, record)
 

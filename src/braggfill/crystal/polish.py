@@ -66,8 +66,7 @@ class Polisher:
         if share:
             support = tightened(state.crystal.abs(), REFINED_BLUR, share, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
-        smooth = self.smoother is not None
-        state = settled(self.level, state, evaluations, kappa, self.mu * (self.smoother or 1.0), smooth)
+        state = settled(self.level, state, evaluations, kappa, self.mu, self.smoother)
         return Polished(Kept.of(state), kappa, self.smoother, share, self.judge(state))
 
 
@@ -143,7 +142,8 @@ def polished(begun: Begun, supports: bool = True, tick: Tick = lambda: None) -> 
     return sorted(made, key=lambda p: p.wrong)
 
 
-def settled(level: Level, state: State, evaluations: int, kappa: float, mu: float, smooth: bool = False) -> State:
-    """A state after a fit within its support."""
-    found = fit(level, state.crystal, state.support, state.instrument, evaluations, kappa, mu, smooth)
+def settled(level: Level, state: State, evaluations: int, kappa: float, mu: float, smoother: float | None = None) -> State:
+    """A state after a fit within its support; ``smoother`` is a factor on μ where the phase is to be smooth as well."""
+    weight, smooth = mu * (smoother or 1.0), smoother is not None
+    found = fit(level, state.crystal, state.support, state.instrument, evaluations, kappa, weight, smooth)
     return judged(level, found, state.support, kappa)

@@ -94,7 +94,8 @@ def fill_by_crystal(
     faulty = faulty_pixels(counts, mask)
     scan = gapped_counts(counts, mask | hidden | faulty, prior_mean, prior_std)
     lit = hidden & bright(counts) & ~faulty
-    levels = [tapered_level(scan, share, options.device) for share in shares_of(scan)]
+    shares = shares_of(scan)
+    levels = [tapered_level(scan, share, options.device) for share in shares]
     whole = WholeScan(scan, mask | hidden, levels[-1])
     steps = Steps(on_progress, options.starts * TRIED + options.climbs * (CLIMB_STEPS + FIT_STEPS) + 1)
     search = CrystalSearch(levels, whole, Hidden(lit, counts[lit]), options, steps)
@@ -113,7 +114,7 @@ def fill_by_crystal(
     climbed = tuple(told(end, levels[-1], float(weights.shares[-1, n])) for n, end in enumerate(ends))
     prior = tuple(weights.shares[:, len(ends) :].sum(1).tolist())
     misfits = tuple(float(state.misfit) for state in states)
-    record = CrystalRecord(options, shares_of(scan)[0], misfits, climbed, prior, time.perf_counter() - began)
+    record = CrystalRecord(options, shares[0], misfits, climbed, prior, time.perf_counter() - began)
     return CrystalFill(mean, std, record)
 
 
@@ -199,8 +200,7 @@ def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: C
         found = end.polished
         state = found.state
         level = without_aliens(whole.level, state)
-        smooth, mu = found.smoother is not None, options.prior.mu * (found.smoother or 1.0)
-        state = settled(level, state, GIVEN_BACK, found.kappa, mu, smooth)
+        state = settled(level, state, GIVEN_BACK, found.kappa, options.prior.mu, found.smoother)
         return whole.ended(end.number, replace(found, kept=Kept.of(state)))
 
     chosen = sorted({0, *weights.used} - {len(ends)})

@@ -40,7 +40,7 @@ class Window:
 
 def on_ring(first: int, length: int) -> Tensor:
     """Distances (length,) from the peak of the lines of an axis, float32, from the peak on and then those before it."""
-    return torch.roll(torch.arange(first, first + length), first).float()
+    return torch.roll(torch.from_numpy(offsets(first, length)), first).float()
 
 
 def offsets(first: int, length: int) -> NDArray[np.int64]:
