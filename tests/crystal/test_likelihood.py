@@ -5,6 +5,7 @@ from known_instruments import instrument as plain_instrument
 from known_instruments import ring
 
 from braggfill.crystal.blur import Blur
+from braggfill.crystal.box import BoxTransform
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import GappedCounts, level_of
 from braggfill.crystal.likelihood import Likelihood, fit, misfit, noise_misfit
@@ -45,6 +46,7 @@ def test_gradient_is_a_finite_difference(scan):
     for name in ("weight", "root", "modulus", "scales", "lengths"):
         setattr(likelihood, name, getattr(likelihood, name).double())
     likelihood.blur = Blur(level.target.double())
+    likelihood.transform = BoxTransform(likelihood.support.shape[1:], level.target.double())
     parameters = likelihood.pack(crystal, instrument).double()
     rng = np.random.default_rng(2)
     parameters += torch.from_numpy(rng.normal(size=parameters.shape)) * 0.05

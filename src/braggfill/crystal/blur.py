@@ -5,10 +5,13 @@ import math
 import torch
 from torch import Tensor
 
+from braggfill.crystal.frames import Ring, frames_at_once
 from braggfill.crystal.shapes import PerAxis, Volume, Volumes
 
-REACH = 4.5
-"""Standard deviations at which the Gaussian ends, at e^-10 of its middle."""
+REACH = 5.0
+"""Standard deviations at which the Gaussian ends, at e^-12 of its middle."""
+WIDEST = 3.0
+"""Largest width in voxels."""
 Weights = list[float]
 """Of a symmetrical kernel at lags 0, 1, 2, …"""
 
@@ -18,7 +21,7 @@ def gaussian(width: float, length: int) -> tuple[Weights, Weights]:
 
     Where a step of the fit led to no finite width both are NaN, and so is its loss, by which the step is not taken.
     """
-    reach = min(max(math.ceil(REACH * width), 1), (length - 1) // 2) if math.isfinite(width) else 0
+    reach = min(max(math.floor(REACH * width), 1), furthest(length)) if math.isfinite(width) else 0
     squares = [(lag / width) ** 2 for lag in range(reach + 1)]
     heights = [math.exp(-0.5 * square) for square in squares]
     total = 2 * sum(heights) - heights[0]
@@ -27,40 +30,88 @@ def gaussian(width: float, length: int) -> tuple[Weights, Weights]:
     return kernel, [k * (square - mean_square) for k, square in zip(kernel, squares, strict=True)]
 
 
-def along(field: Volume, axis: int, weights: Weights, out: Volume | None = None) -> Volume:
-    """A field (frames, rows, columns) folded with a symmetrical kernel along one axis, which goes on round the border."""
-    folded = torch.mul(field, weights[0], out=out)
-    n = field.shape[axis]
+def furthest(length: int) -> int:
+    """Largest lag of a kernel on a ring of ``length``."""
+    return min(math.ceil(REACH * WIDEST), (length - 1) // 2)
+
+
+def extended(field: Volume, axis: int, weights: Weights) -> Volume:
+    """A field (frames, rows, columns) and, at both ends of an axis, as many lines from the other as a kernel reaches."""
+    reach, n = len(weights) - 1, field.shape[axis]
+    return torch.cat((field.narrow(axis, n - reach, reach), field, field.narrow(axis, 0, reach)), axis)
+
+
+def folded(wider: Volume, axis: int, weights: Weights) -> Volume:
+    """An extended field folded with a symmetrical kernel along an axis: without the lines that were added to it.
+
+    All of memory is shifted at once; what comes into the added lines by that is left out.
+    """
+    reach, n = len(weights) - 1, wider.shape[axis] - 2 * (len(weights) - 1)
+    stride, flat = wider.stride(axis), wider.flatten()
+    edge, length = reach * stride, flat.numel() - 2 * reach * stride
+    result = torch.empty_like(wider)
+    inside = torch.mul(flat.narrow(0, edge, length), weights[0], out=result.flatten().narrow(0, edge, length))
     for lag, weight in enumerate(weights[1:], 1):
-        for to, since, length in ((lag, 0, n - lag), (0, lag, n - lag), (0, n - lag, lag), (n - lag, 0, lag)):
-            folded.narrow(axis, to, length).add_(field.narrow(axis, since, length), alpha=weight)
-    return folded
+        for shift in (-lag * stride, lag * stride):
+            inside.add_(flat.narrow(0, edge + shift, length), alpha=weight)
+    return result.narrow(axis, reach, n)
 
 
 def blurred(intensity: Volumes, widths: PerAxis) -> Volumes:
-    """Blur intensities (starts, frames, rows, columns) with Gaussians of ``widths`` (starts, 3)."""
-    return torch.stack([Blur(field).forth(field, width) for field, width in zip(intensity, widths, strict=True)])
+    """Blur intensities (starts, frames, rows, columns), in place, with Gaussians of ``widths`` (starts, 3)."""
+    for field, width in zip(intensity, widths, strict=True):
+        across, rows, columns = (gaussian(w, n)[0] for w, n in zip(width.tolist(), field.shape, strict=True))
+        by_row = Ring(field, len(across) - 1)
+        for frames in frames_at_once(field):
+            by_column = folded(extended(field[frames], 2, columns), 2, columns)
+            by_row.inside[frames] = folded(extended(by_column, 1, rows), 1, rows)
+        by_row.close()
+        for frames in frames_at_once(field):
+            field[frames] = folded(by_row.around(frames, len(across) - 1), 0, across)
+    return intensity
 
 
 class Blur:
-    """The blur of an intensity (frames, rows, columns) along columns, rows and frames, and the way back of a gradient."""
+    """The blur of an intensity (frames, rows, columns) along columns, rows and frames, and the way back of a gradient.
+
+    Some frames are worked on at a time, so that what is made of them stays in the processor's cache: first ``planes`` for all,
+    then ``light`` for all, then ``back`` for all.
+    """
 
     def __init__(self, like: Volume) -> None:
-        self.by_column, self.by_row, self.light, self.spare = (torch.empty_like(like) for _ in range(4))
+        self.intensity, self.by_column = torch.empty_like(like), torch.empty_like(like)
+        self.by_row, self.by_light = (Ring(like, furthest(len(like))) for _ in range(2))
 
-    def forth(self, intensity: Volume, widths: Tensor) -> Volume:
-        """The intensity blurred by Gaussians of ``widths`` (3,)."""
-        self.intensity = intensity
-        self.kernels = [gaussian(w, n) for w, n in zip(widths.tolist(), intensity.shape, strict=True)]
-        along(intensity, 2, self.kernels[2][0], self.by_column)
-        along(self.by_column, 1, self.kernels[1][0], self.by_row)
-        return along(self.by_row, 0, self.kernels[0][0], self.light)
+    def begin(self, widths: Tensor) -> None:
+        """Take the Gaussians' widths (3,)."""
+        shape = self.intensity.shape
+        self.kernels, self.slopes = zip(*(gaussian(w, n) for w, n in zip(widths.tolist(), shape, strict=True)), strict=True)
+        self.by_widths = self.intensity.new_zeros(3)
 
-    def back(self, by_blurred: Volume) -> tuple[Volume, Tensor]:
-        """Gradients by the intensity (frames, rows, columns) and by the three log widths (3,), from that by the blurred one."""
-        by_widths = []
-        for axis, before in enumerate((self.by_row, self.by_column, self.intensity)):
-            kernel, slope = self.kernels[axis]
-            by_widths.append(torch.dot(along(before, axis, slope, self.spare).flatten(), by_blurred.flatten()))
-            by_blurred = along(by_blurred, axis, kernel, before)
-        return by_blurred, torch.stack(by_widths)
+    def planes(self, frames: slice, intensity: Volume) -> None:
+        """Blur some frames' intensity along columns and rows."""
+        _, rows, columns = self.kernels
+        self.intensity[frames] = intensity
+        self.by_column[frames] = folded(extended(intensity, 2, columns), 2, columns)
+        self.by_row.inside[frames] = folded(extended(self.by_column[frames], 1, rows), 1, rows)
+
+    def light(self, frames: slice) -> Volume:
+        """Some frames of what was blurred along columns and rows, blurred along frames as well."""
+        across, _, _ = self.kernels
+        return folded(self.by_row.around(frames, len(across) - 1), 0, across)
+
+    def back(self, frames: slice) -> Volume:
+        """Gradient by some frames' intensity from that by all light; that by the widths is taken in."""
+        across, rows, columns = self.kernels
+        by_light = self.by_light.inside[frames]
+        by_row = folded(self.by_light.around(frames, len(across) - 1), 0, across)
+        by_column = folded(extended(by_row, 1, rows), 1, rows)
+        across, rows, columns = self.slopes
+        slopes = (
+            (folded(self.by_row.around(frames, len(across) - 1), 0, across), by_light),
+            (folded(extended(self.by_column[frames], 1, rows), 1, rows), by_row),
+            (folded(extended(self.intensity[frames], 2, columns), 2, columns), by_column),
+        )
+        self.by_widths += torch.stack([torch.dot(slope.flatten(), by.flatten()) for slope, by in slopes])
+        columns = self.kernels[2]
+        return folded(extended(by_column, 2, columns), 2, columns)

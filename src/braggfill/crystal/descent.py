@@ -17,12 +17,16 @@ SUFFICIENT = 1e-4
 """Share of the linear prediction by which a step has to lower the loss (Armijo)."""
 SHORTER = 0.3
 """Factor on the length of a step that did not."""
+PATIENCE = 10
+"""Evaluations in which a loss has to fall by enough."""
 Loss = Callable[[Parameters], tuple[PerStart, Parameters]]
 """From parameters (starts, parameters) to losses (starts,) and gradients (starts, parameters)."""
 Curvature = list[tuple[Parameters, Parameters, Parameters]]
 
 
-def descend(loss: Loss, parameters: Parameters, evaluations: int) -> tuple[Parameters, PerStart]:
+def descend(
+    loss: Loss, parameters: Parameters, evaluations: int, enough: PerStart | float = 0.0
+) -> tuple[Parameters, PerStart]:
     """Lower a loss by so many evaluations; parameters should be scaled so that second derivatives are about 1.
 
     Parameters
@@ -30,6 +34,9 @@ def descend(loss: Loss, parameters: Parameters, evaluations: int) -> tuple[Param
     loss : callable
     parameters : float32 tensor (starts, parameters)
     evaluations : int
+        At most.
+    enough : tensor (starts,), optional
+        The descent ends where no start's loss has fallen by more than this in ``PATIENCE`` evaluations.
 
     Returns
     -------
@@ -40,6 +47,7 @@ def descend(loss: Loss, parameters: Parameters, evaluations: int) -> tuple[Param
     curvature: Curvature = []
     length = torch.ones_like(parameters[:, 0])
     direction = -gradient
+    before = [value]
     for _ in range(evaluations - 1):
         step = length[:, None] * direction
         new_value, new_gradient = loss(parameters + step)
@@ -52,6 +60,9 @@ def descend(loss: Loss, parameters: Parameters, evaluations: int) -> tuple[Param
         gradient = torch.where(taken, new_gradient, gradient)
         length = torch.where(better, 1.0, SHORTER * length)
         direction = torch.where(taken, -quasi_newton(gradient, curvature), direction)
+        before = [*before, value][-PATIENCE - 1 :]
+        if len(before) > PATIENCE and bool((before[0] - value <= enough).all()):
+            break
     return parameters, value
 
 

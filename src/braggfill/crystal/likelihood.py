@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from braggfill.crystal.blur import Blur
-from braggfill.crystal.coherence import SPACE, Instrument, squared_modulus
+from braggfill.crystal.blur import WIDEST, Blur
+from braggfill.crystal.box import BoxTransform
+from braggfill.crystal.coherence import Instrument
 from braggfill.crystal.descent import descend
 from braggfill.crystal.diffuse import NARROWEST_SHARE, WIDEST_SHARE, Lorentzian
+from braggfill.crystal.frames import frames_at_once
 from braggfill.crystal.levels import FAINT_COUNTS, Level
 from braggfill.crystal.roughness import interior, pairs, roughness, smooth_phase
 from braggfill.crystal.shapes import Object, Objects, Parameters, PerStart, Pixels, Supports, Volume, Volumes, Voxels
@@ -32,10 +34,10 @@ WIDTH_SHARE = 0.05
 """Share of the counts that the second derivative of the loss by a log width is taken for."""
 DEAD_TIME_SHARE = 0.2
 """The same share for the root of what the dead time loses at the brightest voxel."""
-CACHED_VOXELS = 2**17
-"""So many voxels are compared at a time: what is made of them stays in the processor's cache."""
-NARROWEST, WIDEST = 0.15, 3.0
-"""Limits of the Gaussian's widths in voxels."""
+ENOUGH = 0.05
+"""Share of a free parameter's expected loss by which the loss has to fall on, or the fit ends."""
+NARROWEST = 0.15
+"""Smallest width of the Gaussian in voxels."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,13 @@ class Likelihood:
         self.root = (level.target + FAINT_COUNTS).sqrt_()
         self.box = as_box(bounding_box(support.any(0)))
         self.support = support[(slice(None), *self.box)]
+        self.transform = BoxTransform(self.support.shape[1:], level.target)
         self.neighbours = pairs(interior(self.support))
         self.phase = None if smooth is None else smooth_phase(smooth[(slice(None), *self.box)] * self.support)
         total = float((self.weight * level.target).sum())
         self.brightest = float(level.target.max())
         voxels = self.support.flatten(1).sum(1)
+        self.free = 2 * voxels
         self.modulus = (total / level.target.numel() / voxels).sqrt()[:, None, None, None]
         self.lengths = level.target.new_tensor(level.shape)
         self.unit = (4 * total / voxels).double()
@@ -119,10 +123,8 @@ class Likelihood:
     def __call__(self, parameters: Parameters) -> tuple[PerStart, Parameters]:
         """Losses (starts,) and gradients (starts, parameters), both over the second derivative by an object's voxel."""
         crystal, instrument = self.unpack(parameters)
-        amplitude = self._amplitude(crystal)
-        compared = [self._compare(one, instrument, start) for start, one in enumerate(amplitude)]
-        loss, by_instrument = torch.stack([one for one, _ in compared]), torch.stack([by for _, by in compared])
-        by_crystal = self._back(amplitude)
+        compared = [self._compare(one, instrument, start) for start, one in enumerate(crystal)]
+        loss, by_crystal, by_instrument = (torch.stack(parts) for parts in zip(*compared, strict=True))
         rough, by_roughness = roughness(crystal, self.support, self.neighbours, self.phase)
         strength = self.mu * ROUGHNESS_SCALE
         logs = instrument.frame_factors.log() / FRAME_SPREAD
@@ -135,51 +137,39 @@ class Likelihood:
         gradient = torch.cat((torch.view_as_real(by_crystal).flatten(1), by_instrument * self.scales), 1)
         return loss / self.unit, gradient / self.unit[:, None].float()
 
-    def _amplitude(self, crystal: Objects) -> Objects:
-        """Transform of objects in the box, an axis at a time: most lines are empty at first.
+    def _compare(self, crystal: Object, instrument: Instrument, start: int) -> tuple[Tensor, Object, Tensor]:
+        """Loss of a start, its gradient by the object in the box, and by the instrument (3 + frames + 6,)."""
+        transform, blur = self.transform, self.blur
+        transform.begin(crystal)
+        blur.begin(instrument.widths[start])
+        for frames in frames_at_once(self.root):
+            blur.planes(frames, self._untapered(transform.forth(frames), frames))
+        blur.by_row.close()
+        loss, by_rest = self._deviance(instrument, start)
+        blur.by_light.close()
+        for frames in frames_at_once(self.root):
+            transform.back(frames, self._untapered(blur.back(frames), frames))
+        return loss, transform.end(), torch.cat((blur.by_widths, by_rest))
 
-        Where in the array the box lies makes no difference to the modulus.
-        """
-        amplitude = crystal
-        for axis, length in zip(SPACE, self.level.shape, strict=True):
-            amplitude = torch.fft.fft(amplitude, length, dim=axis)
-        return amplitude
+    def _untapered(self, light: Volume, frames: slice) -> Volume:
+        """Some frames' intensity, or the gradient by it, as it is without the taper."""
+        return light / self.level.taper[frames] if self.level.tapered else light
 
-    def _back(self, by_amplitude: Objects) -> Objects:
-        """Gradient by the object from half that by its amplitude, in the box."""
-        by_crystal = by_amplitude
-        for axis, length in zip(reversed(SPACE), reversed(self.support.shape), strict=False):
-            by_crystal = torch.fft.ifft(by_crystal, dim=axis, norm="forward").narrow(axis, 0, length)
-        return by_crystal * 2
-
-    def _compare(self, amplitude: Object, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
-        """Loss of a start, its gradient by the instrument (3 + frames + 2,); its amplitude becomes half the gradient by it."""
-        light = self.blur.forth(squared_modulus(amplitude).div_(self.level.taper), instrument.widths[start])
-        loss, by_rest = self._deviance(light, instrument, start)
-        by_intensity, by_widths = self.blur.back(light)
-        amplitude.mul_(by_intensity.div_(self.level.taper))
-        return loss, torch.cat((by_widths, by_rest))
-
-    def _deviance(self, blurred: Volume, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
-        """Loss of a blurred intensity, which becomes the gradient by it; that by the instrument but for its blur (frames + 6,).
-
-        A few frames at a time: what is made of them stays in the processor's cache.
-        """
+    def _deviance(self, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
+        """Loss of what was blurred, and its gradient by the instrument but for its blur (frames + 6,); that by the light is kept."""
         background, dead_time, diffuse = (v[start] for v in (instrument.background, instrument.dead_time, instrument.diffuse))
         efficiency, halo = instrument.efficiency[start], Lorentzian(self.level, instrument.half_widths[start])
-        at_once = max(CACHED_VOXELS // blurred[0].numel(), 1)
-        parts = (v.split(at_once) for v in (blurred, self.root, self.weight, instrument.frame_factors[start, :, None, None]))
         losses, by_frame, by_background, by_dead_time, by_diffuse = [], [], [], [], []
-        for number, (some, root, weight, factor) in enumerate(zip(*parts, strict=True)):
-            factor = factor * efficiency
-            around = halo.light(slice(number * at_once, (number + 1) * at_once))
-            some.add_(diffuse * around)
+        for frames in frames_at_once(self.root):
+            factor = instrument.frame_factors[start, frames, None, None] * efficiency
+            around = halo.light(frames)
+            some = self.blur.light(frames).add_(diffuse * around)
             light = (some * factor).add_(background)
             kept = (light * dead_time).add_(1).reciprocal_()
             counts = light.mul_(kept)
             expected = (counts + FAINT_COUNTS).sqrt_()
-            excess = expected - root
-            by_counts = excess * weight
+            excess = expected - self.root[frames]
+            by_counts = excess * self.weight[frames]
             losses.append((excess.mul_(by_counts)).sum(dtype=torch.float64))
             by_counts.div_(expected)
             by_dead_time.append((counts.square_().mul_(by_counts)).sum())
@@ -187,7 +177,7 @@ class Likelihood:
             by_background.append(by_counts.sum())
             by_counts.mul_(factor)
             by_frame.append((some * by_counts).sum((1, 2)))
-            torch.mul(by_counts, 4, out=some)
+            torch.mul(by_counts, 4, out=self.blur.by_light.inside[frames])
             by_diffuse.append((by_counts * around).sum())
             halo.learn(around, by_counts)
         slope = -2 * (dead_time / self.brightest).sqrt()
@@ -217,7 +207,7 @@ def fit(
     support : bool tensor (starts, frames, rows, columns)
     instrument : Instrument
     evaluations : int
-        Of the loss and its gradient.
+        Of the loss and its gradient, at most.
     kappa : float
         Share of the counts by which a voxel's counts vary beyond counting noise.
     mu : float
@@ -230,7 +220,8 @@ def fit(
     Fitted
     """
     likelihood = Likelihood(level, support, kappa, mu, instrument.efficiency, crystal if smooth else None)
-    parameters, loss = descend(likelihood, likelihood.pack(crystal, instrument), evaluations)
+    enough = ENOUGH * likelihood.free / likelihood.unit
+    parameters, loss = descend(likelihood, likelihood.pack(crystal, instrument), evaluations, enough)
     inside, found = likelihood.unpack(parameters)
     whole = torch.zeros_like(crystal)
     whole[(slice(None), *likelihood.box)] = inside

@@ -32,6 +32,11 @@ class Window:
         return frames, rows, columns
 
     @cached_property
+    def tapered(self) -> bool:
+        """Whether there is a taper."""
+        return not bool((self.taper == 1).all())
+
+    @cached_property
     def distances(self) -> tuple[Tensor, Tensor, Tensor]:
         """Voxels from the peak along each axis, float32 (frames,), (rows,), (columns,), in the order of the ring."""
         f, r, c = (on_ring(first, n).to(self.taper.device) for first, n in zip(self.first, self.shape, strict=True))
