@@ -5,7 +5,7 @@ import torch
 from known_instruments import instrument
 
 from braggfill.crystal import polish
-from braggfill.crystal.polish import SHARES, SMOOTHER, STEPS, Polisher, first_fit, polished
+from braggfill.crystal.polish import FIRST, SMOOTHER, SURER, TIGHTER, Polisher, first_fit, polished
 from braggfill.crystal.search import State
 
 
@@ -14,8 +14,8 @@ def fits(monkeypatch):
     """Every κ, number of voxels, and weight of the phase's roughness (0 for none) of a fit, which itself does nothing."""
     made = []
 
-    def settled(level, state, evaluations, kappa, mu, smoother):
-        made.append((kappa, int(state.support.sum()), mu * (smoother or 0)))
+    def settled(level, state, way, mu):
+        made.append((way.kappa, int(state.support.sum()), mu * (way.smoother or 0)))
         return replace(state, misfit=torch.tensor([float(len(made))]))
 
     monkeypatch.setattr(polish, "settled", settled)
@@ -24,6 +24,14 @@ def fits(monkeypatch):
 
 class AnyLevel:
     roomiest = 10**9
+
+
+@pytest.fixture(autouse=True)
+def bright_voxels(monkeypatch):
+    """Not explained by any state yet; returned is what to say of the next ones."""
+    said = [False]
+    monkeypatch.setattr(Polisher, "explains", lambda polisher, state: said[-1])
+    return said
 
 
 @pytest.fixture(autouse=True)
@@ -47,20 +55,33 @@ def all_fits(judge):
 def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
     wrong = iter([3.0, 3.1, 2.0, 2.5, 9.0, 9.0])
     made = all_fits(lambda _: next(wrong))
-    kappas = [kappa for kappa, _ in STEPS]
+    kappas = [FIRST.kappa, *(change["kappa"] for change in SURER)]
     # the third was worse, so that what follows goes on from the second
     assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], kappas[1], kappas[1]]
-    assert made[0].kappa == kappas[1]
+    assert made[0].way.kappa == kappas[1]
     assert made[0].wrong == 2.0
-    assert made[0].share is None
-    assert made[0].smoother is None
+    assert made[0].way.share is None
+    assert made[0].way.smoother is None
+
+
+def test_one_step_of_kappa_is_left_out_where_bright_voxels_are_explained(fits, bright_voxels):
+    bright_voxels.append(True)
+    wrong = iter([3.0, 3.1, 2.0, 1.5, 9.0, 9.0])
+    all_fits(lambda _: next(wrong))
+    assert [kappa for kappa, _, _ in fits][2:4] == [SURER[0]["kappa"], SURER[2]["kappa"]]
+
+
+def test_only_kappa_is_tried_where_it_has_to_be_quick(fits):
+    wrong = iter([3.0, 3.1, 2.0, 1.5, 1.4])
+    polished(first_fit(Polisher(AnyLevel(), 0.3, lambda _: next(wrong)), state()), thorough=False)
+    assert len(fits) == 5
 
 
 def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(fits):
     wrong = iter([3.0, 3.1, 2.0, 2.5, 1.5, 1.7, 9.0])
     best = all_fits(lambda _: next(wrong))[0]
-    assert [weight for _, _, weight in fits] == pytest.approx([0, 0, 0, 0, 0.3, 0.3 * SMOOTHER[1], 0.3])
-    assert (best.smoother, best.wrong) == (SMOOTHER[0], 1.5)
+    assert [weight for _, _, weight in fits] == pytest.approx([0, 0, 0, 0, 0.3, 0.3 * SMOOTHER[1]["smoother"], 0.3])
+    assert (best.way.smoother, best.wrong) == (SMOOTHER[0]["smoother"], 1.5)
 
 
 def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
@@ -68,7 +89,7 @@ def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
     made = all_fits(lambda _: next(wrong))
     voxels = [number for _, number, _ in fits]
     assert voxels[-3] > voxels[-2] > voxels[-1]
-    assert [p.share for p in made[:2]] == [SHARES[1], SHARES[0]]
+    assert [p.way.share for p in made[:2]] == [change["share"] for change in reversed(TIGHTER)]
     assert [p.wrong for p in made] == sorted(p.wrong for p in made)
 
 

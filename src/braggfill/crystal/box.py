@@ -13,8 +13,8 @@ from braggfill.crystal.shapes import Object, Volume
 class BoxTransform:
     """The Fourier transform of an object in a box, its squared modulus, and the way back of a gradient.
 
-    Where in the array the box lies makes no difference to the modulus. The object goes in by ``begin``, then frames by ``forth``
-    in any order; the gradient by all frames goes in by ``back``, that by the object comes out at the ``end``.
+    Where in the array the box lies makes no difference to the modulus. The object goes in by ``begin``, then frames come out by
+    ``forth`` in any order; the gradient by all frames goes in by ``back``, that by the object comes out at the ``end``.
     """
 
     def __init__(self, box: tuple[int, ...], like: Volume) -> None:
@@ -40,4 +40,5 @@ class BoxTransform:
 
     def end(self) -> Object:
         """Gradient by the real and the imaginary part of the object."""
-        return torch.fft.ifft(self.lines, dim=0, norm="forward")[: self.box[0]] * 2
+        by_crystal: Object = torch.fft.ifft(self.lines, dim=0, norm="forward")[: self.box[0]]
+        return by_crystal * 2

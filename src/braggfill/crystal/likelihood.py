@@ -156,7 +156,10 @@ class Likelihood:
         return light / self.level.taper[frames] if self.level.tapered else light
 
     def _deviance(self, instrument: Instrument, start: int) -> tuple[Tensor, Tensor]:
-        """Loss of what was blurred, and its gradient by the instrument but for its blur (frames + 6,); that by the light is kept."""
+        """Loss of what was blurred, and its gradient by the instrument but for its blur (frames + 6,).
+
+        That by the light is left with the blur, for the way back.
+        """
         background, dead_time, diffuse = (v[start] for v in (instrument.background, instrument.dead_time, instrument.diffuse))
         efficiency, halo = instrument.efficiency[start], Lorentzian(self.level, instrument.half_widths[start])
         losses, by_frame, by_background, by_dead_time, by_diffuse = [], [], [], [], []

@@ -7,24 +7,49 @@ The same holds for the support.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from braggfill.base.tasks import Tick
+from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.efficiency import efficiency_of
 from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import Level
-from braggfill.crystal.likelihood import fit
+from braggfill.crystal.likelihood import fit, misfit, noise_misfit
 from braggfill.crystal.search import REFINED_BLUR, State, judged, tightened
 
-STEPS = ((0.1, 30), (0.03, 30), (0.01, 30), (0.0, 75))
-"""κ of each fit, and evaluations of the loss: the last is a long one, for each begins without memory of the curvature."""
-SMOOTHER = (1.0, 10.0)
-"""Factors on the weight of the roughness where the phase is to be smooth as well."""
-SHARES = (0.12, 0.2)
-"""Of the blurred modulus' maximum: where a tighter support would end."""
-EVALUATIONS = 40
-"""Of the loss with a smoother phase, or within a tighter support."""
 StateJudge = Callable[[State], float]
 """How wrong a state is where counts are known that were hidden from it."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a state is fitted."""
+
+    kappa: float
+    evaluations: int
+    """Of the loss, at most."""
+    smoother: float | None = None
+    """Factor on the weight of the roughness if the phase is to be smooth as well as the amplitude."""
+    share: float | None = None
+    """Of the blurred modulus' maximum where the support is cut anew."""
+
+
+Change = dict[str, Any]
+"""What is other in a way than in the one before."""
+FIT: Change = {"evaluations": 40}
+"""Of every fit that does not say otherwise."""
+FIRST = Way(kappa=0.1, evaluations=30)
+SURER: tuple[Change, ...] = (
+    {"kappa": 0.03, "evaluations": 30},
+    {"kappa": 0.01, "evaluations": 30},
+    {"kappa": 0.0, "evaluations": 75},
+)
+"""The last is a long fit, for each begins without memory of the curvature."""
+BETWEEN = SURER[1]
+"""Left out where an object explains the bright voxels already, but for ``NEARLY`` times the misfit of noise."""
+NEARLY = 2.0
+SMOOTHER: tuple[Change, ...] = {"smoother": 1.0}, {"smoother": 10.0}
+TIGHTER: tuple[Change, ...] = {"share": 0.12}, {"share": 0.2}
 
 
 @dataclass(frozen=True)
@@ -32,11 +57,7 @@ class Polished:
     """A state on the whole pattern, how it was fitted, and what hidden counts say of it."""
 
     kept: Kept
-    kappa: float
-    smoother: float | None
-    """Factor on the weight of the roughness if the phase was to be smooth as well."""
-    share: float | None
-    """Of the blurred modulus' maximum where its support was cut anew."""
+    way: Way
     wrong: float
     """By the judge."""
 
@@ -56,18 +77,21 @@ class Polisher:
     judge: StateJudge
     uneven: bool = False
     """Whether the pixels' efficiencies are fitted as well."""
-    smoother: float | None = None
-    """Factor on the weight of the roughness where the phase is to be smooth as well."""
 
-    def fitted(self, state: State, kappa: float, evaluations: int, share: float | None = None) -> Polished:
-        """A state after a fit within its support, or one cut at a ``share`` of its blurred maximum."""
+    def fitted(self, state: State, way: Way) -> Polished:
+        """A state after a fit within its support, or within one that is cut from it."""
         if self.uneven:
-            state = with_efficiency(self.level, state, kappa)
-        if share:
-            support = tightened(state.crystal.abs(), REFINED_BLUR, share, self.level.roomiest)
+            state = with_efficiency(self.level, state, way.kappa)
+        if way.share:
+            support = tightened(state.crystal.abs(), REFINED_BLUR, way.share, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
-        state = settled(self.level, state, evaluations, kappa, self.mu, self.smoother)
-        return Polished(Kept.of(state), kappa, self.smoother, share, self.judge(state))
+        state = settled(self.level, state, way, self.mu)
+        return Polished(Kept.of(state), way, self.judge(state))
+
+    def explains(self, state: State) -> bool:
+        """Whether an object nearly explains bright voxels, too."""
+        expected = expected_counts(state.crystal, state.instrument, self.level)
+        return bool(misfit(self.level, expected) <= NEARLY * noise_misfit(self.level, expected))
 
 
 @dataclass(frozen=True)
@@ -86,11 +110,11 @@ class Begun:
 
 def first_fit(polisher: Polisher, state: State) -> Begun:
     """Fit a state for the largest κ, once more with uneven pixels where they are, and keep these if the judge says so."""
-    even = polisher.fitted(state, *STEPS[0])
-    if bool((with_efficiency(polisher.level, even.state, even.kappa).instrument.efficiency == 1).all()):
+    even = polisher.fitted(state, FIRST)
+    if bool((with_efficiency(polisher.level, even.state, FIRST.kappa).instrument.efficiency == 1).all()):
         return Begun(polisher, [even])
     polisher = replace(polisher, uneven=True)
-    uneven = polisher.fitted(even.state, *STEPS[0])
+    uneven = polisher.fitted(even.state, FIRST)
     if uneven.wrong < even.wrong:
         return Begun(polisher, [uneven, even])
     return Begun(replace(polisher, uneven=False), [even, uneven])
@@ -101,15 +125,15 @@ def with_efficiency(level: Level, state: State, kappa: float) -> State:
     return replace(state, instrument=replace(state.instrument, efficiency=efficiency_of(level, state, kappa)))
 
 
-def polished(begun: Begun, supports: bool = True, tick: Tick = lambda: None) -> list[Polished]:
+def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> list[Polished]:
     """Fit a start for ever smaller κ, smoother phases, then within tighter supports, as long as the judge finds it better.
 
     Parameters
     ----------
     begun : Begun
         Its first fits.
-    supports : bool
-        Whether tighter supports are tried.
+    thorough : bool
+        Whether smoother phases and tighter supports are tried.
     tick : callable
         Called before every fit.
 
@@ -119,31 +143,21 @@ def polished(begun: Begun, supports: bool = True, tick: Tick = lambda: None) -> 
         All that were made, the best first.
     """
     polisher, made = begun.polisher, list(begun.made)
-    best = made[0]
-    for kappa, evaluations in STEPS[1:]:
-        tick()
-        made.append(polisher.fitted(best.state, kappa, evaluations))
-        if made[-1].wrong > best.wrong:
-            break
-        best = made[-1]
-    for smoother in SMOOTHER:
-        tick()
-        smooth = replace(polisher, smoother=smoother)
-        made.append(smooth.fitted(best.state, best.kappa, EVALUATIONS))
-        if made[-1].wrong > best.wrong:
-            break
-        best, polisher = made[-1], smooth
-    for share in SHARES if supports else ():
-        tick()
-        made.append(polisher.fitted(best.state, best.kappa, EVALUATIONS, share))
-        if made[-1].wrong > best.wrong:
-            break
-        best = made[-1]
+    for ways in (SURER, SMOOTHER, TIGHTER) if thorough else (SURER,):
+        for change in ways:
+            if change is BETWEEN and polisher.explains(made[0].state):
+                continue
+            tick()
+            found = polisher.fitted(made[0].state, replace(made[0].way, **FIT | change))
+            made.append(found)
+            if found.wrong > made[0].wrong:
+                break
+            made.insert(0, made.pop())
     return sorted(made, key=lambda p: p.wrong)
 
 
-def settled(level: Level, state: State, evaluations: int, kappa: float, mu: float, smoother: float | None = None) -> State:
-    """A state after a fit within its support; ``smoother`` is a factor on μ where the phase is to be smooth as well."""
-    weight, smooth = mu * (smoother or 1.0), smoother is not None
-    found = fit(level, state.crystal, state.support, state.instrument, evaluations, kappa, weight, smooth)
-    return judged(level, found, state.support, kappa)
+def settled(level: Level, state: State, way: Way, mu: float) -> State:
+    """A state after a fit within its support."""
+    weight, smooth = mu * (way.smoother or 1.0), way.smoother is not None
+    found = fit(level, state.crystal, state.support, state.instrument, way.evaluations, way.kappa, weight, smooth)
+    return judged(level, found, state.support, way.kappa)

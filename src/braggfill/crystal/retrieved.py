@@ -200,7 +200,7 @@ def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: C
         found = end.polished
         state = found.state
         level = without_aliens(whole.level, state)
-        state = settled(level, state, GIVEN_BACK, found.kappa, options.prior.mu, found.smoother)
+        state = settled(level, state, replace(found.way, evaluations=GIVEN_BACK), options.prior.mu)
         return whole.ended(end.number, replace(found, kept=Kept.of(state)))
 
     chosen = sorted({0, *weights.used} - {len(ends)})

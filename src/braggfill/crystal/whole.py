@@ -9,10 +9,11 @@ from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.efficiency import unevenness
 from braggfill.crystal.levels import GappedCounts, Level
 from braggfill.crystal.likelihood import noise_misfit
-from braggfill.crystal.mixture import Curve, Weights, averaged, residual_variance, standard_deviation
+from braggfill.crystal.mixture import Weights, averaged, residual_variance, standard_deviation
 from braggfill.crystal.polish import Polished
 from braggfill.crystal.record import Climbed
 from braggfill.crystal.search import State
+from braggfill.crystal.shapes import Volumes
 from braggfill.crystal.windows import offsets
 
 Field = NDArray[np.float32]
@@ -28,7 +29,8 @@ class Ended:
     polished: Polished
     expected: Field
     """Counts (voxels,) where they are asked for."""
-    residuals: Curve
+    noise_misfit: float
+    """What its own counts would have with Poisson noise and if they varied by κ besides."""
     uneven: float
     """Spread of the pixels' log efficiencies."""
 
@@ -44,19 +46,23 @@ class WholeScan:
 
     def expected(self, state: State) -> Field:
         """Counts that a state expects, as an array of the scan."""
-        expected = expected_counts(state.crystal, state.instrument, self.level)[0].cpu().numpy()
+        return self.inside(expected_counts(state.crystal, state.instrument, self.level))
+
+    def inside(self, light: Volumes) -> Field:
+        """An array of the level (1, frames, rows, columns) as one of the scan."""
+        expected = light[0].cpu().numpy()
         places = (offsets(-p, n) % m for p, n, m in zip(self.scan.peak, self.scan.counts.shape, expected.shape, strict=True))
         inside: Field = expected[np.ix_(*places)]
         return inside
 
     def ended(self, number: int, found: Polished) -> Ended:
         """What one end of a start expects."""
-        state = found.state
-        expected, measured = self.expected(state), ~self.scan.mask
-        residuals = residual_variance(expected[measured], self.scan.counts[measured])
+        state, kappa = found.state, found.way.kappa
+        light = expected_counts(state.crystal, state.instrument, self.level)
+        noise = float(noise_misfit(self.level, light, kappa, kappa))
         efficiency = state.instrument.efficiency[0].cpu().numpy()
         uneven = unevenness(efficiency, self.level.target.sum(0).cpu().numpy())
-        return Ended(number, found, expected[self.asked], residuals, uneven)
+        return Ended(number, found, self.inside(light)[self.asked], noise, uneven)
 
     def estimates(self, ends: list[Ended]) -> list[Field]:
         """Expected counts (voxels,) of every end and, last, of the prior."""
@@ -67,7 +73,9 @@ class WholeScan:
         every, first = self.estimates(ends), ends[0]
         mean, scatter = averaged({n: every[n] for n in weights.used}, first.expected, weights, self.asked)
         blind = np.broadcast_to(self.scan.mask.all(0), self.asked.shape)[self.asked]
-        std = standard_deviation(mean, scatter, first.residuals, np.where(blind, np.float32(first.uneven), 0))
+        model, measured = self.expected(first.polished.state), ~self.scan.mask
+        residuals = residual_variance(model[measured], self.scan.counts[measured])
+        std = standard_deviation(mean, scatter, residuals, np.where(blind, np.float32(first.uneven), 0))
         volumes = np.full((2, *self.asked.shape), np.nan, np.float32)
         volumes[:, self.asked] = mean, std
         return volumes[0], volumes[1]
@@ -75,18 +83,17 @@ class WholeScan:
 
 def told(end: Ended, whole: Level, share: float) -> Climbed:
     """An end in figures."""
-    state, found = end.polished.state, end.polished
+    found, state, way = end.polished, end.polished.state, end.polished.way
     f, r, c = (float(w) for w in state.instrument.widths[0])
     background, loss = float(state.instrument.background), float(state.instrument.dead_time * whole.target.max())
-    expected = expected_counts(state.crystal, state.instrument, whole)
-    misfits = float(state.misfit), float(noise_misfit(whole, expected, found.kappa, found.kappa))
     return Climbed(
         end.number,
         share,
-        *misfits,
-        found.kappa,
-        found.smoother,
-        found.share,
+        float(state.misfit),
+        end.noise_misfit,
+        way.kappa,
+        way.smoother,
+        way.share,
         found.wrong,
         (f, r, c),
         end.uneven,

@@ -19,7 +19,7 @@ from braggfill.crystal.climb import BLUR, LIFT, LOOSE, Prior, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import WHOLE, Level, shares_of, tapered_level
 from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
-from braggfill.crystal.polish import settled
+from braggfill.crystal.polish import Way, settled
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.search import REFINED_BLUR, REFINING, TURNS, State, better, random_starts, refined, search, take_turn
 from braggfill.crystal.starts import start_generator
@@ -34,10 +34,9 @@ SHORTEST_AXIS = 32
 """Voxels along an axis that a coarse level has at least: on fewer crystals do not converge."""
 LIFTS = 3
 """Times that an object which has not converged is iterated on the whole pattern and fitted again."""
-STEPS = ((0.01, 25), (0.0, 75))
-"""κ, what voxels may vary by beyond counting noise, of each fit there, and its evaluations of the loss."""
-LAST = 100
-"""Evaluations of the loss in the last fit."""
+STEPS = Way(kappa=0.01, evaluations=25), Way(kappa=0.0, evaluations=75)
+"""Of the fits there."""
+LAST = Way(kappa=0.0, evaluations=100)
 NO_WIDTH = 1.01 * NARROWEST
 """Voxels up to which a width says full coherence: the fit gives none below the narrowest."""
 WITHIN = 1.3
@@ -208,8 +207,8 @@ def lifted(level: Level, state: State) -> State:
 
 def fitted(level: Level, state: State) -> State:
     """A state fitted until counting noise alone is expected."""
-    for kappa, evaluations in STEPS:
-        state = settled(level, state, evaluations, kappa, PRIOR.mu)
+    for way in STEPS:
+        state = settled(level, state, way, PRIOR.mu)
     return state
 
 
@@ -219,7 +218,7 @@ def loosened(attempt: Attempt) -> Attempt:
     The support was cut for the search, and at the crystal's soft edge a little too tightly.
     """
     level, state = attempt.view.level(WHOLE), attempt.state
-    wider = replace(attempt, state=settled(level, replace(state, support=dilated(state.support)), LAST, 0.0, PRIOR.mu))
+    wider = replace(attempt, state=settled(level, replace(state, support=dilated(state.support)), LAST, PRIOR.mu))
     return min(attempt, wider, key=lambda a: a.deviance)
 
 
