@@ -133,7 +133,7 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
     begun : Begun
         Its first fits.
     thorough : bool
-        Whether smoother phases and tighter supports are tried.
+        Whether every step of κ, still smoother phases and tighter supports are tried.
     tick : callable
         Called before every fit.
 
@@ -143,9 +143,9 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
         All that were made, the best first.
     """
     polisher, made = begun.polisher, list(begun.made)
-    for ways in (SURER, SMOOTHER, TIGHTER) if thorough else (SURER,):
+    for ways in (SURER, SMOOTHER, TIGHTER) if thorough else (SURER, SMOOTHER[:1]):
         for change in ways:
-            if change is BETWEEN and polisher.explains(made[0].state):
+            if change is BETWEEN and (not thorough or polisher.explains(made[0].state)):
                 continue
             tick()
             found = polisher.fitted(made[0].state, replace(made[0].way, **FIT | change))

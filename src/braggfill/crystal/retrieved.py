@@ -35,9 +35,10 @@ TRIED = 2
 CLIMB_STEPS, FIT_STEPS = len(TURNS) - TRIED + 8, 8
 """Most steps that progress counts in a climb, and in the fits after it."""
 WORTH = 1.5
-"""Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts."""
-GIVEN_BACK = 40
-"""Evaluations of the loss with the hidden counts given back."""
+"""Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts; where
+it has to be quick the best alone."""
+GIVEN_BACK, MOST_GIVEN = 40, 2
+"""Evaluations of the loss with the hidden counts given back, and how many of those that count get them."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class CrystalSearch:
         chosen = np.argsort([float(s.misfit) for s in states])[: self.options.climbs].tolist()
         name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
         climbs = side_by_side([partial(self._climb, states[number]) for number in chosen], self.steps.stop)
-        most = WORTH * min(climb.excess for climb in climbs)
+        most = (WORTH if self.options.thorough else 1.0) * min(climb.excess for climb in climbs)
         name_phase(self.steps.on_progress, "last fits, judged by hidden counts")
         pieces = [partial(self._end, *one, one[1].excess <= most) for one in zip(chosen, climbs, strict=True)]
         return sorted(chain.from_iterable(side_by_side(pieces, self.steps.stop)), key=lambda end: end.polished.wrong)
@@ -194,7 +195,7 @@ def without_aliens(level: Level, state: State) -> Level:
 
 
 def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: CrystalOptions) -> list[Ended]:
-    """The best of some ends, and those that count, fitted to a scan whose hidden counts are measured ones again."""
+    """Some ends, those that count most fitted to a scan whose hidden counts are measured ones again."""
 
     def again(end: Ended) -> Ended:
         found = end.polished
@@ -203,6 +204,7 @@ def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: C
         state = settled(level, state, replace(found.way, evaluations=GIVEN_BACK), options.prior.mu)
         return whole.ended(end.number, replace(found, kept=Kept.of(state)))
 
-    chosen = sorted({0, *weights.used} - {len(ends)})
+    counting = np.argsort(-weights.shares[:, : len(ends)].mean(0), kind="stable")[:MOST_GIVEN]
+    chosen = sorted({*weights.used} & {*counting.tolist()})
     last = dict(zip(chosen, side_by_side([partial(again, ends[n]) for n in chosen]), strict=True))
     return [last.get(n, end) for n, end in enumerate(ends)]
