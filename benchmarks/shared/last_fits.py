@@ -1,0 +1,63 @@
+"""The last fits of the fill by the crystal, begun from an object that is known or that another program found."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from shared.strained_crystals import Strained, true_state
+
+from braggfill.base.metrics import poisson_deviance
+from braggfill.crystal.climb import LOOSE, Prior
+from braggfill.crystal.levels import WHOLE, GappedCounts, Level, tapered_level
+from braggfill.crystal.polish import Polisher, first_fit, polished
+from braggfill.crystal.retrieved import gapped_counts
+from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
+from braggfill.crystal.whole import WholeScan
+from braggfill.crystal.windows import Window, finer
+from braggfill.filling.by_crystal import hidden_blocks
+from braggfill.scan.copies import bright
+from braggfill.scan.gapped import GappedScan
+
+Misfits = dict[float, float]
+"""The smallest that was found for each κ."""
+
+
+class LastFits:
+    """Of one scan with a gap, the blocks hidden that a fill would hide."""
+
+    def __init__(self, crystal: Strained, scan: GappedScan) -> None:
+        self.crystal, self.scan, self.hidden = crystal, scan, hidden_blocks(scan, 0)
+
+    @cached_property
+    def known(self) -> GappedCounts:
+        """The counts that are fitted; nothing else is known of the others."""
+        nothing = np.full(self.scan.mask.shape, np.nan, np.float32)
+        return gapped_counts(self.scan.counts, self.scan.mask | self.hidden, nothing, nothing)
+
+    @cached_property
+    def level(self) -> Level:
+        """The whole pattern."""
+        return tapered_level(self.known, WHOLE)
+
+    def from_the_truth(self) -> Misfits:
+        """Begun from the true object, in its support."""
+        return self.begun_from(true_state(self.crystal, self.level, self.known.peak))
+
+    def from_object(self, crystal: np.ndarray) -> Misfits:
+        """Begun from an object (frames, rows, columns) in the middle of an array whose transform is the pattern, peak at 0."""
+        f, r, c = (-p for p in self.known.peak)
+        coarse = Window((f, r, c), torch.ones(crystal.shape))
+        found = finer(torch.from_numpy(crystal.astype(np.complex64))[None], coarse, self.level)
+        light = torch.fft.fftn(found, dim=(-3, -2, -1)).abs().square()[0]
+        found *= (self.level.target.sum() / light[self.level.measured].sum()).sqrt()
+        support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, self.level.roomiest)
+        one = torch.ones(1)
+        return self.begun_from(State(found * support, support, first_instrument(self.level, 1), torch.inf * one, one))
+
+    def begun_from(self, state: State) -> Misfits:
+        """Begun from a state on the whole level."""
+        lit, mu = self.hidden & bright(self.scan.counts), Prior().mu
+        whole, counts = WholeScan(self.known, self.scan.mask | self.hidden, self.level), self.scan.counts[lit]
+        judge = Polisher(self.level, mu, lambda s: poisson_deviance(whole.expected(s)[lit], counts))
+        made = polished(first_fit(judge, refined(self.level, state, REFINING, LOOSE, mu)))
+        return {k: min(float(p.state.misfit) for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
