@@ -43,6 +43,7 @@ def filled(measured):
     seen = []
     with pytest.MonkeyPatch.context() as patch, one_thread():
         patch.setattr("braggfill.crystal.retrieved.TURNS", QUICK)
+        patch.setattr("braggfill.crystal.retrieved.MOST_GIVEN", 1)
         options = CrystalOptions(starts=2, climbs=2, prior=Prior(mu=0.003, search_mu=0.003))
         blank = np.where(mask, 0, counts).astype(np.float32)
         progress = lambda done, total: seen.append((done, total))  # noqa: E731

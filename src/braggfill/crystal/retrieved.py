@@ -197,14 +197,16 @@ def without_aliens(level: Level, state: State) -> Level:
 def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: CrystalOptions) -> list[Ended]:
     """Some ends, those that count most fitted to a scan whose hidden counts are measured ones again."""
 
-    def again(end: Ended) -> Ended:
-        found = end.polished
-        state = found.state
-        level = without_aliens(whole.level, state)
-        state = settled(level, state, replace(found.way, evaluations=GIVEN_BACK), options.prior.mu)
-        return whole.ended(end.number, replace(found, kept=Kept.of(state)))
+    shares = weights.shares[:, : len(ends)].mean(0)
+    most = np.argsort(-shares, kind="stable")[:MOST_GIVEN]
 
-    counting = np.argsort(-weights.shares[:, : len(ends)].mean(0), kind="stable")[:MOST_GIVEN]
-    chosen = sorted({*weights.used} & {*counting.tolist()})
-    last = dict(zip(chosen, side_by_side([partial(again, ends[n]) for n in chosen]), strict=True))
-    return [last.get(n, end) for n, end in enumerate(ends)]
+    def again(number: int) -> Ended:
+        found = ends[number].polished
+        if number in most:
+            state, way = found.state, replace(found.way, evaluations=GIVEN_BACK)
+            found = replace(found, kept=Kept.of(settled(without_aliens(whole.level, state), state, way, options.prior.mu)))
+        return whole.ended(ends[number].number, found)
+
+    chosen = sorted({0, *weights.used} - {len(ends)})
+    last = dict(zip(chosen, side_by_side([partial(again, number) for number in chosen]), strict=True))
+    return [last.get(number, end) for number, end in enumerate(ends)]
