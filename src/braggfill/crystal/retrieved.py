@@ -196,7 +196,6 @@ def without_aliens(level: Level, state: State) -> Level:
 
 def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: CrystalOptions) -> list[Ended]:
     """Some ends, those that count most fitted to a scan whose hidden counts are measured ones again."""
-
     shares = weights.shares[:, : len(ends)].mean(0)
     most = np.argsort(-shares, kind="stable")[:MOST_GIVEN]
 
