@@ -48,8 +48,10 @@ def state():
 
 
 def all_fits(judge):
-    """What is made of that state, the best first."""
-    return polished(first_fit(Polisher(AnyLevel(), 0.3, judge), state()))
+    """What is made of that state, the best first, in one round."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polish, "CLOSE", torch.inf)
+        return polished(first_fit(Polisher(AnyLevel(), 0.3, judge), state()))
 
 
 def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
@@ -86,12 +88,22 @@ def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(fits):
 
 
 def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([5.0, 5.1, 4.0, 3.0, 2.0, 2.5, 1.0, 0.5])
+    wrong = iter([5.0, 5.1, 4.0, 3.0, 2.0, 2.5, 1.0, 0.5, 0.7])
     made = all_fits(lambda _: next(wrong))
     voxels = [number for _, number, _ in fits]
-    assert voxels[-3] > voxels[-2] > voxels[-1]
-    assert [p.way.share for p in made[:2]] == [change["share"] for change in reversed(TIGHTER)]
+    assert voxels[-4] > voxels[-3] > voxels[-2] > voxels[-1]
+    assert [p.way.share for p in made[:3]] == [TIGHTER[n]["share"] for n in (1, 2, 0)]
     assert [p.wrong for p in made] == sorted(p.wrong for p in made)
+
+
+def test_all_ways_are_tried_again_as_long_as_that_is_worth_while(fits):
+    """κ, refused once, is made smaller once the phase is smooth; then too little was gained for a third round."""
+    wrong = iter([9.0, 9.1, 9.5, 4.0, 4.1, 4.2, 3.5, 3.6, 3.7, 3.8])
+    made = polished(first_fit(Polisher(AnyLevel(), 0.3, lambda _: next(wrong)), state()))
+    first, second, third = FIRST.kappa, SURER[0]["kappa"], SURER[1]["kappa"]
+    assert [kappa for kappa, _, _ in fits] == [first, first, second, first, first, first, second, third, second, second]
+    assert (made[0].way.kappa, made[0].way.smoother) == (SURER[0]["kappa"], SMOOTHER[0]["smoother"])
+    assert next(wrong, None) is None
 
 
 def test_an_even_detector_is_not_fitted_as_an_uneven_one(fits, monkeypatch):

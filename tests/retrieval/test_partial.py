@@ -12,11 +12,12 @@ from braggfill import retrieve
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import level_of
 from braggfill.crystal.search import Turn
+from braggfill.retrieval import partial
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import interior, strain, strain_rmse
 from braggfill.retrieval.grids import without_taper
 from braggfill.retrieval.options import RetrievalOptions
-from braggfill.retrieval.partial import searched_coarsely, view_of
+from braggfill.retrieval.partial import Attempt, searched_coarsely, smoothed, view_of
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.retrieval.result import LARGEST_SUPPORT, RetrievalResult, Start
 from braggfill.retrieval.treatments import known_counts
@@ -152,6 +153,24 @@ def test_a_start_converged_if_its_misfit_is_near_that_of_noise_on_the_whole_patt
     (sentence,) = result_of(replace(start, misfit=0.1, support_share=0.4)).warnings
     assert "no start converged" in sentence
     assert "40 % of the array" in sentence
+
+
+class AnyView:
+    def level(self, share):
+        return None
+
+
+def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(monkeypatch):
+    tried = []
+
+    def settled(level, state, way, mu):
+        tried.append(way.smoother)
+        return way.smoother
+
+    monkeypatch.setattr(partial, "settled", settled)
+    monkeypatch.setattr(Attempt, "deviance", property(lambda attempt: {0.0: 3.0, 1.0: 2.0, 10.0: 2.5}[attempt.state]))
+    assert smoothed(Attempt(AnyView(), 1.0, 0.0)).state == partial.SMOOTHER[0]
+    assert tried == list(partial.SMOOTHER[:2])
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from braggfill.crystal.search import REFINED_BLUR, State, judged, tightened
 
 StateJudge = Callable[[State], float]
 """How wrong a state is where counts are known that were hidden from it."""
+Change = dict[str, Any]
+"""What is other in a way than in the one before."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,12 @@ class Way:
     share: float | None = None
     """Of the blurred modulus' maximum where the support is cut anew."""
 
+    def stricter(self, change: Change) -> bool:
+        """Whether a change would make κ smaller, the phase smoother or the support tighter."""
+        limits = {"kappa": -self.kappa, "smoother": self.smoother or 0, "share": self.share or 0}
+        return any((-value if name == "kappa" else value) > limits[name] for name, value in change.items() if name in limits)
 
-Change = dict[str, Any]
-"""What is other in a way than in the one before."""
+
 FIT: Change = {"evaluations": 40}
 """Of every fit that does not say otherwise."""
 FIRST = Way(kappa=0.1, evaluations=30)
@@ -48,8 +53,13 @@ SURER: tuple[Change, ...] = (
 BETWEEN = SURER[1]
 """Left out where an object explains the bright voxels already, but for ``NEARLY`` times the misfit of noise."""
 NEARLY = 2.0
-SMOOTHER: tuple[Change, ...] = {"smoother": 1.0}, {"smoother": 10.0}
-TIGHTER: tuple[Change, ...] = {"share": 0.12}, {"share": 0.2}
+SMOOTHER: tuple[Change, ...] = {"smoother": 1.0}, {"smoother": 10.0}, {"smoother": 100.0}
+TIGHTER: tuple[Change, ...] = {"share": 0.12}, {"share": 0.2}, {"share": 0.3}
+BRIEF: tuple[tuple[Change, ...], ...] = (SURER[0], SURER[2]), SMOOTHER[:1]
+"""Where it has to be quick."""
+WORTHWHILE, CLOSE = 0.7, 0.3
+"""Another round of all ways follows one that left at most this share of the hidden counts' excess deviance, unless that is as
+small as this: once a wide gap's phases are smooth, smaller κ and tighter supports are better where they were not before."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,11 @@ class Polished:
     way: Way
     wrong: float
     """By the judge."""
+
+    @property
+    def excess(self) -> float:
+        """How much more wrong it is than counting noise."""
+        return self.wrong - 1
 
     @property
     def state(self) -> State:
@@ -78,11 +93,11 @@ class Polisher:
     uneven: bool = False
     """Whether the pixels' efficiencies are fitted as well."""
 
-    def fitted(self, state: State, way: Way) -> Polished:
-        """A state after a fit within its support, or within one that is cut from it."""
+    def fitted(self, state: State, way: Way, cut: bool = False) -> Polished:
+        """A state after a fit within its support, or within one that is ``cut`` from it."""
         if self.uneven:
             state = with_efficiency(self.level, state, way.kappa)
-        if way.share:
+        if cut and way.share:
             support = tightened(state.crystal.abs(), REFINED_BLUR, way.share, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
         state = settled(self.level, state, way, self.mu)
@@ -104,8 +119,8 @@ class Begun:
 
     @property
     def excess(self) -> float:
-        """How much more wrong it is than counting noise."""
-        return self.made[0].wrong - 1
+        """Of the best."""
+        return self.made[0].excess
 
 
 def first_fit(polisher: Polisher, state: State) -> Begun:
@@ -133,7 +148,7 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
     begun : Begun
         Its first fits.
     thorough : bool
-        Whether every step of κ, still smoother phases and tighter supports are tried.
+        Whether all ways are tried, and again as long as that is worth while; else a few, once.
     tick : callable
         Called before every fit.
 
@@ -142,18 +157,27 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
     list of Polished
         All that were made, the best first.
     """
-    polisher, made = begun.polisher, list(begun.made)
-    for ways in (SURER, SMOOTHER, TIGHTER) if thorough else (SURER, SMOOTHER[:1]):
+    made = list(begun.made)
+    while True:
+        before = made[0].excess
+        take_round(begun.polisher, made, (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF, tick)
+        if not thorough or made[0].excess > WORTHWHILE * before or made[0].excess < CLOSE:
+            return sorted(made, key=lambda p: p.wrong)
+
+
+def take_round(polisher: Polisher, made: list[Polished], kinds: tuple[tuple[Change, ...], ...], tick: Tick) -> None:
+    """Fit the best of what was made, the first, in stricter ways of each kind until one is worse; the best stays the first."""
+    for ways in kinds:
         for change in ways:
-            if change is BETWEEN and (not thorough or polisher.explains(made[0].state)):
+            best = made[0]
+            if not best.way.stricter(change) or (change is BETWEEN and polisher.explains(best.state)):
                 continue
             tick()
-            found = polisher.fitted(made[0].state, replace(made[0].way, **FIT | change))
-            made.append(found)
-            if found.wrong > made[0].wrong:
+            found = polisher.fitted(best.state, replace(best.way, **FIT | change), cut="share" in change)
+            if found.wrong > best.wrong:
+                made.append(found)
                 break
-            made.insert(0, made.pop())
-    return sorted(made, key=lambda p: p.wrong)
+            made.insert(0, found)
 
 
 def settled(level: Level, state: State, way: Way, mu: float) -> State:

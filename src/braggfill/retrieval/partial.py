@@ -37,9 +37,11 @@ LIFTS = 3
 STEPS = Way(kappa=0.01, evaluations=25), Way(kappa=0.0, evaluations=75)
 """Of the fits there."""
 LAST = Way(kappa=0.0, evaluations=100)
+SMOOTHER = (1.0, 10.0, 100.0)
+"""Factors on the roughness' weight with which the phase is to be smooth as well."""
 NO_WIDTH = 1.01 * NARROWEST
 """Voxels up to which a width says full coherence: the fit gives none below the narrowest."""
-WITHIN = 1.3
+WITHIN = 1.1
 """Objects whose hidden counts' deviance is at most so many times the best one's are averaged."""
 PRIOR = Prior(mu=0.03, search_mu=0.003)
 """A tenth of the roughness' usual weights: iterated on the whole pattern, objects carry no stripes that it had to take off, and
@@ -197,7 +199,7 @@ def carried_up(attempt: Attempt, shares: list[float]) -> Attempt:
         if state.converged:
             break
         state = better(state, lifted(whole, state))
-    return loosened(Attempt(attempt.view, WHOLE, state))
+    return smoothed(loosened(Attempt(attempt.view, WHOLE, state)))
 
 
 def lifted(level: Level, state: State) -> State:
@@ -222,6 +224,18 @@ def loosened(attempt: Attempt) -> Attempt:
     return min(attempt, wider, key=lambda a: a.deviance)
 
 
+def smoothed(attempt: Attempt) -> Attempt:
+    """A start on the whole pattern fitted with its phase smooth as well, as long as its hidden counts gain by it."""
+    level = attempt.view.level(WHOLE)
+    for smoother in SMOOTHER:
+        way = replace(LAST, smoother=smoother)
+        smoother_one = replace(attempt, state=settled(level, attempt.state, way, PRIOR.mu))
+        if smoother_one.deviance > attempt.deviance:
+            break
+        attempt = smoother_one
+    return attempt
+
+
 def as_hidden_counts_say(climbed: list[Attempt]) -> list[Attempt]:
     """Starts as they are, or with full coherence where that tells the best one's hidden counts as well."""
     best = min(climbed, key=lambda attempt: attempt.rank)
@@ -235,7 +249,7 @@ def with_full_coherence(attempt: Attempt) -> Attempt:
     level, instrument = attempt.view.level(WHOLE), attempt.state.instrument
     narrow = replace(instrument, widths=torch.full_like(instrument.widths, NARROWEST))
     state = refined(level, replace(attempt.state, instrument=narrow), REFINING, LOOSE, PRIOR.mu)
-    return loosened(replace(attempt, state=fitted(level, state)))
+    return smoothed(loosened(replace(attempt, state=fitted(level, state))))
 
 
 def found_by(attempt: Attempt, end: Start) -> Found:
