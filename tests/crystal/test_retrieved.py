@@ -12,6 +12,7 @@ from braggfill.crystal.search import Turn
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (48, 48, 48)
+BLUR = (0.5, 0.6, 0.4)
 QUICK = (Turn(80, 40, 10, 20, coherent=True), Turn(60, 40, 10, 20, refinements=1), Turn(40, 30, 10, 20, refinements=2))
 
 
@@ -23,7 +24,7 @@ def measured():
     crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
     smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
     crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
-    given = instrument(SHAPE[0], (0.5, 0.6, 0.4), 0.02)
+    given = instrument(SHAPE[0], BLUR, 0.02)
     expected = np.roll(expected_counts(crystal, given, ring(SHAPE))[0].numpy(), [24, 24, 24], (0, 1, 2))
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 31:34] = True
@@ -91,3 +92,13 @@ def test_progress_moves_in_every_start_and_climb_and_comes_to_its_end(filled):
     assert (np.diff(done) > 0).all()
     assert (done[0], done[-1]) == (0, total[0])
     assert len(done) > 2 * 2 + 2 * 4
+
+
+def test_the_object_behind_the_fill_scatters_what_was_measured(measured, filled):
+    expected, best = measured[0], filled[0].best
+    light = gaussian_filter(np.abs(np.fft.fftn(best.crystal, best.ring, axes=(0, 1, 2))) ** 2, BLUR, mode="wrap")
+    peak = np.unravel_index(expected.argmax(), SHAPE)
+    ours = light[np.ix_(*((np.arange(n) - p) % m for n, p, m in zip(SHAPE, peak, best.ring, strict=True)))]
+    bright = expected > 30
+    assert np.corrcoef(np.sqrt(ours[bright]), np.sqrt(expected[bright]))[0, 1] > 0.999
+    assert not best.crystal[~best.support].any()

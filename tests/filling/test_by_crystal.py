@@ -9,11 +9,14 @@ from braggfill.base.errors import InputError
 from braggfill.base.metrics import expected_deviance, poisson_deviance
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved import CrystalFill
+from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.filling import by_crystal as module
 from braggfill.filling.by_crystal import Trial, by_crystal, hidden_blocks, judged, widening
 from braggfill.filling.options import FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.scan.gapped import GappedScan
+
+BEHIND = RetrievedObject(np.ones((2, 2, 2), np.complex64), np.ones((2, 2, 2), bool), (8, 8, 8))
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +152,7 @@ def with_crystal(monkeypatch, mean):
 
     def expected(counts, mask, hidden, *_):
         asked = mask | hidden
-        return CrystalFill(np.where(asked, mean, np.nan), np.where(asked, 0.1 + 0.05 * mean, np.nan), record)
+        return CrystalFill(np.where(asked, mean, np.nan), np.where(asked, 0.1 + 0.05 * mean, np.nan), record, BEHIND)
 
     monkeypatch.setattr(module, "fill_by_crystal", expected)
 

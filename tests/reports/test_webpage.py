@@ -7,13 +7,16 @@ import shutil
 import time
 import zlib
 from base64 import b64decode
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from known_objects import facetted
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from braggfill import InputError, fill_gaps, retrieve
+from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.reports.webpage import draw_pictures, write_report
 from braggfill.simulation.scans import one_thread
 
@@ -95,6 +98,17 @@ def test_the_page_shows_the_self_test_and_a_crystal_that_was_retrieved(tmp_path,
     assert text.count('<img class="picture"') == 1
     assert html.escape(f"{found.options.treatment}: {found.summary}") in text
     assert "No start converged" in text  # after five iterations
+
+
+def test_the_page_shows_the_crystal_that_a_fill_comes_from(tmp_path, result):
+    crystal = facetted((20, 20, 20), 5.0, phase=0.5).astype(np.complex64)
+    behind = RetrievedObject(crystal, np.abs(crystal) > 0.1, (40, 45, 48))
+    write_report(tmp_path / "a.html", replace(result, crystal=behind), "a.npz", self_test=False)
+    text = (tmp_path / "a.html").read_text()
+    assert "The crystal behind the fill" in text
+    assert "40 × 45 × 48" in text
+    assert f"{np.count_nonzero(behind.support):,} voxels" in text
+    assert text.count('<img class="picture"') == 1
 
 
 def test_a_scan_too_large_for_a_page_is_shown_in_fewer_frames(result):

@@ -24,6 +24,7 @@ from braggfill.crystal.mixture import Weights
 from braggfill.crystal.outliers import aliens, faulty_pixels
 from braggfill.crystal.polish import Begun, Polisher, first_fit, polished, settled
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
+from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.crystal.search import TURNS, State, random_starts, search
 from braggfill.crystal.starts import first_support, start_generator
 from braggfill.crystal.whole import Ended, Field, WholeScan, told
@@ -49,6 +50,8 @@ class CrystalFill:
     """Expected counts; where counts were hidden what was expected before they were given back."""
     std: Field
     record: CrystalRecord
+    best: RetrievedObject
+    """The one that tells the hidden counts best."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def fill_by_crystal(
     prior = tuple(weights.shares[:, len(ends) :].sum(1).tolist())
     misfits = tuple(float(state.misfit) for state in states)
     record = CrystalRecord(options, shares[0], misfits, climbed, prior, time.perf_counter() - began)
-    return CrystalFill(mean, std, record)
+    return CrystalFill(mean, std, record, RetrievedObject.of(last[0].polished.kept))
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,9 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     mean = np.where(far & (not wide.taken), np.nan, fill.mean[scan.wanted])
     std = fill.std[scan.wanted] * np.where(far, wide.widening, narrow.widening).astype(np.float32)
     if narrow.taken or far.all():
-        return Estimate(mean.astype(float), std.astype(float), prior.weights_sha256, None, sentence, record)
+        return Estimate(
+            mean.astype(float), std.astype(float), prior.weights_sha256, sentence=sentence, record=record, crystal=fill.best
+        )
     other = by_network(scan, network, sentence, record)
     return replace(other, mean=np.where(far, mean, other.mean), std=np.where(far, std, other.std))
 
@@ -162,7 +164,7 @@ def by_network(scan: GappedScan, network: Network, why: str, record: dict[str, A
     sentence = f"{'filled by the network' if near.slabs else 'left open'}: {why}"
     if not near.slabs:
         nothing = np.full(np.count_nonzero(scan.wanted), np.nan)
-        return Estimate(nothing, nothing.copy(), None, None, sentence, record)
+        return Estimate(nothing, nothing.copy(), sentence=sentence, record=record)
     estimate = network(near)
     mean, std = (laid_out(v, near.wanted)[scan.wanted].astype(float) for v in (estimate.mean, estimate.std))
     return replace(estimate, mean=mean, std=std).told(sentence, record)

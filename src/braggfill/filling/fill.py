@@ -87,4 +87,5 @@ def fill_gaps(
         lesson=estimate.lesson,
         sentence=estimate.sentence,
         how=estimate.record,
+        crystal=estimate.crystal,
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.options import FillOptions
 from braggfill.network.lesson import Lesson
@@ -35,6 +36,8 @@ class FillResult:
     """What a user should know of how the estimates came about."""
     how: dict[str, Any] = field(default_factory=dict)
     """The same for a program, JSON-ready."""
+    crystal: RetrievedObject | None = None
+    """The object that explains the scan, where the gaps were filled by one; it is not kept in files."""
 
     @property
     def relative_std(self) -> NDArray[np.float32]:

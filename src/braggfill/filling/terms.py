@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.tasks import OnStep, Progress
+from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.filling.options import FillOptions, MethodName
 from braggfill.network.lesson import Lesson
 from braggfill.scan.gapped import GappedScan
@@ -30,6 +31,8 @@ class Estimate:
     """What a user should know of how it came about."""
     record: dict[str, Any] = field(default_factory=dict)
     """The same for a program, JSON-ready."""
+    crystal: RetrievedObject | None = None
+    """The object that explains the scan, where the gaps were filled by one."""
     filled_by: MethodName | None = None
     """The simpler method that was taken, where the estimates of the one asked for could not be."""
 

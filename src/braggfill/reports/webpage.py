@@ -44,6 +44,8 @@ SCALES = (255, 127, 63)
 SELF_TEST_BASELINES = ("kriging", "linear")
 """Methods that a page's self-test compares with."""
 PICTURE_DPI = 95
+SEEN_AROUND = 2
+"""Empty voxels shown about a crystal that was cut to its box."""
 PULLS_TOLD = (
     "A pull is how far a hidden count is from the expected one, in standard deviations (the estimate's and that of counting). "
     "Where the histogram reaches beyond its line, the uncertainty is too small."
@@ -180,7 +182,7 @@ def page(
         "warnings": "".join(f'<p class="warning">{html.escape(_sentence(w))}</p>' for w in warnings(result)),
         "gaps": _table(filled_gap_rows(result.gaps, result.options.method)),
         "verdict": _verdict(verdict),
-        "crystal": _crystal(crystal) if crystal else "",
+        "crystal": _crystal(crystal) if crystal else _crystal_behind(result),
         "provenance": _provenance(provenance(result, name) | record),
         "note": f"Every {drawn.every}th frame is shown." if drawn.every > 1 else "",
         "data": json.dumps(data).replace("</", "<\\/"),
@@ -244,6 +246,21 @@ def _crystal(found: "RetrievalResult") -> str:
     slices = _picture(modulus_and_phase(found.crystal, found.support), "Modulus and phase of the crystal in three slices")
     table = f'<div class="wide"><table>{_table(start_rows(found))}</table></div>'
     return f"<section><h2>The crystal</h2>{warned}{told}{table}{slices}</section>"
+
+
+def _crystal_behind(result: FillResult) -> str:
+    """The object that a fill by phase retrieval comes from, in three slices."""
+    from braggfill.reports.objects import modulus_and_phase
+
+    found = result.crystal
+    if found is None:
+        return ""
+    crystal, support = np.pad(found.crystal, SEEN_AROUND), np.pad(found.support, SEEN_AROUND)
+    array = " × ".join(map(str, found.ring))
+    told = f"{np.count_nonzero(support):,} voxels of an array of {array}, whose transform is the pattern"
+    slices = _picture(modulus_and_phase(crystal, support), "Modulus and phase of the crystal behind the fill in three slices")
+    said = f"<p>{html.escape(told)}; it is the one of those that were found that tells the hidden counts best.</p>"
+    return f"<section><h2>The crystal behind the fill</h2>{said}{slices}</section>"
 
 
 def _picture(figure: "Figure", told: str) -> str:
