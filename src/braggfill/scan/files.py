@@ -22,7 +22,7 @@ from braggfill.scan.counts import as_mask_of_any, check_scan
 from braggfill.scan.formats.contents import ChooseBox, Scan, cut_out, readable
 from braggfill.scan.formats.cxi import write_cxi
 from braggfill.scan.formats.desy import find_master, read_p10_folder
-from braggfill.scan.formats.hdf5 import files_of_frames, read_hdf5, read_hdf5_mask, read_hdf5_provenance
+from braggfill.scan.formats.hdf5 import files_behind, read_hdf5, read_hdf5_mask, read_hdf5_provenance
 from braggfill.scan.formats.image_folder import images_in, read_image_folder
 from braggfill.scan.formats.names import HDF5_SUFFIXES, TIF_SUFFIXES, FormatName
 from braggfill.scan.formats.npz import (
@@ -198,7 +198,7 @@ def files_read(address: PathLike) -> list[Path]:
             return files_read(master) if master else images_in(path)
         return [path]
     if path.suffix.lower() in HDF5_SUFFIXES:
-        return [path, *files_of_frames(path, dataset)]
+        return [path, *files_behind(path, dataset)]
     partner = beside_stack(path) if path.suffix.lower() in TIF_SUFFIXES else mask_beside(path) if path.name else None
     return [path, *([partner] if partner else [])]
 

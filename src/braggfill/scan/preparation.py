@@ -86,7 +86,7 @@ def prepare(
         made = made.marked(found, hot={"pixels": np.argwhere(found).tolist()})
     if detector is not None:
         made = _opened(made, detector)
-    return _binned(made, how.binning, negatives) if how.binning else made
+    return _binned(made, how.bin, negatives) if how.bin else made
 
 
 def _cropped(cut: Cut | None) -> dict[str, Any]:

@@ -118,22 +118,28 @@ def _part(dataset: h5py.Dataset | None, box: Box | None) -> NDArray[Any] | None:
     return values
 
 
-def files_of_frames(path: Path, place: str | None) -> list[Path]:
-    """Files in which the frames lie that are read from a place, behind links or as parts of a virtual dataset.
+def files_behind(path: Path, place: str | None) -> list[Path]:
+    """Files in which what is read from a place lies, frames or a mask: behind links, or as parts of a virtual dataset.
 
     None if they cannot be told: then they cannot be read either, which is said when they are.
     """
+    found: list[Path] = []
     with suppress(Exception), quiet():
         check_regular(path, "scan")
         with opened(path, "scan") as file:
-            return _of_parts(file, _layout(file, place, path))
-    return []
+            for name in _places(file, place, path):
+                with suppress(Exception):  # one that leads nowhere is told when it is read
+                    part = file[name]
+                    found += [Path(part.file.filename), *(source for source, _ in sources(part))]
+    return found
 
 
-def _of_parts(file: h5py.File, layout: Layout) -> list[Path]:
-    parts = [file[name] for name in layout.frames]
-    behind = [source for part in parts for source, _ in sources(part)]
-    return [*(Path(part.file.filename) for part in parts), *behind]
+def _places(file: h5py.File, place: str | None, path: Path) -> list[str]:
+    """Where frames and masks may be read from, each if it is there."""
+    layout = Layout(())
+    with suppress(InputError):  # a file of nothing but a mask
+        layout = _layout(file, place, path)
+    return [*layout.frames, *layout.masks, *MASK_PLACES]
 
 
 def read_hdf5_mask(path: Path, place: str | None) -> NDArray[Any]:
