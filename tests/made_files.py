@@ -111,13 +111,19 @@ def lambda_master(folder: Path, counts: np.ndarray, bits: np.ndarray) -> Path:
     return folder / "scan_master.nxs"
 
 
-def p10_folder(folder: Path, counts: np.ndarray, bits: np.ndarray) -> Path:
-    """A folder of P10: the Eiger's master in a folder of its own, the log with the energy beside it."""
-    scan = folder / "sample_00012"
+def p10_folder(folder: Path, counts: np.ndarray, bits: np.ndarray, per_point: int = 1, sample: str = "sample_00012") -> Path:
+    """A folder of P10: the Eiger's master in a folder of its own, the log with the energy and a line a point beside it.
+
+    With several frames a point, each point's have a file of their own; the counts are those of a point together.
+    """
+    scan = folder / sample
     (scan / "e4m").mkdir(parents=True)
-    eiger_master(scan / "e4m", counts, bits, stem=scan.name)
-    log = f"!\n%c\nascan om 16 17\n%p\nfmbenergy = {ENERGY_KEV * 1e3 + 4}\nom = 16.5\n%d\n Col 1 om DOUBLE\n 16.0\n 16.1\n"
-    (scan / "sample_00012.fio").write_text(log)
+    shares = np.full(per_point, 1 / per_point)
+    frames = np.moveaxis(np.random.default_rng(4).multinomial(counts, shares), -1, 1).reshape(-1, *counts.shape[1:])
+    eiger_master(scan / "e4m", frames, bits, per_point if per_point > 1 else 5, stem=scan.name)
+    log = f"!\n%c\nascan om 16 17\n%p\nfmbenergy = {ENERGY_KEV * 1e3 + 4}\nom = 16.5\n%d\n Col 1 om DOUBLE\n"
+    lines = "".join(f" {om:.4f} 1.02e+05\n" for om in np.linspace(16, 17, len(counts)))
+    (scan / f"{sample}.fio").write_text(f"{log} Col 2 ipetra DOUBLE\n{lines}! Acquisition ended\n")
     return scan
 
 

@@ -20,6 +20,7 @@ from made_files import (
 from program import run
 
 from braggfill import InputError
+from braggfill.scan.crop import box_chooser
 from braggfill.scan.files import read_scan
 
 COUNTS = counts_of_a_crystal()
@@ -114,6 +115,42 @@ def test_a_p10_folder_with_the_energy_of_its_log(tmp_path):
     assert scan.geometry.pixel_size_m == (PIXEL_M, PIXEL_M)
     assert run("fill", folder, "--method", "linear") == 0
     assert (tmp_path / "sample_00012_filled.npz").exists()
+
+
+@pytest.mark.parametrize("what", ["folder", "master", "files"])
+def test_a_p10_series_has_a_frame_a_point(tmp_path, what):
+    """What was counted in several frames, in a file a point, is the counts of the point, and no voxel of a gap is."""
+    folder = p10_folder(tmp_path, COUNTS, BITS, per_point=3)
+    master = folder / "e4m" / "sample_00012_master.h5"
+    if what == "files":
+        master.unlink()
+    box = box_chooser((2, 9, 3, 30, 4, 36))
+    for choose, part in ((None, np.s_[:, :, :]), (box, np.s_[2:9, 3:30, 4:36])):
+        scan = read_scan(str(master if what == "master" else folder), choose)
+        good = BITS[part[1:]] == 0
+        np.testing.assert_array_equal(scan.intensity[:, good], COUNTS[part][:, good])
+        assert (scan.intensity[:, ~good] < 0).all()
+        assert scan.geometry.energy_j == pytest.approx((ENERGY_KEV * 1e3 + 4) * 1.602176634e-19)
+        assert "12 files, the frames of each summed" in scan.name
+    assert run("fill", folder, "--method", "linear") == 0
+
+
+def test_frames_of_a_p10_scan_without_its_master(tmp_path):
+    folder = p10_folder(tmp_path, COUNTS, BITS)
+    (folder / "e4m" / "sample_00012_master.h5").unlink()
+    scan = read_scan(str(folder))
+    np.testing.assert_array_equal(scan.intensity, np.where(BITS > 0, np.iinfo(np.uint32).max, COUNTS))
+    assert scan.mask is None
+    (folder / "e4m" / "sample_00012_data_000002.h5").unlink()
+    with pytest.raises(InputError, match="2 files of frames without a master, not numbered from 1"):
+        read_scan(str(folder))
+
+
+@pytest.mark.parametrize("per_point", [1, 3])
+def test_without_a_line_a_point_in_the_log_frames_stay_frames(tmp_path, per_point):
+    folder = p10_folder(tmp_path, COUNTS, BITS, per_point)
+    (folder / "sample_00012.fio").unlink()
+    assert read_scan(str(folder)).intensity.shape[0] == per_point * len(COUNTS)
 
 
 def test_a_p10_folder_of_two_scans_asks_for_one(tmp_path):

@@ -21,7 +21,7 @@ from braggfill.base.writing import check_output
 from braggfill.scan.counts import as_mask_of_any, check_scan
 from braggfill.scan.formats.contents import ChooseBox, Scan, cut_out, readable
 from braggfill.scan.formats.cxi import write_cxi
-from braggfill.scan.formats.desy import find_master, read_p10_folder
+from braggfill.scan.formats.desy import find_data_files, find_master, find_p10_folder, read_data_files, read_p10_folder
 from braggfill.scan.formats.hdf5 import files_behind, read_hdf5, read_hdf5_mask, read_hdf5_provenance
 from braggfill.scan.formats.image_folder import images_in, read_image_folder
 from braggfill.scan.formats.names import HDF5_SUFFIXES, TIF_SUFFIXES, FormatName
@@ -106,15 +106,19 @@ def read_scan(address: PathLike, choose_box: ChooseBox | None = None) -> Scan:
     with readable(path, "scan"):
         if path.is_dir():
             return _read_folder(path, choose_box)
+        if dataset is None and (folder := find_p10_folder(path)):
+            return read_p10_folder(folder, path, choose_box)
         if path.suffix.lower() in HDF5_SUFFIXES:
             return read_hdf5(path, dataset, choose_box)
         return cut_out(_read_whole(path), choose_box)
 
 
 def _read_folder(folder: Path, choose_box: ChooseBox | None) -> Scan:
-    """A folder of an Eiger's master, or of single images."""
-    master = find_master(folder)
-    return read_p10_folder(folder, master, choose_box) if master else read_image_folder(folder, choose_box)
+    """A folder of an Eiger's master, of its files alone, or of single images."""
+    if master := find_master(folder):
+        return read_p10_folder(folder, master, choose_box)
+    files = find_data_files(folder)
+    return read_data_files(folder, files, choose_box) if files else read_image_folder(folder, choose_box)
 
 
 def _read_whole(path: Path) -> Scan:
@@ -195,7 +199,7 @@ def files_read(address: PathLike) -> list[Path]:
     if path.name and is_folder(path):
         with suppress(OSError):  # one that may not be looked into
             master = find_master(path)
-            return files_read(master) if master else images_in(path)
+            return files_read(master) if master else find_data_files(path) or images_in(path)
         return [path]
     if path.suffix.lower() in HDF5_SUFFIXES:
         return [path, *files_behind(path, dataset)]
