@@ -61,6 +61,27 @@ def id01_file(folder: Path, counts: np.ndarray, scans=(12,), detector="mpx1x4", 
     return folder / "id01_dataset.h5"
 
 
+def id01_spec(folder: Path, counts: np.ndarray, scans=(12,), suffix=".edf.gz", told="/data/id01/inhouse/detector/mpx4") -> Path:
+    """A SPEC file of ID01 before BLISS: the images lie where its folder was moved to with them, numbered through all scans."""
+    from fabio.edfimage import EdfImage
+
+    images = folder / "detector" / "mpx4"
+    images.mkdir(parents=True)
+    lines, next_image = ["#F align.spec", "#E 1400000000", "#D Tue May 13 16:53:20 2014", "#O0 Eta  Mu", ""], 95
+    for scan in scans:
+        lines += [f"#S {scan} dscan eta -0.5 0.5 {len(counts) - 1} 1", "#D Tue May 13 16:53:20 2014", "#P0 17.0 0.0"]
+        lines += [f"#UMONO mononrj={ENERGY_KEV}keV,mononrjunit=keV", f"#ULIMA_mpx4 {told}/align_mpx4_{next_image:05d}{suffix}"]
+        lines += [f"#UDETCALIB cen_pix_x=11.195,pixperdeg=455.2,det_distance_CC={DISTANCE_M},det_distance_COM=1.2"]
+        lines += ["#N 4", "#L eta  Seconds  mpx4inr  exp1"]
+        for frame in counts:
+            EdfImage(data=(frame + scan).astype(np.int32)).write(str(images / f"align_mpx4_{next_image:05d}{suffix}"))
+            lines.append(f"{17 + 0.01 * next_image:.4f} 1 {next_image} 10234")
+            next_image += 1
+        lines.append("")
+    (folder / "align.spec").write_text("\n".join(lines))
+    return folder / "align.spec"
+
+
 def sixs_file(folder: Path, counts: np.ndarray) -> Path:
     """A NeXus file of SixS: numbered data of all devices, one of which is the frames."""
     with h5py.File(folder / "spare_ascan_mu_00012.nxs", "w") as file:

@@ -104,8 +104,8 @@ def read_data_files(folder: Path, files: list[Path], choose_box: ChooseBox | Non
     numbers = [int(found[1]) for path in files if (found := DATA_FILE.search(path.name))]
     if numbers != list(range(1, len(files) + 1)):
         raise InputError(
-            f"scan {folder}: got {len(files)} files of frames without a master, not numbered from 1 without a gap, expected all "
-            "of one scan and no other; copy what is missing, or the master"
+            f"scan {folder}: got {len(files)} files of frames without a master, not numbered from 1 without a gap, expected "
+            "all of one scan and no other; copy what is missing, or the master"
         )
     log = read_log(folder)
     frames = Stacked(points_of([DataFile(path) for path in files], log.points), str(folder))

@@ -59,7 +59,7 @@ class Stacked:
 
 
 class Summed:
-    """The frames of one point of a scan, counted one after another, as one; what was not measured in any of them is not in it."""
+    """The frames of one point of a scan, counted one after another, as one; a pixel lacks what any of them lacks."""
 
     def __init__(self, part: Frames) -> None:
         self.part, self.shape, self.dtype = part, part.shape[-2:], np.dtype(np.int64)
