@@ -43,6 +43,8 @@ class Preparation:
     """File of the counts of an even illumination: every pixel is divided by its share; those without are marked."""
     hot: bool = False
     """Mark hot pixels as not measured: ten times as bright as all but one of the eight around them in half of the frames."""
+    aliens: bool = False
+    """Mark other crystals' light as not measured: spots far brighter than what lies between them and the peak, and opposite."""
     bin: tuple[int, ...] | None = None
     """FRAMES,ROWS,COLUMNS that are summed into one voxel; one that lacks any of them is not measured."""
 
