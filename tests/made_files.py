@@ -170,6 +170,7 @@ def make_all(folder: Path) -> None:
     maxipix = embedded(crystal, (516, 516), (185, 190))
     maxipix[:, 255:261], maxipix[:, :, 255:261] = 0, 0
     id01_file(folder, maxipix, (12, 13))
+    id01_spec(folder, maxipix)
     cristal_file(folder, maxipix)
     merlin = embedded(crystal, (512, 512), (188, 185))
     merlin[:, 254:257], merlin[:, :, 254:257] = 0, 0
@@ -181,6 +182,7 @@ def make_all(folder: Path) -> None:
     bits[:, 150:162] = 1  # as between the modules of an Eiger 4M; its frames are smaller here
     bits[70, 120] = 2
     p10_folder(folder, embedded(crystal, bits.shape, (70, 80)), bits)
+    p10_folder(folder, embedded(crystal, bits.shape, (70, 80)), bits, per_point=3, sample="series_00013")
     white = np.random.default_rng(2).uniform(0.9, 1.1, (512, 512))
     white[200, 250] = 0
     timepix = np.random.default_rng(3).binomial(embedded(crystal, (512, 512), (188, 185)), np.minimum(white / 1.1, 1))
