@@ -49,7 +49,7 @@ bench: $(BIN)/.installed
 	$(BIN)/python benchmarks/fill_speed.py
 	$(BIN)/python benchmarks/simulation_speed.py
 
-peers: $(BIN)/.installed
+peers: $(BIN)/.program
 	$(BIN)/python benchmarks/peers/run.py --work peers --out docs/results/peers.csv
 
 clean:

@@ -91,7 +91,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         master = make_master(Path(folder), given.frames, tuple(given.shape))
         again = ["--measure", str(master), "--crop", *map(str, given.crop), "--method", given.method]
-        done = subprocess.run([sys.executable, __file__, *again], check=True, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, __file__, *again], check=True, stdout=subprocess.PIPE, text=True)
     figures = json.loads(done.stdout)
     crop_mb, frame_mb = 4 * float(np.prod(given.crop)) / 2**20, 4 * float(np.prod(given.shape)) / 2**20
     figures |= {"crop_mb": crop_mb, "frame_mb": frame_mb, "allowed_mb": 12 * crop_mb + frame_mb, "method": given.method}

@@ -61,6 +61,27 @@ def id01_file(folder: Path, counts: np.ndarray, scans=(12,), detector="mpx1x4", 
     return folder / "id01_dataset.h5"
 
 
+def id01_spec(folder: Path, counts: np.ndarray, scans=(12,), suffix=".edf.gz", told="/data/id01/inhouse/detector/mpx4") -> Path:
+    """A SPEC file of ID01 before BLISS: the images lie where its folder was moved to with them, numbered through all scans."""
+    from fabio.edfimage import EdfImage
+
+    images = folder / "detector" / "mpx4"
+    images.mkdir(parents=True)
+    lines, next_image = ["#F align.spec", "#E 1400000000", "#D Tue May 13 16:53:20 2014", "#O0 Eta  Mu", ""], 95
+    for scan in scans:
+        lines += [f"#S {scan} dscan eta -0.5 0.5 {len(counts) - 1} 1", "#D Tue May 13 16:53:20 2014", "#P0 17.0 0.0"]
+        lines += [f"#UMONO mononrj={ENERGY_KEV}keV,mononrjunit=keV", f"#ULIMA_mpx4 {told}/align_mpx4_{next_image:05d}{suffix}"]
+        lines += [f"#UDETCALIB cen_pix_x=11.195,pixperdeg=455.2,det_distance_CC={DISTANCE_M},det_distance_COM=1.2"]
+        lines += ["#N 4", "#L eta  Seconds  mpx4inr  exp1"]
+        for frame in counts:
+            EdfImage(data=(frame + scan).astype(np.int32)).write(str(images / f"align_mpx4_{next_image:05d}{suffix}"))
+            lines.append(f"{17 + 0.01 * next_image:.4f} 1 {next_image} 10234")
+            next_image += 1
+        lines.append("")
+    (folder / "align.spec").write_text("\n".join(lines))
+    return folder / "align.spec"
+
+
 def sixs_file(folder: Path, counts: np.ndarray) -> Path:
     """A NeXus file of SixS: numbered data of all devices, one of which is the frames."""
     with h5py.File(folder / "spare_ascan_mu_00012.nxs", "w") as file:
@@ -111,13 +132,19 @@ def lambda_master(folder: Path, counts: np.ndarray, bits: np.ndarray) -> Path:
     return folder / "scan_master.nxs"
 
 
-def p10_folder(folder: Path, counts: np.ndarray, bits: np.ndarray) -> Path:
-    """A folder of P10: the Eiger's master in a folder of its own, the log with the energy beside it."""
-    scan = folder / "sample_00012"
+def p10_folder(folder: Path, counts: np.ndarray, bits: np.ndarray, per_point: int = 1, sample: str = "sample_00012") -> Path:
+    """A folder of P10: the Eiger's master in a folder of its own, the log with the energy and a line a point beside it.
+
+    With several frames a point, each point's have a file of their own; the counts are those of a point together.
+    """
+    scan = folder / sample
     (scan / "e4m").mkdir(parents=True)
-    eiger_master(scan / "e4m", counts, bits, stem=scan.name)
-    log = f"!\n%c\nascan om 16 17\n%p\nfmbenergy = {ENERGY_KEV * 1e3 + 4}\nom = 16.5\n%d\n Col 1 om DOUBLE\n 16.0\n 16.1\n"
-    (scan / "sample_00012.fio").write_text(log)
+    shares = np.full(per_point, 1 / per_point)
+    frames = np.moveaxis(np.random.default_rng(4).multinomial(counts, shares), -1, 1).reshape(-1, *counts.shape[1:])
+    eiger_master(scan / "e4m", frames, bits, per_point if per_point > 1 else 5, stem=scan.name)
+    log = f"!\n%c\nascan om 16 17\n%p\nfmbenergy = {ENERGY_KEV * 1e3 + 4}\nom = 16.5\n%d\n Col 1 om DOUBLE\n"
+    lines = "".join(f" {om:.4f} 1.02e+05\n" for om in np.linspace(16, 17, len(counts)))
+    (scan / f"{sample}.fio").write_text(f"{log} Col 2 ipetra DOUBLE\n{lines}! Acquisition ended\n")
     return scan
 
 
@@ -143,6 +170,7 @@ def make_all(folder: Path) -> None:
     maxipix = embedded(crystal, (516, 516), (185, 190))
     maxipix[:, 255:261], maxipix[:, :, 255:261] = 0, 0
     id01_file(folder, maxipix, (12, 13))
+    id01_spec(folder, maxipix)
     cristal_file(folder, maxipix)
     merlin = embedded(crystal, (512, 512), (188, 185))
     merlin[:, 254:257], merlin[:, :, 254:257] = 0, 0
@@ -154,6 +182,7 @@ def make_all(folder: Path) -> None:
     bits[:, 150:162] = 1  # as between the modules of an Eiger 4M; its frames are smaller here
     bits[70, 120] = 2
     p10_folder(folder, embedded(crystal, bits.shape, (70, 80)), bits)
+    p10_folder(folder, embedded(crystal, bits.shape, (70, 80)), bits, per_point=3, sample="series_00013")
     white = np.random.default_rng(2).uniform(0.9, 1.1, (512, 512))
     white[200, 250] = 0
     timepix = np.random.default_rng(3).binomial(embedded(crystal, (512, 512), (188, 185)), np.minimum(white / 1.1, 1))

@@ -90,7 +90,8 @@ def test_the_worked_ways_are_run_line_by_line(tmp_path, monkeypatch):
         "filled/id01_dataset_13.1_filled.npz",
         "experiment/preprocessed_data/prep_data.tif",
     )
-    for name in (*made, "S12_pynx_norm_20_64_64.npz", "C12_pynx_norm_20_64_64.npz", "P12_filled.cxi", "N12_filled.cxi"):
+    later = ("P12_filled.cxi", "P13_filled.cxi", "N12_filled.cxi")
+    for name in (*made, "S12_pynx_norm_20_64_64.npz", "C12_pynx_norm_20_64_64.npz", "A12_filled_pynx_input_data.npz", *later):
         back = read_scan(name)
         assert back.intensity.shape[0] == 20 and back.intensity.shape[1] >= 64
         assert (back.filled > 0).mean() > 0.02

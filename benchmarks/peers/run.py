@@ -1,12 +1,14 @@
 """The neighbours, run: each in an environment of its own reads what is written here, goes on with it, and writes for us.
 
 ``make peers``, or ``python benchmarks/peers/run.py --work FOLDER --out docs/results/peers.csv``. A marker voxel tells the order
-of the axes, a voxel that stays missing the polarity of the mask. An environment that is there is taken as it is.
+of the axes, a voxel that stays missing the polarity of the mask. An environment that was installed is taken as it is. Ends with
+exit code 1 if a step came out otherwise than it should.
 """
 
 import argparse
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,14 +39,28 @@ GEOMETRY = Geometry(9000 * JOULES_PER_EV, 0.83, (55e-6, 55e-6))
 
 def environment(work: Path, name: str) -> Path:
     """The interpreter of a peer's own environment."""
-    python = work / name / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(work / name)], check=True)
+    python, installed = work / name / "bin" / "python", work / name / ".installed"
+    if not installed.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(work / name)], check=True)
         plain, alone = PEERS[name]
         for flags, packages in (([], plain), (["--no-deps"], alone)):
             if packages:
                 subprocess.run([str(python), "-m", "pip", "install", "--quiet", *flags, *packages], check=True)
+        installed.touch()
     return python
+
+
+def run_side(work: Path, name: str, files: Path) -> list[dict[str, str]]:
+    """What a peer does with our files, a row a step; the last one says why it stopped, if it did."""
+    try:
+        command = [str(environment(work, name)), str(HERE / f"{name}_side.py"), str(files)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except subprocess.CalledProcessError as error:
+        return [{"peer": name, "step": "installed", "same": f"exit code {error.returncode}"}]
+    rows = [{"peer": name, **json.loads(line)} for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode:
+        rows.append({"peer": name, "step": "stopped", "same": (done.stderr.strip() or "without a word").splitlines()[-1]})
+    return rows
 
 
 def write_ours(folder: Path) -> None:
@@ -105,23 +121,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--only", choices=[*PEERS], action="append")
     given = parser.parse_args()
-    given.work.mkdir(parents=True, exist_ok=True)
     files = given.work / "files"
-    if not files.exists():
-        files.mkdir()
-        write_ours(files)
-    rows = []
-    for name in given.only or PEERS:
-        done = subprocess.run(
-            [str(environment(given.work, name)), str(HERE / f"{name}_side.py"), str(files)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        rows += [{"peer": name, **row} for row in told]
-        if done.returncode:
-            rows.append({"peer": name, "step": "stopped", "same": done.stderr.strip().splitlines()[-1]})
+    shutil.rmtree(files, ignore_errors=True)  # what is written today is what is to be read
+    files.mkdir(parents=True)
+    write_ours(files)
+    rows = [row for name in given.only or PEERS for row in run_side(given.work, name, files)]
     rows += read_theirs(files)
     for row in rows:
         print(" | ".join(row.values()))
@@ -130,6 +134,7 @@ def main() -> None:
             table = csv.DictWriter(file, ["peer", "step", "same"], lineterminator="\n")
             table.writeheader()
             table.writerows(rows)
+    sys.exit(any(row["same"] != "True" for row in rows))
 
 
 if __name__ == "__main__":

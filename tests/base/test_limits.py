@@ -65,6 +65,11 @@ def test_what_is_no_whole_number_is_refused(value):
         check_number("seed", value, whole=True)
 
 
+def test_a_limit_that_is_a_whole_number_is_written_as_one():
+    with pytest.raises(InputError, match="of 0 to 4 611 686 018 427 387 904;"):
+        check_number("seed", 2**63, whole=True)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

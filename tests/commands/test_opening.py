@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 from known_objects import facetted, pattern_of
@@ -11,6 +12,7 @@ from program import run
 from braggfill import InputError, detector_mask
 from braggfill.commands.opening import beside, check_writable, open_scan
 from braggfill.scan.choice import MaskChoice
+from braggfill.scan.files import read_mask
 
 COUNTS = np.random.default_rng(0).poisson(pattern_of(facetted((24, 24, 32), 9.0, 0.4), 1e5))
 GOOD = np.ones((24, 32), np.uint8)
@@ -95,6 +97,19 @@ def test_the_files_behind_a_master_and_the_images_of_a_folder_are_inputs(tmp_pat
     with pytest.raises(InputError, match="belongs to one"):
         check_writable({".h5": tmp_path / "mpx1x4_0012.h5"}, [f"{dataset}:/12.1"], overwrite=True)
     check_writable({".npz": images / "S54_filled.npz"}, [str(images)], overwrite=True)
+
+
+@pytest.mark.parametrize("place", ["", ":/entry_1/instrument_1/detector_1/mask"])
+@pytest.mark.parametrize("with_frames", [True, False])
+def test_a_mask_behind_a_link_is_an_input(tmp_path, place, with_frames):
+    for name, link in (("far.h5", "m"), ("near.h5", h5py.ExternalLink("far.h5", "m"))):
+        with h5py.File(tmp_path / name, "w") as file:
+            file["m" if link == "m" else "entry_1/instrument_1/detector_1/mask"] = GOOD if link == "m" else link
+            if with_frames and name == "near.h5":
+                file["entry_1/data_1/data"] = COUNTS
+    np.testing.assert_array_equal(read_mask(f"{tmp_path / 'near.h5'}{place}"), GOOD)
+    with pytest.raises(InputError, match="belongs to one"):
+        check_writable({".h5": tmp_path / "far.h5"}, [f"{tmp_path / 'near.h5'}{place}"], overwrite=True)
 
 
 @pytest.mark.parametrize("option", ["--dark", "--flat"])

@@ -278,7 +278,7 @@ def strange_table(rng: Rng, folder: Path) -> Case:
         "counts_per_unit",
         "weights",
         "crop",
-        "binning",
+        "bin",
         "dark",
         "negatives",
         "again",

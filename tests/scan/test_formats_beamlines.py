@@ -12,6 +12,7 @@ from made_files import (
     counts_of_a_crystal,
     cristal_file,
     id01_file,
+    id01_spec,
     lambda_master,
     nanomax_file,
     p10_folder,
@@ -20,7 +21,8 @@ from made_files import (
 from program import run
 
 from braggfill import InputError
-from braggfill.scan.files import read_scan
+from braggfill.scan.crop import box_chooser
+from braggfill.scan.files import files_read, read_scan
 
 COUNTS = counts_of_a_crystal()
 BITS = np.zeros(COUNTS.shape[1:], np.uint32)
@@ -71,6 +73,50 @@ def test_a_file_of_lima_itself(tmp_path):
     np.testing.assert_array_equal(read_scan(str(tmp_path / "mpx1x4_0012.h5")).intensity, COUNTS + 12)
 
 
+@pytest.mark.parametrize("suffix", [".edf", ".edf.gz"])
+def test_id01_before_bliss_by_its_spec_file(tmp_path, suffix):
+    pytest.importorskip("silx")
+    path = id01_spec(tmp_path, COUNTS, (12, 13), suffix)
+    with pytest.raises(InputError, match=r"no number of 2 scans \(12\.1, 13\.1\).*align\.spec:/12\.1"):
+        read_scan(str(path))
+    for place in ("13", "13.1", "13.1/mpx4"):
+        scan = read_scan(f"{path}:/{place}", box_chooser((1, 12, 5, 40, 0, 30)))
+        np.testing.assert_array_equal(scan.intensity, COUNTS[1:12, 5:40, :30] + 13)
+        assert scan.geometry.energy_j == pytest.approx(JOULES)
+        assert (scan.geometry.distance_m, scan.geometry.pixel_size_m) == (DISTANCE_M, (55e-6, 55e-6))
+    frame = (tmp_path / "detector" / "mpx4" / f"align_mpx4_{95 + len(COUNTS):05d}{suffix}").rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=r"scan 13\.1 without its image .*align_mpx4_00107"):
+        read_scan(f"{path}:/13")
+    frame.rename(tmp_path / "detector" / "mpx4" / f"align_mpx4_{95 + len(COUNTS):05d}{suffix}")
+    np.savez(tmp_path / "mask.npz", mask=BITS)
+    arguments = ["--scan", "12-13", "--template", f"{path}:/%d", "--mask", tmp_path / "mask.npz", "--method", "nearest"]
+    assert run("fill", *arguments) == 0
+    filled = read_scan(str(tmp_path / "align_13_filled.npz"))
+    np.testing.assert_array_equal(filled.intensity[:, BITS == 0], COUNTS[:, BITS == 0] + 13)
+
+
+@pytest.mark.parametrize("place", ["14", "x", "12.1/eiger2M", "12/a/b"])
+def test_a_scan_or_detector_that_a_spec_file_lacks_is_one_sentence(tmp_path, place):
+    pytest.importorskip("silx")
+    path = id01_spec(tmp_path, COUNTS[:2])
+    with pytest.raises(InputError, match=r"got .*; give it as 'align\.spec:/12\.1"):
+        read_scan(f"{path}:/{place}")
+    (tmp_path / "text.spec").write_text("nothing of the kind\n")
+    with pytest.raises(InputError):
+        read_scan(str(tmp_path / "text.spec"))
+
+
+def test_images_of_a_spec_file_where_it_tells_and_never_over_them(tmp_path):
+    """Found by the path in the file, without a place where there is one scan; none of them is written over."""
+    pytest.importorskip("silx")
+    path = id01_spec(tmp_path / "a", COUNTS[:3], told=str(tmp_path / "a" / "detector" / "mpx4"))
+    (tmp_path / "b").mkdir()
+    moved = path.rename(tmp_path / "b" / "align.spec")
+    np.testing.assert_array_equal(read_scan(str(moved)).intensity, COUNTS[:3] + 12)
+    image = tmp_path / "a" / "detector" / "mpx4" / "align_mpx4_00096.edf.gz"
+    assert image in files_read(str(moved))
+
+
 @pytest.mark.parametrize("make", [sixs_file, cristal_file, nanomax_file])
 def test_soleil_and_maxiv_find_the_frames_and_the_energy(tmp_path, make):
     scan = read_scan(str(make(tmp_path, COUNTS)))
@@ -116,6 +162,42 @@ def test_a_p10_folder_with_the_energy_of_its_log(tmp_path):
     assert (tmp_path / "sample_00012_filled.npz").exists()
 
 
+@pytest.mark.parametrize("what", ["folder", "master", "files"])
+def test_a_p10_series_has_a_frame_a_point(tmp_path, what):
+    """What was counted in several frames, in a file a point, is the counts of the point, and no voxel of a gap is."""
+    folder = p10_folder(tmp_path, COUNTS, BITS, per_point=3)
+    master = folder / "e4m" / "sample_00012_master.h5"
+    if what == "files":
+        master.unlink()
+    box = box_chooser((2, 9, 3, 30, 4, 36))
+    for choose, part in ((None, np.s_[:, :, :]), (box, np.s_[2:9, 3:30, 4:36])):
+        scan = read_scan(str(master if what == "master" else folder), choose)
+        good = BITS[part[1:]] == 0
+        np.testing.assert_array_equal(scan.intensity[:, good], COUNTS[part][:, good])
+        assert (scan.intensity[:, ~good] < 0).all()
+        assert scan.geometry.energy_j == pytest.approx((ENERGY_KEV * 1e3 + 4) * 1.602176634e-19)
+        assert "12 files, the frames of each summed" in scan.name
+    assert run("fill", folder, "--method", "linear") == 0
+
+
+def test_frames_of_a_p10_scan_without_its_master(tmp_path):
+    folder = p10_folder(tmp_path, COUNTS, BITS)
+    (folder / "e4m" / "sample_00012_master.h5").unlink()
+    scan = read_scan(str(folder))
+    np.testing.assert_array_equal(scan.intensity, np.where(BITS > 0, np.iinfo(np.uint32).max, COUNTS))
+    assert scan.mask is None
+    (folder / "e4m" / "sample_00012_data_000002.h5").unlink()
+    with pytest.raises(InputError, match="2 files of frames without a master, not numbered from 1"):
+        read_scan(str(folder))
+
+
+@pytest.mark.parametrize("per_point", [1, 3])
+def test_without_a_line_a_point_in_the_log_frames_stay_frames(tmp_path, per_point):
+    folder = p10_folder(tmp_path, COUNTS, BITS, per_point)
+    (folder / "sample_00012.fio").unlink()
+    assert read_scan(str(folder)).intensity.shape[0] == per_point * len(COUNTS)
+
+
 def test_a_p10_folder_of_two_scans_asks_for_one(tmp_path):
     p10_folder(tmp_path, COUNTS, BITS)
     (tmp_path / "sample_00012" / "e4m" / "other_master.h5").touch()
@@ -132,10 +214,10 @@ def test_an_aps_folder_is_read_in_the_order_of_its_numbers(tmp_path, first):
     assert (scan.intensity.dtype, scan.name) == (COUNTS.dtype, "Staff20_S0054")
 
 
-@pytest.mark.parametrize("suffix", [".edf", ".cbf"])
+@pytest.mark.parametrize("suffix", [".edf", ".cbf", ".edf.gz"])
 def test_a_folder_of_images_that_fabio_knows(tmp_path, suffix):
     fabio = pytest.importorskip("fabio")
-    kind = {".edf": fabio.edfimage.EdfImage, ".cbf": fabio.cbfimage.CbfImage}[suffix]
+    kind = fabio.cbfimage.CbfImage if suffix == ".cbf" else fabio.edfimage.EdfImage
     values = COUNTS.astype(np.int32)
     values[:, 3] = -1  # a Pilatus' gap
     for number, frame in enumerate(values):

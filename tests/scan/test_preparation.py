@@ -35,7 +35,7 @@ def test_nothing_asked_for_is_nothing_done():
 @settings(max_examples=25)
 @given(st.tuples(st.integers(1, 4), st.integers(2, 6), st.integers(2, 6)))
 def test_bins_keep_every_photon_that_falls_into_a_whole_one(bins):
-    made = prepare(SCAN, GAP, Preparation(binning=bins))
+    made = prepare(SCAN, GAP, Preparation(bin=bins))
     missing = np.broadcast_to(GAP > 0, COUNTS.shape)
     for place in np.ndindex(made.scan.intensity.shape):
         part = tuple(slice(p * b, (p + 1) * b) for p, b in zip(place, bins, strict=True))
@@ -119,8 +119,9 @@ def test_hot_pixels_are_found_and_neither_peak_nor_fringe_is_one(scan):
         ({"crop": (4, 5)}, r"crop: got \[4, 5\]"),
         ({"crop": (4, 0, 5)}, r"crop: got \[4, 0, 5\]"),
         ({"crop": (4, 2, 0, 5, 0, 5)}, "crop: got"),
-        ({"binning": (1, 2)}, r"bin: got \[1, 2\]"),
-        ({"binning": (1, 0, 2)}, r"bin: got \[1, 0, 2\]"),
+        ({"bin": (1, 2)}, r"bin: got \[1, 2\]"),
+        ({"bin": (1, 0, 2)}, "bin: got 0, expected a whole number of 1 to 1 000"),
+        ({"bin": (1, 1, 1001)}, "bin: got 1001, expected a whole number of 1 to 1 000"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_read(how, says):

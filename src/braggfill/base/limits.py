@@ -25,7 +25,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "adapt_minutes": (1e-9, 10_080),
     "roi": (0, 100_000),
     "crop": (0, 100_000),
-    "binning": (0, 1_000),
+    "bin": (1, 1_000),
     "energy_kev": (0.1, 1_000),
     "distance_m": (1e-3, 1_000),
     "pixel_um": (1e-2, 1e5),
@@ -175,4 +175,4 @@ def _article(noun: str) -> str:
 
 def _said(number: float) -> str:
     """A limit as it is written."""
-    return f"{number:,}".replace(",", " ") if isinstance(number, int) and number < 1e9 else f"{number:g}"
+    return f"{number:,}".replace(",", " ") if isinstance(number, int) else f"{number:g}"

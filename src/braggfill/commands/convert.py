@@ -16,7 +16,7 @@ def convert(
     scan: ScanFile,
     output: Annotated[Path, typer.Argument(help="File to write.")],
     outputs: Annotated[Outputs, Part(("format", "overwrite"))],
-    how: Annotated[Preparation, Part(("crop", "dark", "hot", "binning"))],
+    how: Annotated[Preparation, Part(("crop", "dark", "hot", "aliens", "bin"))],
     choice: MaskChoice,
     energy_kev: Annotated[float | None, typer.Option(help="Photon energy, for CXI.")] = None,
     distance_m: Annotated[float | None, typer.Option(help="Distance of the detector, for CXI.")] = None,

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 ScanFiles = Annotated[
     list[str] | None,
-    typer.Argument(help="Scan files: .npz, .npy, .h5/.cxi/.nxs (also file.h5:/path), .tif.", show_default=False),
+    typer.Argument(
+        help="Scans: .npz, .npy, .h5/.cxi/.nxs (also file.h5:/path), .tif, file.spec:/12, folders.", show_default=False
+    ),
 ]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
     scan: Annotated[str | None, typer.Argument(help="Scan whose mask it is; without it, of the detector alone.")] = None,
     *,
-    how: Annotated[Preparation, Part(("crop", "dark", "hot"))],
+    how: Annotated[Preparation, Part(("crop", "dark", "hot", "aliens"))],
     choice: MaskChoice,
     find: Annotated[bool, typer.Option("--find", help="Look for rows and columns that never count.")] = False,
     negatives: Annotated[Negatives | None, typer.Option(help="What negative values are, as for fill.")] = None,
@@ -38,6 +38,7 @@ def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
     from braggfill.reports.tables import mask_table
     from braggfill.scan.files import write_mask
     from braggfill.scan.masks import full_mask, half_masked, mask_without_scan, summed_counts
+    from braggfill.scan.preparation import in_words
 
     outputs, background = {".npz": output, ".png": plot}, None
     if scan is None:
@@ -45,6 +46,8 @@ def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
         made = mask_without_scan(choice)
     else:
         opened = open_scan(scan, choice, outputs, overwrite, ask=False, how=how, negatives=negatives)
+        for sentence in in_words(opened.record.get("prepared", {})):
+            say(console, sentence)
         made = full_mask(opened.scan.intensity, opened.mask, negatives)
         background = summed_counts(opened.scan.intensity, made).astype("float32")
         made = made | silent_lines(opened.scan.intensity, made, negatives, yes) if find else made

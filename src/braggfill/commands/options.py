@@ -68,7 +68,7 @@ SPELLINGS = {
     "baselines": Spelling(("--baseline",)),
     "roi": Spelling(read=read_numbers("roi")),
     "crop": Spelling(read=read_numbers("crop")),
-    "binning": Spelling(("--bin",), read_numbers("bin")),
+    "bin": Spelling(read=read_numbers("bin")),
     "schedule": Spelling(read=read_schedule, default=USUAL_SCHEDULE),
 }
 

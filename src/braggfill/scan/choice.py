@@ -43,7 +43,9 @@ class Preparation:
     """File of the counts of an even illumination: every pixel is divided by its share; those without are marked."""
     hot: bool = False
     """Mark hot pixels as not measured: ten times as bright as all but one of the eight around them in half of the frames."""
-    binning: tuple[int, ...] | None = None
+    aliens: bool = False
+    """Mark other crystals' light as not measured: spots far brighter than what lies between them and the peak, and opposite."""
+    bin: tuple[int, ...] | None = None
     """FRAMES,ROWS,COLUMNS that are summed into one voxel; one that lacks any of them is not measured."""
 
     def __post_init__(self) -> None:
@@ -53,8 +55,8 @@ class Preparation:
                 f"crop: got {list(self.crop)}, expected three sizes (frames, rows, columns) about the peak, or first and "
                 "last + 1 of each"
             )
-        if self.binning is not None and (len(self.binning) != 3 or min(self.binning) < 1):
-            raise InputError(f"bin: got {list(self.binning)}, expected three numbers of at least 1 (frames, rows, columns)")
+        if self.bin is not None and len(self.bin) != 3:
+            raise InputError(f"bin: got {list(self.bin)}, expected three numbers of at least 1 (frames, rows, columns)")
 
 
 def _in_order(crop: tuple[int, ...]) -> bool:

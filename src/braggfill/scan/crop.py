@@ -10,6 +10,9 @@ from braggfill.scan.counts import as_mask, unmeasured
 from braggfill.scan.formats.contents import ChooseBox
 from braggfill.scan.formats.frames import Box, Frames
 
+STRIP = 128
+"""Rows of a frame that are looked at together: what is made of them on the way takes little beside the frame."""
+
 
 def box_chooser(crop: tuple[int, ...] | None) -> ChooseBox | None:
     """From frames on disk to the box that was asked for: three sizes about the peak, or first and last + 1 of each axis."""
@@ -62,18 +65,26 @@ def find_peak(frames: Frames, mask: Any = None) -> tuple[int, int, int]:
     brightest, peak = 0.0, (0, 0, 0)
     for number in range(frames.shape[0]):
         frame = frames[slice(number, number + 1), slice(None), slice(None)][0]
-        bad = unmeasured(frame) if flat is None else unmeasured(frame) | flat
-        if mask is not None and flat is None:
-            bad |= mask[number] > 0
-        block = _faintest_of_four(np.where(bad, 0, frame))
-        at = int(block.argmax()) if block.size else 0
-        if block.size and block.flat[at] > brightest:
-            row, column = (int(i) for i in np.unravel_index(at, block.shape))
-            down, right = np.unravel_index(int(frame[row : row + 2, column : column + 2].argmax()), (2, 2))
-            brightest, peak = float(block.flat[at]), (number, row + int(down), column + int(right))
+        own = flat if flat is not None else None if mask is None else mask[number] > 0
+        for first in range(0, frame.shape[0], STRIP):
+            rows = slice(first, first + STRIP + 1)  # the last begins the next strip
+            least, at = _brightest_of_four(frame[rows], None if own is None else own[rows])
+            if least > brightest:
+                brightest, peak = least, (number, first + at[0], at[1])
     if brightest == 0:
         raise InputError("crop: got a scan without counts, expected a Bragg peak; give first and last + 1 of each axis instead")
     return peak
+
+
+def _brightest_of_four(frame: NDArray[Any], missing: NDArray[np.bool_] | None) -> tuple[float, tuple[int, int]]:
+    """The most counts of the faintest of two by two pixels in rows of a frame, and where the brightest of these four is."""
+    bad = unmeasured(frame) if missing is None else unmeasured(frame) | missing
+    block = _faintest_of_four(np.where(bad, 0, frame))
+    if not block.size:
+        return 0.0, (0, 0)
+    row, column = (int(i) for i in np.unravel_index(int(block.argmax()), block.shape))
+    down, right = np.unravel_index(int(frame[row : row + 2, column : column + 2].argmax()), (2, 2))
+    return float(block[row, column]), (row + int(down), column + int(right))
 
 
 def _faintest_of_four(frame: NDArray[Any]) -> NDArray[Any]:

@@ -21,10 +21,10 @@ from braggfill.base.writing import check_output
 from braggfill.scan.counts import as_mask_of_any, check_scan
 from braggfill.scan.formats.contents import ChooseBox, Scan, cut_out, readable
 from braggfill.scan.formats.cxi import write_cxi
-from braggfill.scan.formats.desy import find_master, read_p10_folder
-from braggfill.scan.formats.hdf5 import files_of_frames, read_hdf5, read_hdf5_mask, read_hdf5_provenance
+from braggfill.scan.formats.desy import find_data_files, find_master, find_p10_folder, read_data_files, read_p10_folder
+from braggfill.scan.formats.hdf5 import files_behind, read_hdf5, read_hdf5_mask, read_hdf5_provenance
 from braggfill.scan.formats.image_folder import images_in, read_image_folder
-from braggfill.scan.formats.names import HDF5_SUFFIXES, TIF_SUFFIXES, FormatName
+from braggfill.scan.formats.names import HDF5_SUFFIXES, SPEC_SUFFIX, TIF_SUFFIXES, WITH_PLACES, FormatName
 from braggfill.scan.formats.npz import (
     CDIUTILS_DATA,
     mask_beside,
@@ -36,6 +36,7 @@ from braggfill.scan.formats.npz import (
     write_npz_mask,
     write_pair,
 )
+from braggfill.scan.formats.spec import images_of_spec, read_spec
 from braggfill.scan.formats.tif import COHERE_STEM, beside_stack, cohere_partner, read_tif, write_cohere
 from braggfill.scan.gaps import one_frame_for_all
 
@@ -89,7 +90,7 @@ def read_scan(address: PathLike, choose_box: ChooseBox | None = None) -> Scan:
         Path of an ``.npz`` (``data``, else ``iobs``, else its only array; ``mask``, or the mask file of a cdiutils or bcdi
         pair), ``.npy``, ``.tif`` or HDF5 file (``.h5``, ``.cxi``, ``.nxs``;
         ``file.h5:/path/to/data``, ``file.h5:/12.1`` or the usual places), an Eiger's master, a folder of P10 or of numbered
-        images (34-ID-C).
+        images (34-ID-C), or a SPEC file beside its images (``align.spec:/12``, ID01 before BLISS).
     choose_box : callable, optional
         From the frames on disk and their mask to the box that is read; else all of it.
 
@@ -106,15 +107,21 @@ def read_scan(address: PathLike, choose_box: ChooseBox | None = None) -> Scan:
     with readable(path, "scan"):
         if path.is_dir():
             return _read_folder(path, choose_box)
+        if path.suffix.lower() == SPEC_SUFFIX:
+            return read_spec(path, dataset, choose_box)
+        if dataset is None and (folder := find_p10_folder(path)):
+            return read_p10_folder(folder, path, choose_box)
         if path.suffix.lower() in HDF5_SUFFIXES:
             return read_hdf5(path, dataset, choose_box)
         return cut_out(_read_whole(path), choose_box)
 
 
 def _read_folder(folder: Path, choose_box: ChooseBox | None) -> Scan:
-    """A folder of an Eiger's master, or of single images."""
-    master = find_master(folder)
-    return read_p10_folder(folder, master, choose_box) if master else read_image_folder(folder, choose_box)
+    """A folder of an Eiger's master, of its files alone, or of single images."""
+    if master := find_master(folder):
+        return read_p10_folder(folder, master, choose_box)
+    files = find_data_files(folder)
+    return read_data_files(folder, files, choose_box) if files else read_image_folder(folder, choose_box)
 
 
 def _read_whole(path: Path) -> Scan:
@@ -161,9 +168,9 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
 
 
 def split_address(address: PathLike) -> tuple[Path, str | None]:
-    """Split ``file.h5:/path/to/data`` into the file and the dataset; without a colon and a path there is no dataset."""
+    """Split ``file.h5:/path/to/data`` into the file and the dataset, ``align.spec:/12`` into the file and the scan."""
     file, colon, dataset = os.fspath(address).rpartition(":")
-    if colon and Path(file).suffix.lower() in HDF5_SUFFIXES:
+    if colon and Path(file).suffix.lower() in WITH_PLACES:
         return Path(file), dataset
     return Path(address), None
 
@@ -195,10 +202,13 @@ def files_read(address: PathLike) -> list[Path]:
     if path.name and is_folder(path):
         with suppress(OSError):  # one that may not be looked into
             master = find_master(path)
-            return files_read(master) if master else images_in(path)
+            return files_read(master) if master else find_data_files(path) or images_in(path)
         return [path]
     if path.suffix.lower() in HDF5_SUFFIXES:
-        return [path, *files_of_frames(path, dataset)]
+        return [path, *files_behind(path, dataset)]
+    if path.suffix.lower() == SPEC_SUFFIX:
+        with suppress(Exception):  # what is wrong with it is told when it is read
+            return [path, *images_of_spec(path, dataset)]
     partner = beside_stack(path) if path.suffix.lower() in TIF_SUFFIXES else mask_beside(path) if path.name else None
     return [path, *([partner] if partner else [])]
 

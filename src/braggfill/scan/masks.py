@@ -140,6 +140,11 @@ def _beside(totals: NDArray[np.float64], masked: NDArray[np.bool_], first: int, 
 def find_hot_pixels(intensity: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels that count far more than those around them in at least half of the frames; a crystal does so only now and then.
 
+    For a person who asks for it, before anything is known of the scan: so it takes none that could be a fringe, by the median
+    frame and all but one of the neighbours, and no dead pixel. ``crystal.outliers.faulty_pixels``, which every fill by the
+    crystal asks for itself, compares the darker half of the frames with the brighter one: it finds fainter pixels (30 counts
+    over the scan), only those without a hot or a masked neighbour, and dead ones as well.
+
     Parameters
     ----------
     intensity : array (frames, rows, columns)

@@ -1,4 +1,4 @@
-"""What is done to a scan before it is filled, else done by hand elsewhere: dark, flat field, hot pixels, bins.
+"""What is done to a scan before it is filled, else done by hand elsewhere: dark, flat field, hot pixels, aliens, bins.
 
 Whatever is done is told in words and recorded. Pixels are marked as not measured, never changed for others; counts stay counts,
 or the photons for one unit of what they have become are kept track of.
@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects, label
 
 from braggfill.base.errors import InputError
 from braggfill.base.writing import sha256
+from braggfill.scan.aliens import find_aliens
 from braggfill.scan.choice import Negatives, Preparation
 from braggfill.scan.counts import MOST_COUNTS, as_mask, measured_values
 from braggfill.scan.detectors import Detector
@@ -38,11 +40,11 @@ class Prepared:
     record: dict[str, Any] = field(default_factory=dict)
     """What was done, JSON-ready."""
 
-    def marked(self, pixels: NDArray[np.bool_], **record: Any) -> "Prepared":
-        """The same with some more pixels (rows, columns) as not measured."""
+    def marked(self, more: NDArray[np.bool_], **record: Any) -> "Prepared":
+        """The same with more as not measured: pixels (rows, columns), or voxels (frames, rows, columns)."""
         shape = self.scan.intensity.shape
         old = np.zeros(shape[1:], bool) if self.mask is None else ~(np.asarray(self.mask) <= 0)
-        mask: NDArray[np.bool_] = np.logical_or(old, pixels)
+        mask: NDArray[np.bool_] = np.logical_or(old, more)
         return replace(self, mask=mask, record=self.record | record)
 
 
@@ -84,9 +86,11 @@ def prepare(
         missing = measured_values(made.scan.intensity, made.mask, negatives)[1]
         found = find_hot_pixels(made.scan.intensity, missing)
         made = made.marked(found, hot={"pixels": np.argwhere(found).tolist()})
+    if how.aliens:
+        made = _without_aliens(made, negatives)
     if detector is not None:
         made = _opened(made, detector)
-    return _binned(made, how.binning, negatives) if how.binning else made
+    return _binned(made, how.bin, negatives) if how.bin else made
 
 
 def _cropped(cut: Cut | None) -> dict[str, Any]:
@@ -137,6 +141,16 @@ def _flattened(made: Prepared, address: str, negatives: Negatives | None) -> Pre
     told = {"marked": int(bad.sum()), "shares": [float(share[~bad].min()), float(share[~bad].max())], "counts_per_unit": scale}
     scan = replace(made.scan, intensity=corrected)
     return replace(made, scan=scan, mask=missing, counts_per_unit=scale, record=made.record | {"flat": record | told})
+
+
+def _without_aliens(made: Prepared, negatives: Negatives | None) -> Prepared:
+    """Mark other crystals' light; hot pixels, which are none, are not looked at."""
+    measured, missing = measured_values(made.scan.intensity, made.mask, negatives)
+    found = find_aliens(measured, missing | find_hot_pixels(measured, missing))
+    share = float(measured[found].sum(dtype=float) / max(np.maximum(measured, 0).sum(dtype=float), 1e-9))
+    spots = [[[s.start, s.stop] for s in box] for box in find_objects(label(found)[0])]
+    told = {"voxels": int(found.sum()), "spots": spots, "share_of_counts": share}
+    return made.marked(found, aliens=told) if found.any() else replace(made, record=made.record | {"aliens": told})
 
 
 def _opened(made: Prepared, detector: Detector) -> Prepared:
@@ -198,8 +212,17 @@ def in_words(record: dict[str, Any]) -> list[str]:
         told.append(f"{flat['counts_per_unit']:.4g} photons are one unit of what came of it")
     if "hot" in record:
         told.append(f"{len(record['hot']['pixels'])} hot pixels are marked as not measured")
+    if "aliens" in record:
+        told.append(_aliens_in_words(record["aliens"]))
     if "seam" in record:
         told.append("the gaps that the file leaves out are opened and marked as not measured")
     if "bin" in record:
         told.append(f"{' × '.join(map(str, record['bin']))} voxels are summed into one")
     return told
+
+
+def _aliens_in_words(found: dict[str, Any]) -> str:
+    if not found["spots"]:
+        return "no light of another crystal was found"
+    held = f"{found['voxels']:,} voxels, {100 * found['share_of_counts']:.2g} % of the counts"
+    return f"{len(found['spots'])} spots of another crystal's light ({held}) are marked as not measured"

@@ -17,7 +17,7 @@ from braggfill.base.quiet import quiet
 from braggfill.scan.formats.bliss import find_bliss
 from braggfill.scan.formats.contents import ChooseBox, Cut, Scan, read_json
 from braggfill.scan.formats.dectris import find_dectris
-from braggfill.scan.formats.frames import Box, Frames, Stacked
+from braggfill.scan.formats.frames import Box, Frames, Stacked, points_of
 from braggfill.scan.formats.geometry import DETECTOR_PLACES, ENERGY_PLACES, read_geometry
 from braggfill.scan.formats.hdf5_access import opened, require_filters, sources
 from braggfill.scan.formats.layouts import Finder, Layout, Wanted, inside
@@ -48,18 +48,21 @@ FINDERS: tuple[Finder, ...] = (find_dectris, find_bliss, find_soleil, find_maxiv
 PROVENANCE_PLACE = "entry_1/process_1/provenance"
 
 
-def read_hdf5(path: Path, place: str | None, choose_box: ChooseBox | None = None) -> Scan:
-    """Read frames at a place, else in the usual places, else the only volume, or a box of them; and what is told of them."""
+def read_hdf5(path: Path, place: str | None, choose_box: ChooseBox | None = None, points: int | None = None) -> Scan:
+    """Read frames at a place, else in the usual places, else the only volume, or a box of them; and what is told of them.
+
+    ``points`` are those of the scan, where another file tells them: then each may be a series of frames.
+    """
     with opened(path, "scan") as file:
         layout = _layout(file, place, path)
-        frames, beside = _frames(file, layout, path), layout.frames[0].rpartition("/")[0]
+        frames, beside = _frames(file, layout, path, points), layout.frames[0].rpartition("/")[0]
         mask = _first_like(file, layout.masks, frames)
         filled, std = (
             _first_like(file, (f"{beside}/{name}", f"{DETECTOR_PLACES[0]}/{name}"), frames, solid=True)
             for name in ("filled_mask", "estimate_std")
         )
         box = choose_box(frames, mask) if choose_box else None
-        name = layout.frames[0] if len(layout.frames) == 1 else f"{beside} ({len(layout.frames)} links)"
+        name = f"{beside} ({frames.told})" if isinstance(frames, Stacked) else layout.frames[0]
         return Scan(
             frames[... if box is None else box],
             _part(mask, box),
@@ -95,12 +98,12 @@ def _usual(place: str) -> Layout:
     return Layout((place,), (f"{place.rpartition('/')[0]}/mask", *MASK_PLACES), ENERGY_PLACES, DETECTOR_PLACES)
 
 
-def _frames(file: h5py.File, layout: Layout, path: Path) -> Frames:
+def _frames(file: h5py.File, layout: Layout, path: Path, points: int | None) -> Frames:
     """The frames of a layout, in their order; nothing is read yet."""
     parts = [file[place] for place in layout.frames]
     for part in parts:
         require_filters(part)
-    return parts[0] if len(parts) == 1 else Stacked(parts, path.name)
+    return parts[0] if len(parts) == 1 else Stacked(points_of(parts, points), path.name)
 
 
 def _first_like(file: h5py.File, places: tuple[str, ...], frames: Frames, solid: bool = False) -> h5py.Dataset | None:
@@ -118,22 +121,28 @@ def _part(dataset: h5py.Dataset | None, box: Box | None) -> NDArray[Any] | None:
     return values
 
 
-def files_of_frames(path: Path, place: str | None) -> list[Path]:
-    """Files in which the frames lie that are read from a place, behind links or as parts of a virtual dataset.
+def files_behind(path: Path, place: str | None) -> list[Path]:
+    """Files in which what is read from a place lies, frames or a mask: behind links, or as parts of a virtual dataset.
 
     None if they cannot be told: then they cannot be read either, which is said when they are.
     """
+    found: list[Path] = []
     with suppress(Exception), quiet():
         check_regular(path, "scan")
         with opened(path, "scan") as file:
-            return _of_parts(file, _layout(file, place, path))
-    return []
+            for name in _places(file, place, path):
+                with suppress(Exception):  # one that leads nowhere is told when it is read
+                    part = file[name]
+                    found += [Path(part.file.filename), *(source for source, _ in sources(part))]
+    return found
 
 
-def _of_parts(file: h5py.File, layout: Layout) -> list[Path]:
-    parts = [file[name] for name in layout.frames]
-    behind = [source for part in parts for source, _ in sources(part)]
-    return [*(Path(part.file.filename) for part in parts), *behind]
+def _places(file: h5py.File, place: str | None, path: Path) -> list[str]:
+    """Where frames and masks may be read from, each if it is there."""
+    layout = Layout(())
+    with suppress(InputError):  # a file of nothing but a mask
+        layout = _layout(file, place, path)
+    return [*layout.frames, *layout.masks, *MASK_PLACES]
 
 
 def read_hdf5_mask(path: Path, place: str | None) -> NDArray[Any]:

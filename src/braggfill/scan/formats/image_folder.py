@@ -1,4 +1,4 @@
-"""A folder of single frames: .tif as at 34-ID-C (``Sample_S0054_00001.tif``, …), .cbf of a Pilatus, .edf of older ESRF scans.
+"""A folder of single frames: .tif as at 34-ID-C (``Sample_S0054_00001.tif``, …), .cbf of a Pilatus, .edf of the older ESRF.
 
 The number at the end of a file's name is its place in the scan, as cohere takes it; other files are no frames. One frame is
 held at a time.
@@ -17,7 +17,7 @@ from braggfill.scan.formats.contents import ChooseBox, Cut, Scan
 from braggfill.scan.formats.frames import Stacked
 from braggfill.scan.formats.names import TIF_SUFFIXES
 
-FABIO_SUFFIXES = (".cbf", ".edf")
+FABIO_SUFFIXES = (".cbf", ".edf", ".cbf.gz", ".edf.gz")
 NUMBERED = re.compile(r"(\d+)$")
 
 
@@ -26,7 +26,7 @@ class Image:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.suffix.lower() in TIF_SUFFIXES:
+        if _suffix(path) in TIF_SUFFIXES:
             with tifffile.TiffFile(path) as file:
                 self.shape, self.dtype = file.series[0].shape, file.series[0].dtype
         else:
@@ -40,7 +40,7 @@ class Image:
 
     def __getitem__(self, pixels: Any) -> NDArray[Any]:
         """Read rows and columns, each a slice."""
-        whole = tifffile.imread(self.path) if self.path.suffix.lower() in TIF_SUFFIXES else _by_fabio(self.path)
+        whole = tifffile.imread(self.path) if _suffix(self.path) in TIF_SUFFIXES else _by_fabio(self.path)
         part: NDArray[Any] = whole[pixels]
         return part
 
@@ -54,7 +54,10 @@ def _by_fabio(path: Path) -> NDArray[Any]:
             f"scan {path}: got an image that the package fabio reads, expected it here; install it with: pip install "
             "'braggfill[detectors]'"
         ) from error
-    values: NDArray[Any] = fabio.open(str(path)).data
+    with fabio.open(str(path)) as image:
+        if image.nframes != 1:
+            raise InputError(f"scan {path}: got {image.nframes} images in it, expected one frame; give each a file of its own")
+        values: NDArray[Any] = image.data
     return values
 
 
@@ -68,12 +71,17 @@ def read_image_folder(folder: Path, choose_box: ChooseBox | None = None) -> Scan
 def images_in(folder: Path) -> list[Path]:
     """The images of a folder, numbered or not, in no order."""
     kinds = (*TIF_SUFFIXES, *FABIO_SUFFIXES)
-    return [p for p in folder.iterdir() if p.suffix.lower() in kinds and not p.name.startswith(".")]
+    return [p for p in folder.iterdir() if _suffix(p) in kinds and not p.name.startswith(".")]
+
+
+def _suffix(path: Path) -> str:
+    """What a file's name ends in, with the one before it where it is compressed."""
+    return "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
 
 
 def _in_order(folder: Path) -> list[Path]:
     """The frames by their numbers, or InputError where some are lost or two have one number."""
-    numbered = sorted((int(found[1]), p) for p in images_in(folder) if (found := NUMBERED.search(p.stem)))
+    numbered = sorted((int(found[1]), p) for p in images_in(folder) if (found := NUMBERED.search(p.name[: -len(_suffix(p))])))
     if not numbered:
         raise InputError(
             f"scan {folder}: got a folder with neither numbered images ({', '.join((*TIF_SUFFIXES, *FABIO_SUFFIXES))}) nor the "
