@@ -36,8 +36,8 @@ EFFORTS: dict[Effort, tuple[int, int]] = {"low": (4, 2), "usual": (6, 2), "high"
 SMALLEST_AXIS = 24
 """Scans that are shorter along an axis are left to the network: no coarse level holds their crystal."""
 WIDE_GAIN = 0.9
-"""Share of the excess deviance that a line between the banks leaves in hidden wide gaps, which the crystal has to remove: where it
-removed 0.96 the gap beside the peak came out with a skill of 0.80, where it removed 0.79 with 0.34."""
+"""Share of the excess deviance that a line between the banks leaves in hidden wide gaps, which the crystal has to remove: where
+it removed 0.96 the gap beside the peak came out with a skill of 0.80, where it removed 0.79 with 0.34."""
 ENVELOPE_STD = 5.0
 """Standard deviation of that line in units of itself: the mean between two banks knows nothing of the fringes there, and with
 1.5 it held 38 hidden columns of a simulated crystal too dark (total 0.88 against 0.93, skill 0.68 against 0.80)."""
