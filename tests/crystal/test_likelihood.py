@@ -8,7 +8,7 @@ from braggfill.crystal.blur import Blur
 from braggfill.crystal.box import BoxTransform
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import GappedCounts, level_of
-from braggfill.crystal.likelihood import Likelihood, fit, misfit, noise_misfit
+from braggfill.crystal.likelihood import Likelihood, anscombe, fit, misfit, noise_misfit, poisson
 
 SHAPE = (24, 30, 32)
 
@@ -38,11 +38,12 @@ def scan():
     ), expected
 
 
-def test_gradient_is_a_finite_difference(scan):
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_gradient_is_a_finite_difference(scan, unbiased):
     """Float64 throughout, so that only the formula is tested."""
     level = level_of(scan[0], 1.0, border=0.2, beyond=0)
     crystal, support, instrument = truth()
-    likelihood = Likelihood(level, support, kappa=0.02, mu=0.3)
+    likelihood = Likelihood(level, support, kappa=0.02, mu=0.3, unbiased=unbiased)
     for name in ("weight", "root", "modulus", "scales", "lengths"):
         setattr(likelihood, name, getattr(likelihood, name).double())
     likelihood.blur = Blur(level.target.double())
@@ -58,6 +59,19 @@ def test_gradient_is_a_finite_difference(scan):
         above, below = (likelihood(parameters + s * direction)[0] for s in (1e-5, -1e-5))
         expected = ((above - below) / 2e-5).item()
         assert (gradient * direction).sum().item() == pytest.approx(expected, rel=2e-4)
+
+
+@pytest.mark.parametrize("expected", [0.02, 0.3, 1.0, 5.0])
+def test_faint_counts_are_not_expected_too_low(expected):
+    """The mean gradient of Poisson counts vanishes at their expectation; by roots it still pushes it down there."""
+    counts = torch.arange(60.0, dtype=torch.float64)
+    shares = torch.exp(torch.distributions.Poisson(expected).log_prob(counts))
+    root, one = (counts + 0.375).sqrt(), torch.ones_like(counts)
+    by_deviance, by_roots = (
+        (loss(torch.full_like(counts, expected), root, one)[1] * shares).sum().item() for loss in (poisson, anscombe)
+    )
+    assert abs(by_deviance) < 1e-6
+    assert by_roots > 0.005
 
 
 def test_a_fit_from_the_truth_stays_there_and_agrees_as_poisson_noise_does(scan):

@@ -183,5 +183,7 @@ def take_round(polisher: Polisher, made: list[Polished], kinds: tuple[tuple[Chan
 def settled(level: Level, state: State, way: Way, mu: float) -> State:
     """A state after a fit within its support."""
     weight, smooth = mu * (way.smoother or 1.0), way.smoother is not None
-    found = fit(level, state.crystal, state.support, state.instrument, way.evaluations, way.kappa, weight, smooth)
+    found = fit(
+        level, state.crystal, state.support, state.instrument, way.evaluations, way.kappa, weight, smooth, unbiased=True
+    )
     return judged(level, found, state.support, way.kappa)
