@@ -57,11 +57,34 @@ FLAGS = {
     "mask": ["crop", "dark", "negatives", "mask", "detector", "roi", "output", "plot"],
     "strain": ["voxel-nm", "q-inv-nm", "truth", "output"],
     "retrieve": ["schedule", "starts", "keep", "seed", "treatment", "counts-per-unit", "coherence", "support"],
-    "evaluate": ["negatives", "method", "baseline", "counts-per-unit", "json", "plot", "weights"],
+    "evaluate": [
+        "crop",
+        "bin",
+        "dark",
+        "flat",
+        "negatives",
+        "method",
+        "baseline",
+        "counts-per-unit",
+        "json",
+        "plot",
+        "weights",
+    ],
     "simulate": ["n", "shape", "seed", "cross", "split", "library", "config"],
     "compare": ["schedule", "starts", "treatment", "voxel-nm", "q-inv-nm"],
     "train": ["config", "start", "measured", "device", "devices"],
-    "finetune": ["start", "minutes", "seed", "counts-per-unit"],
+    "finetune": ["negatives", "start", "minutes", "seed", "counts-per-unit"],
+}
+
+SWITCHES = {name: ["--overwrite"] for name in FLAGS} | {
+    "fill": ["--hot", "--again", "--tta", "--no-self-test"],
+    "convert": ["--hot", "--again"],
+    "mask": ["--hot", "--again", "--find"],
+    "strain": ["--keep-ramp"],
+    "evaluate": ["--again", "--hot"],
+    "simulate": ["--truth"],
+    "train": ["--resume"],
+    "finetune": ["--again"],
 }
 
 
@@ -106,6 +129,8 @@ def strange_options(rng: Rng, folder: Path) -> Case:
             if number == 3 or len(flag) == 1
             else [f"--{flag}={values[0]}"]
         )
+    if rng.random() < 0.25:
+        words.append(one_of(rng, SWITCHES[name]))
     words = [w if not isinstance(w, str) else w.replace("\0", "") for w in words]
     return Case(f"options: {' '.join(map(repr, words))[:300]}", inside(folder, words), folder, [made], allowed=(0, 1, 2))
 

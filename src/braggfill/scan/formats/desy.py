@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from braggfill.base.errors import InputError
+from braggfill.base.paths import check_regular
 from braggfill.scan.formats.contents import JOULES_PER_EV, ChooseBox, Scan
 from braggfill.scan.formats.hdf5 import read_hdf5
 
@@ -30,5 +31,7 @@ def read_p10_folder(folder: Path, master: Path, choose_box: ChooseBox | None = N
     """Read the scan of a master, with the energy that the log beside it tells."""
     scan = read_hdf5(master, None, choose_box)
     logs = [*folder.glob("*.fio")]
+    for log in logs:
+        check_regular(log, "scan: log")
     found = ENERGY.search(logs[0].read_text(errors="replace")) if len(logs) == 1 else None
     return replace(scan, geometry=replace(scan.geometry, energy_j=float(found[1]) * JOULES_PER_EV)) if found else scan
