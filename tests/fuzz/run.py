@@ -1,6 +1,6 @@
 """``make fuzz``: hostile cases from a seed, in parts; what was done is kept, so that a run that was stopped goes on.
 
-Cases that failed are done again by the next run, for the program may have been mended. Parts run side by side, each in a
+Cases that failed are done again at the end of the next run, for the program may have been mended. Parts run side by side, each in a
 process of its own, so that a case which hangs or kills its process is told and the next one goes on.
 """
 
@@ -91,7 +91,8 @@ def main() -> None:
         return
     state, end = chosen.state or Path(f"fuzz_{chosen.seed}.jsonl"), time.monotonic() + 60 * chosen.minutes
     there = {row["case"]: row for row in map(json.loads, state.read_text().splitlines())} if state.exists() else {}
-    parts = parts_of([n for n in range(chosen.cases) if n not in there or there[n]["fault"]])
+    parts = parts_of([n for n in range(chosen.cases) if n not in there])
+    parts += parts_of([n for n in range(chosen.cases) if n in there and there[n]["fault"]])
 
     def work(part: tuple[int, int]) -> list[dict[str, object]]:
         return supervised(chosen.seed, *part) if time.monotonic() < end else []
