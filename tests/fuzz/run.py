@@ -1,7 +1,7 @@
 """``make fuzz``: hostile cases from a seed, in parts; what was done is kept, so that a run that was stopped goes on.
 
-Cases that failed are done again at the end of the next run, for the program may have been mended. Parts run side by side, each in a
-process of its own, so that a case which hangs or kills its process is told and the next one goes on.
+Cases that failed are done again at the end of the next run, for the program may have been mended. Parts run side by side,
+each in a process of its own, so that a case which hangs or kills its process is told and the next one goes on.
 """
 
 import argparse

@@ -36,6 +36,11 @@ class Workers:
     slurm_jobs: int = 0
     """Slurm jobs to start, as the file jobqueue.yaml of dask-jobqueue says."""
 
+    @property
+    def at_once(self) -> int:
+        """Tasks that run side by side, as far as is known before a cluster is asked."""
+        return self.slurm_jobs or self.processes or len(os.sched_getaffinity(0))
+
 
 def spread(function: Callable[[Argument], Result], arguments: list[Argument], workers: Workers) -> Iterator[Result]:
     """Call a function on every argument, in parallel, and yield the results as they come.
@@ -60,7 +65,7 @@ def spread(function: Callable[[Argument], Result], arguments: list[Argument], wo
         with _dask_client(workers) as client:
             yield from _on_cluster(client, function, arguments)
         return
-    processes = min(workers.processes or len(os.sched_getaffinity(0)), len(arguments))
+    processes = min(workers.at_once, len(arguments))
     if processes <= 1:
         yield from map(function, arguments)
         return

@@ -7,8 +7,10 @@ from typing import Literal
 
 from braggfill.base.errors import InputError
 from braggfill.base.tasks import OnStep, Progress, Workers, spread
+from braggfill.commands.forecast import foretell
 from braggfill.commands.jobs import FillJob, with_defaults
 from braggfill.commands.opening import Opened, open_measured
+from braggfill.commands.trials import fill_seconds
 from braggfill.filling.fill import fill_gaps
 from braggfill.filling.record import write_result
 from braggfill.filling.result import FillResult
@@ -34,9 +36,9 @@ def fill_scan(
     job: FillJob,
     on_progress: Progress = lambda done, total: None,
     on_adapt: OnStep = lambda step, steps, skill: None,
-    tell: Callable[[str], None] = lambda sentence: None,
+    tell: Callable[[str], None] | None = None,
 ) -> FillResult:
-    """Read a scan, prepare it (and tell what was done), fill it, and write what shows it.
+    """Read a scan, prepare it (and tell what was done, and how long the rest takes), fill it, and write what shows it.
 
     Raises
     ------
@@ -45,10 +47,12 @@ def fill_scan(
     """
     wanted = (job.scan, job.mask, job.files, job.outputs.overwrite, [job.options.weights])
     opened = open_measured(*wanted, how=job.how, negatives=job.options.negatives)
-    for sentence in in_words(opened.record.get("prepared", {})):
-        tell(sentence)
-    intensity, mask = opened.scan.intensity, opened.mask
-    result = fill_gaps(intensity, mask, options=opened.with_its_unit(job.options), on_progress=on_progress, on_adapt=on_adapt)
+    intensity, mask, options = opened.scan.intensity, opened.mask, opened.with_its_unit(job.options)
+    if tell:
+        for sentence in in_words(opened.record.get("prepared", {})):
+            tell(sentence)
+        foretell("filling", fill_seconds(opened, options), tell)
+    result = fill_gaps(intensity, mask, options=options, on_progress=on_progress, on_adapt=on_adapt)
     show(job, opened, result)
     return result
 

@@ -150,8 +150,9 @@ def read_hdf5_provenance(path: Path) -> dict[str, Any] | None:
 
 def _provenance(file: h5py.File) -> dict[str, Any] | None:
     stored = reached(file, PROVENANCE_PLACE)
-    text = isinstance(stored, h5py.Dataset) and h5py.check_string_dtype(stored.dtype) and stored.shape == ()
-    return read_json(stored.asstr()[()]) if text else None
+    if not isinstance(stored, h5py.Dataset) or stored.shape != () or not h5py.check_string_dtype(stored.dtype):
+        return None
+    return read_json(stored.asstr()[()])
 
 
 def find_place(group: h5py.Group, wanted: tuple[str, ...], role: str, path: Path) -> str:
