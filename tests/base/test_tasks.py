@@ -48,6 +48,31 @@ def test_no_scheduler_there():
         list(spread(square, [1], Workers(scheduler="tcp://127.0.0.1:9")))
 
 
+def end_worker(number: int) -> int:
+    """End the worker, as one that has no memory left."""
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_task_that_kills_its_workers_is_given_up_and_the_others_are_done(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+    ):
+        there = Workers(scheduler=cluster.scheduler_address)
+        assert sorted(spread(end_worker, [0, 1, 2], there, lambda number: -number)) == [-1, 0, 2]
+        with pytest.raises(InputError, match="killed one worker after another"):
+            list(spread(end_worker, [1], there))
+        monkeypatch.setattr("braggfill.base.tasks.__version__", "0.0")
+        with pytest.raises(InputError, match=r"workers with braggfill .*, expected 0\.0"):
+            list(spread(square, [1], there))
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_killed_worker_s_tasks_are_done_by_the_other(tmp_path):
     distributed = pytest.importorskip("distributed")

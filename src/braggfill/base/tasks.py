@@ -13,11 +13,13 @@ from concurrent.futures import as_completed as local_results
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from threading import Lock, current_thread, main_thread
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from braggfill.base.errors import InputError
 from braggfill.base.stopping import end_children, obey_termination
+from braggfill.base.version import __version__
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -42,7 +44,12 @@ class Workers:
         return self.slurm_jobs or self.processes or len(os.sched_getaffinity(0))
 
 
-def spread(function: Callable[[Argument], Result], arguments: list[Argument], workers: Workers) -> Iterator[Result]:
+def spread(
+    function: Callable[[Argument], Result],
+    arguments: list[Argument],
+    workers: Workers,
+    when_killed: Callable[[Argument], Result] | None = None,
+) -> Iterator[Result]:
     """Call a function on every argument, in parallel, and yield the results as they come.
 
     Parameters
@@ -51,6 +58,8 @@ def spread(function: Callable[[Argument], Result], arguments: list[Argument], wo
         Importable from a module, so that it can be sent to other processes.
     arguments : list
     workers : Workers
+    when_killed : callable, optional
+        From an argument whose task killed one worker of a cluster after another to what is yielded in place of its result.
 
     Yields
     ------
@@ -59,11 +68,12 @@ def spread(function: Callable[[Argument], Result], arguments: list[Argument], wo
     Raises
     ------
     InputError
-        If the cluster cannot be reached, its packages are not installed, or a process of this machine was killed.
+        If the cluster cannot be reached, its packages or this one are not installed there, or a process was killed.
     """
     if workers.scheduler is not None or workers.slurm_jobs:
         with _dask_client(workers) as client:
-            yield from _on_cluster(client, function, arguments)
+            check_installed(client)
+            yield from _on_cluster(client, function, arguments, when_killed)
         return
     processes = min(workers.at_once, len(arguments))
     if processes <= 1:
@@ -106,12 +116,35 @@ def interruptions_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _on_cluster(client: Any, function: Callable[[Any], Any], arguments: list[Any]) -> Iterator[Any]:
-    from distributed import as_completed
+def check_installed(client: Any) -> None:
+    """Raise InputError unless a worker has this version of the package: a task that it cannot import might never end."""
+    try:
+        there = client.submit(version, "braggfill", pure=False).result()
+    except PackageNotFoundError:
+        there = "none"
+    if there != __version__:
+        raise InputError(
+            f"scheduler, slurm: got workers with braggfill {there}, expected {__version__} as here; install it there"
+        )
 
-    futures = [client.submit(function, argument, pure=False) for argument in arguments]
-    for future in as_completed(futures):
-        yield future.result()
+
+def _on_cluster(
+    client: Any, function: Callable[[Any], Any], arguments: list[Any], when_killed: Callable[[Any], Any] | None
+) -> Iterator[Any]:
+    from distributed import KilledWorker, as_completed
+
+    asked = {client.submit(function, argument, pure=False): argument for argument in arguments}
+    for future in as_completed(list(asked)):
+        try:
+            result = future.result()
+        except KilledWorker as error:
+            if when_killed is None:
+                raise InputError(
+                    "scheduler, slurm: a task was given up because it killed one worker after another, perhaps for want of "
+                    "memory; what is done is kept; run again to go on, with more memory a worker"
+                ) from error
+            result = when_killed(asked[future])
+        yield result
         future.release()
 
 

@@ -81,6 +81,11 @@ def attempt(job: FillJob) -> Outcome:
         return Outcome(job.scan, "failed", f"{type(error).__name__}: {error}".splitlines()[0], perf_counter() - start)
 
 
+def given_up(job: FillJob) -> Outcome:
+    """What is said of a job that killed one worker after another."""
+    return Outcome(job.scan, "failed", "killed one worker after another, perhaps for want of memory; give a worker more of it")
+
+
 def done_alike(job: FillJob) -> bool:
     """Whether a result is there, made with this configuration, that is not to be replaced."""
     if job.outputs.overwrite or not job.output.exists():
@@ -105,7 +110,7 @@ def fill_scans(jobs: list[FillJob], workers: Workers, on_outcome: Callable[[Outc
         If the cluster cannot be used.
     """
     outcomes = {}
-    for outcome in spread(attempt, jobs, workers):
+    for outcome in spread(attempt, jobs, workers, given_up):
         outcomes[outcome.scan] = outcome
         on_outcome(outcome)
     return [outcomes[job.scan] for job in jobs]
