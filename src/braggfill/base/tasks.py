@@ -131,21 +131,30 @@ def check_installed(client: Any) -> None:
 def _on_cluster(
     client: Any, function: Callable[[Any], Any], arguments: list[Any], when_killed: Callable[[Any], Any] | None
 ) -> Iterator[Any]:
+    """Results as they come; what was given up with workers that another task may have killed is tried once more, alone."""
     from distributed import KilledWorker, as_completed
 
     asked = {client.submit(function, argument, pure=False): argument for argument in arguments}
+    suspected = []
     for future in as_completed(list(asked)):
         try:
             result = future.result()
+        except KilledWorker:
+            suspected.append(asked[future])
+        else:
+            yield result
+        future.release()
+    for argument in suspected:
+        try:
+            result = client.submit(function, argument, pure=False).result()
         except KilledWorker as error:
             if when_killed is None:
                 raise InputError(
                     "scheduler, slurm: a task was given up because it killed one worker after another, perhaps for want of "
                     "memory; what is done is kept; run again to go on, with more memory a worker"
                 ) from error
-            result = when_killed(asked[future])
+            result = when_killed(argument)
         yield result
-        future.release()
 
 
 @contextmanager
@@ -198,6 +207,11 @@ def name_phase(on_progress: Progress, phase: str) -> None:
     """Say what the next steps are, to a progress that shows it."""
     if isinstance(on_progress, NamedProgress):
         on_progress.name_phase(phase)
+
+
+def part_of(on_progress: Progress, number: int, parts: int) -> Progress:
+    """The progress of part ``number`` of some parts alike, told as that of them all."""
+    return lambda done, total: on_progress(number * total + done, parts * total)
 
 
 Tick = Callable[[], None]
