@@ -170,4 +170,4 @@ def no_files(rng: Rng, folder: Path) -> Case:
     ]
     if kind < 3 and ending != ".npy":
         choices.append(["convert", good, path, "--overwrite"])
-    return program("no file", folder, one_of(rng, choices), [path] if kind == 3 else [])
+    return program("no file", folder, one_of(rng, choices), [])

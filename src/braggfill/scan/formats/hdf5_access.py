@@ -27,6 +27,7 @@ MOST_HOPS = 16
 @contextmanager
 def opened(path: Path, role: str) -> Iterator[h5py.File]:
     """Open a file for reading, or say in one sentence that it is still written to and what to do."""
+    check_regular(path, role)
     try:
         file = h5py.File(path, "r", locking=False)
     except OSError as error:
