@@ -2,12 +2,14 @@ import math
 import os
 import signal
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from braggfill import InputError
-from braggfill.base.tasks import Workers, name_phase, spread
+from braggfill.base.tasks import Workers, check_installed, name_phase, spread
+from braggfill.base.version import __version__
 
 
 def square(number: int) -> int:
@@ -56,7 +58,7 @@ def end_worker(number: int) -> int:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_task_that_kills_its_workers_is_given_up_and_the_others_are_done(monkeypatch):
+def test_a_task_that_kills_its_workers_is_given_up_and_the_others_are_done():
     distributed = pytest.importorskip("distributed")
     import dask
 
@@ -66,11 +68,28 @@ def test_a_task_that_kills_its_workers_is_given_up_and_the_others_are_done(monke
     ):
         there = Workers(scheduler=cluster.scheduler_address)
         assert sorted(spread(end_worker, [0, 1, 2], there, lambda number: -number)) == [-1, 0, 2]
-        with pytest.raises(InputError, match="killed one worker after another"):
-            list(spread(end_worker, [1], there))
-        monkeypatch.setattr("braggfill.base.tasks.__version__", "0.0")
-        with pytest.raises(InputError, match=r"workers with braggfill .*, expected 0\.0"):
-            list(spread(square, [1], there))
+
+
+class OneWorker:
+    """A client whose only worker has some version of the package, or None."""
+
+    def __init__(self, there: str | None) -> None:
+        self.there = there
+
+    def submit(self, *words, pure):
+        return self
+
+    def result(self) -> str:
+        if self.there is None:
+            raise PackageNotFoundError
+        return self.there
+
+
+@pytest.mark.parametrize("there", ["0.0", None])
+def test_workers_without_this_version_are_refused(there):
+    with pytest.raises(InputError, match=f"workers with braggfill {there or 'none'}, expected"):
+        check_installed(OneWorker(there))
+    check_installed(OneWorker(__version__))
 
 
 @pytest.mark.filterwarnings("ignore")

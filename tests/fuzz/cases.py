@@ -28,7 +28,7 @@ KINDS: list[tuple[int, Callable[[Rng, Path], Case]]] = [
     (4, full_size),
     (11, python_calls),
 ]
-"""How many of a hundred cases are of each kind."""
+"""How many of some hundred cases are of each kind."""
 IN_PROCESSES = [interrupted, full_disk]
 """Kinds whose cases start the program, which takes seconds: one in ``SELDOM`` each."""
 SELDOM = 100
