@@ -2,12 +2,14 @@ import math
 import os
 import signal
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from braggfill import InputError
-from braggfill.base.tasks import Workers, name_phase, spread
+from braggfill.base.tasks import Workers, check_installed, name_phase, spread
+from braggfill.base.version import __version__
 
 
 def square(number: int) -> int:
@@ -46,6 +48,48 @@ def test_no_scheduler_there():
     pytest.importorskip("distributed")
     with pytest.raises(InputError, match="scheduler"):
         list(spread(square, [1], Workers(scheduler="tcp://127.0.0.1:9")))
+
+
+def end_worker(number: int) -> int:
+    """End the worker, as one that has no memory left."""
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_task_that_kills_its_workers_is_given_up_and_the_others_are_done():
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+    ):
+        there = Workers(scheduler=cluster.scheduler_address)
+        assert sorted(spread(end_worker, [0, 1, 2], there, lambda number: -number)) == [-1, 0, 2]
+
+
+class OneWorker:
+    """A client whose only worker has some version of the package, or None."""
+
+    def __init__(self, there: str | None) -> None:
+        self.there = there
+
+    def submit(self, *words, pure):
+        return self
+
+    def result(self) -> str:
+        if self.there is None:
+            raise PackageNotFoundError
+        return self.there
+
+
+@pytest.mark.parametrize("there", ["0.0", None])
+def test_workers_without_this_version_are_refused(there):
+    with pytest.raises(InputError, match=f"workers with braggfill {there or 'none'}, expected"):
+        check_installed(OneWorker(there))
+    check_installed(OneWorker(__version__))
 
 
 @pytest.mark.filterwarnings("ignore")

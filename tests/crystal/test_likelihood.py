@@ -8,7 +8,7 @@ from braggfill.crystal.blur import Blur
 from braggfill.crystal.box import BoxTransform
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import GappedCounts, level_of
-from braggfill.crystal.likelihood import Likelihood, anscombe, fit, misfit, noise_misfit, poisson
+from braggfill.crystal.likelihood import Likelihood, Terms, anscombe, fit, misfit, noise_misfit, poisson
 
 SHAPE = (24, 30, 32)
 
@@ -43,7 +43,7 @@ def test_gradient_is_a_finite_difference(scan, unbiased):
     """Float64 throughout, so that only the formula is tested."""
     level = level_of(scan[0], 1.0, border=0.2, beyond=0)
     crystal, support, instrument = truth()
-    likelihood = Likelihood(level, support, kappa=0.02, mu=0.3, unbiased=unbiased)
+    likelihood = Likelihood(level, support, Terms(0.02, 0.3, unbiased=unbiased))
     for name in ("weight", "root", "modulus", "scales", "lengths"):
         setattr(likelihood, name, getattr(likelihood, name).double())
     likelihood.blur = Blur(level.target.double())
@@ -91,7 +91,7 @@ def test_a_fit_from_nearby_fills_the_gap(scan):
     rng = np.random.default_rng(3)
     noise = torch.from_numpy((rng.normal(size=SHAPE) + 1j * rng.normal(size=SHAPE)).astype(np.complex64)) * 1.2
     plain = plain_instrument(SHAPE[0], background=0.05, dead_time=torch.tensor([1e-9]))
-    found = fit(level, (crystal + noise) * support, support, plain, 60, mu=0.1)
+    found = fit(level, (crystal + noise) * support, support, plain, 60, Terms(mu=0.1))
     counts = np.roll(
         expected_counts(found.crystal, found.instrument, ring(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2)
     )

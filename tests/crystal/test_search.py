@@ -11,7 +11,7 @@ from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal.climb import Prior, climb, raised
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import GappedCounts, level_of
-from braggfill.crystal.likelihood import misfit, noise_misfit
+from braggfill.crystal.likelihood import Terms, misfit, noise_misfit
 from braggfill.crystal.search import State, Turn, better, judged, random_starts, search, stepped, tightened
 from braggfill.retrieval.alignment import align
 from braggfill.simulation.scans import one_thread
@@ -140,7 +140,7 @@ def test_judging_tells_the_misfit(found):
     from braggfill.crystal.likelihood import fit
 
     level, state = found
-    fitted = fit(level, state.crystal, state.support, state.instrument, 3, 0.05)
+    fitted = fit(level, state.crystal, state.support, state.instrument, 3, Terms(0.05))
     again = judged(level, fitted, state.support, 0.05)
     assert again.misfit.item() == pytest.approx(
         misfit(level, expected_counts(fitted.crystal, fitted.instrument, level), 0.05).item()

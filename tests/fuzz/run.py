@@ -1,7 +1,7 @@
 """``make fuzz``: hostile cases from a seed, in parts; what was done is kept, so that a run that was stopped goes on.
 
-Parts run side by side, each in a process of its own, so that a case which hangs or kills its process is told and the next
-one goes on.
+Cases that failed are done again at the end of the next run, for the program may have been mended. Parts run side by side,
+each in a process of its own, so that a case which hangs or kills its process is told and the next one goes on.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-PART = 100
-"""Cases of a process."""
+PART = 250
+"""Cases of a process, at most."""
 SILENT_SECONDS = 60
 """A process that says nothing for so long hangs."""
 
@@ -62,6 +62,20 @@ def supervised(seed: int, first: int, last: int) -> list[dict[str, object]]:
     return rows
 
 
+def parts_of(numbers: list[int]) -> list[tuple[int, int]]:
+    """First and last + 1 of the cases that follow one another, in parts.
+
+    >>> parts_of([0, 1, 2, 7])
+    [(0, 3), (7, 8)]
+    """
+    parts: list[tuple[int, int]] = []
+    for number in numbers:
+        first, last = parts[-1] if parts else (0, 0)
+        alike = last == number and last > first and last - first < PART
+        parts[-1:] = [(first, number + 1)] if alike else [*parts[-1:], (number, number + 1)]
+    return parts
+
+
 def main() -> None:
     """Run what is not done yet, and tell of the failures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -76,20 +90,19 @@ def main() -> None:
         run_part(chosen.seed, *chosen.part)
         return
     state, end = chosen.state or Path(f"fuzz_{chosen.seed}.jsonl"), time.monotonic() + 60 * chosen.minutes
-    there = [json.loads(line) for line in state.read_text().splitlines()] if state.exists() else []
-    done = {row["case"] for row in there}
-    parts = [(n, min(n + PART, chosen.cases)) for n in range(0, chosen.cases, PART)]
-    parts = [part for part in parts if not set(range(*part)) <= done]
+    there = {row["case"]: row for row in map(json.loads, state.read_text().splitlines())} if state.exists() else {}
+    parts = parts_of([n for n in range(chosen.cases) if n not in there])
+    parts += parts_of([n for n in range(chosen.cases) if n in there and there[n]["fault"]])
 
     def work(part: tuple[int, int]) -> list[dict[str, object]]:
         return supervised(chosen.seed, *part) if time.monotonic() < end else []
 
     with ThreadPoolExecutor(chosen.processes) as pool, state.open("a") as file:
         for rows in pool.map(work, parts):
-            there += rows
+            there |= {row["case"]: row for row in rows}
             file.writelines(json.dumps(row) + "\n" for row in rows)
             file.flush()
-    failed = [row for row in there if row["fault"]]
+    failed = [row for row in there.values() if row["fault"]]
     for row in failed:
         print(f"case {row['case']}: {row['fault']}\n    {row['name']}")
     print(f"{len(there)} of {chosen.cases} cases of seed {chosen.seed}, {len(failed)} failed")

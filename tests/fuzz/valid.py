@@ -1,6 +1,7 @@
 """Random valid scans, and what must be true of every fill of them."""
 
 import json
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from fuzz.material import Rng, one_of
 from fuzz.rule import Case
 
 MIRRORED = ["linear", "cubic", "idw", "kriging", "nearest"]
-"""Fills that do not know left from right: the network was taught, and the regression draws its samples."""
+"""Fills that know neither left from right nor one axis from another: the network was taught, the regression draws samples."""
+TIED = ["linear", "cubic", "nearest", "unet"]
+"""Fills along the normal of a gap: of a dead pixel all normals are alike, and the first of them is taken."""
 SHARE = 1e-3
-"""By how much of its standard deviation, or of itself and half a count, a mirrored estimate may differ: sums are in float32."""
+"""By how much of its standard deviation, or of itself and half a count, such an estimate may differ: sums are in float32."""
 NAMES = {"npz": "a.npz", "cxi": "a.cxi", "cdiutils": "a_pynx_input_data.npz"}
 NAMES |= {"bcdi": "S1_pynx_a.npz", "cohere": "prep_data_a.tif"}
 
@@ -50,6 +53,8 @@ def valid_scan(rng: Rng, folder: Path) -> Case:
         check_fill(counts, mask, result)
         if method in MIRRORED:
             check_mirrored(counts, mask, result, flips)
+        if allowed := orders(mask, method):
+            check_transposed(counts, mask, result, one_of(rng, allowed))
         check_kept(folder / NAMES[kind], kind, result)
 
     told = f"valid {method} {counts.shape} {counts.dtype} mirrored {flips} as {kind} unit {unit}"
@@ -64,18 +69,50 @@ def check_fill(counts: np.ndarray, mask: np.ndarray, result: braggfill.FillResul
         assert np.isfinite(values).all() and (values >= 0).all(), f"{name} not finite or negative"
 
 
+def orders(mask: np.ndarray, method: str) -> list[tuple[int, ...]]:
+    """Orders of the axes in which a scan must be filled alike; the first axis is that of the frames.
+
+    A fill along the normals of stripes takes them in any order; so does one that looks at all directions alike, whatever the
+    gaps. The network was taught planes whose axes have one order: it must not see them swapped.
+    """
+    normals = [a for a in range(3) if mask.all(tuple(b for b in range(3) if b != a)).any()]
+    stripes = np.zeros_like(mask)
+    for a in normals:
+        np.moveaxis(stripes, a, 0)[mask.all(tuple(b for b in range(3) if b != a))] = True
+    if method not in [*MIRRORED, "unet"] or (method in TIED and not np.array_equal(stripes, mask)):
+        return []
+    others = [order for order in permutations(range(3)) if order != (0, 1, 2)]
+    return others if method != "unet" else [o for o in others if all(plane(o, a) == plane((0, 1, 2), a) for a in normals)]
+
+
+def plane(order: tuple[int, ...], normal: int) -> list[int]:
+    """The axes of a gap's plane, in an order."""
+    return [a for a in order if a != normal]
+
+
 def check_mirrored(counts: np.ndarray, mask: np.ndarray, result: braggfill.FillResult, axes: tuple[int, ...]) -> None:
-    """The mirrored scan gives the mirrored fill; ties in ``nearest`` may go either way."""
+    """The mirrored scan gives the mirrored fill."""
     again = braggfill.fill_gaps(np.flip(counts, axes), np.flip(mask, axes), options=result.options)
-    filled, estimates = (np.flip(v, axes) for v in (again.filled, again.intensity))
-    assert np.array_equal(filled, result.filled), "mirrored: other voxels are filled"
+    check_alike(f"mirrored {axes}", result, *(np.flip(v, axes) for v in (again.filled, again.intensity)))
+
+
+def check_transposed(counts: np.ndarray, mask: np.ndarray, result: braggfill.FillResult, order: tuple[int, ...]) -> None:
+    """The scan with its axes in another order gives the fill in that order."""
+    again = braggfill.fill_gaps(counts.transpose(order), mask.transpose(order), options=result.options)
+    back = np.argsort(order)
+    check_alike(f"transposed {order}", result, *(v.transpose(back) for v in (again.filled, again.intensity)))
+
+
+def check_alike(how: str, result: braggfill.FillResult, filled: np.ndarray, estimates: np.ndarray) -> None:
+    """Another fill of the same voxels says the same of them; ties in ``nearest`` may go either way."""
+    assert np.array_equal(filled, result.filled), f"{how}: other voxels are filled"
     if result.options.method == "nearest":
         return
     at = result.filled
     difference = np.abs(estimates[at] - result.intensity[at].astype(float))
     half_a_count = 0.5 / (result.options.counts_per_unit or 1)
     most = SHARE * np.maximum(result.std[at], result.intensity[at] + half_a_count)
-    assert (difference <= most).all(), f"mirrored: off by {float((difference / most).max()):.3g} times what is allowed"
+    assert (difference <= most).all(), f"{how}: off by {float((difference / most).max()):.3g} times what is allowed"
 
 
 def check_kept(path: Path, kind: str, result: braggfill.FillResult) -> None:

@@ -1,5 +1,7 @@
 """Files as beamlines leave them: the frames are found, in their order, with the mask and geometry that the file tells."""
 
+import os
+
 import h5py
 import numpy as np
 import pytest
@@ -243,4 +245,49 @@ def test_folders_that_hold_no_scan_are_one_sentence(tmp_path):
         read_scan(str(tmp_path))
     tifffile.imwrite(tmp_path / "stack_1.tif", COUNTS)
     with pytest.raises(InputError, match=r"stack_1\.tif: got an image of shape \(12, 40, 36\)"):
+        read_scan(str(tmp_path))
+
+
+@pytest.mark.parametrize("place", ["sample_00012/e4m/sample_00012_master.h5", "sample_00012/sample_00012.fio"])
+def test_a_pipe_in_a_folder_of_p10_is_refused(tmp_path, place):
+    folder = p10_folder(tmp_path, COUNTS, BITS)
+    (tmp_path / place).unlink()
+    os.mkfifo(tmp_path / place)
+    with pytest.raises(InputError, match="got a pipe or a device"):
+        read_scan(str(folder))
+
+
+def test_a_pipe_among_images_is_refused(tmp_path):
+    folder = aps_folder(tmp_path, COUNTS)
+    next(folder.iterdir()).unlink()
+    os.mkfifo(next(folder.iterdir()).with_name("Staff20_S0054_00099.tif"))
+    with pytest.raises(InputError, match=r"got a pipe or a device|without those after"):
+        read_scan(str(folder))
+
+
+@pytest.mark.parametrize("make", [lambda f: lambda_master(f, COUNTS, BITS), lambda f: id01_file(f, COUNTS)])
+def test_a_pipe_behind_a_virtual_dataset_is_refused(tmp_path, make):
+    master = make(tmp_path)
+    part = next(p for p in tmp_path.iterdir() if p.is_file() and p != master)
+    part.unlink()
+    os.mkfifo(part)
+    with pytest.raises(InputError, match="got a pipe or a device"):
+        read_scan(str(master))
+
+
+@pytest.mark.parametrize("target", ["pipe", "/dev/zero", "."])
+def test_a_link_to_no_file_is_refused(tmp_path, target):
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["entry/data/data_000001"] = h5py.ExternalLink(target, "entry/data/data")
+    with pytest.raises(InputError, match=r"file behind a link .*got a (pipe or a device|folder)"):
+        read_scan(str(tmp_path / "m.h5"))
+
+
+def test_an_image_cut_off_before_its_pixels_is_refused(tmp_path):
+    fabio = pytest.importorskip("fabio")
+    path = tmp_path / "a_0001.cbf"
+    fabio.cbfimage.CbfImage(data=COUNTS[0].astype(np.int32)).write(str(path))
+    path.write_bytes(path.read_bytes()[:600].partition(b"\x0c\x1a")[0])
+    with pytest.raises(InputError, match="without its binary part"):
         read_scan(str(tmp_path))

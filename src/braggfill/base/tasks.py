@@ -13,11 +13,13 @@ from concurrent.futures import as_completed as local_results
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from threading import Lock, current_thread, main_thread
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from braggfill.base.errors import InputError
 from braggfill.base.stopping import end_children, obey_termination
+from braggfill.base.version import __version__
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -36,8 +38,18 @@ class Workers:
     slurm_jobs: int = 0
     """Slurm jobs to start, as the file jobqueue.yaml of dask-jobqueue says."""
 
+    @property
+    def at_once(self) -> int:
+        """Tasks that run side by side, as far as is known before a cluster is asked."""
+        return self.slurm_jobs or self.processes or len(os.sched_getaffinity(0))
 
-def spread(function: Callable[[Argument], Result], arguments: list[Argument], workers: Workers) -> Iterator[Result]:
+
+def spread(
+    function: Callable[[Argument], Result],
+    arguments: list[Argument],
+    workers: Workers,
+    when_killed: Callable[[Argument], Result] | None = None,
+) -> Iterator[Result]:
     """Call a function on every argument, in parallel, and yield the results as they come.
 
     Parameters
@@ -46,6 +58,8 @@ def spread(function: Callable[[Argument], Result], arguments: list[Argument], wo
         Importable from a module, so that it can be sent to other processes.
     arguments : list
     workers : Workers
+    when_killed : callable, optional
+        From an argument whose task killed one worker of a cluster after another to what is yielded in place of its result.
 
     Yields
     ------
@@ -54,13 +68,14 @@ def spread(function: Callable[[Argument], Result], arguments: list[Argument], wo
     Raises
     ------
     InputError
-        If the cluster cannot be reached, its packages are not installed, or a process of this machine was killed.
+        If the cluster cannot be reached, its packages or this one are not installed there, or a process was killed.
     """
     if workers.scheduler is not None or workers.slurm_jobs:
         with _dask_client(workers) as client:
-            yield from _on_cluster(client, function, arguments)
+            check_installed(client)
+            yield from _on_cluster(client, function, arguments, when_killed)
         return
-    processes = min(workers.processes or len(os.sched_getaffinity(0)), len(arguments))
+    processes = min(workers.at_once, len(arguments))
     if processes <= 1:
         yield from map(function, arguments)
         return
@@ -101,13 +116,45 @@ def interruptions_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _on_cluster(client: Any, function: Callable[[Any], Any], arguments: list[Any]) -> Iterator[Any]:
-    from distributed import as_completed
+def check_installed(client: Any) -> None:
+    """Raise InputError unless a worker has this version of the package: a task that it cannot import might never end."""
+    try:
+        there = client.submit(version, "braggfill", pure=False).result()
+    except PackageNotFoundError:
+        there = "none"
+    if there != __version__:
+        raise InputError(
+            f"scheduler, slurm: got workers with braggfill {there}, expected {__version__} as here; install it there"
+        )
 
-    futures = [client.submit(function, argument, pure=False) for argument in arguments]
-    for future in as_completed(futures):
-        yield future.result()
+
+def _on_cluster(
+    client: Any, function: Callable[[Any], Any], arguments: list[Any], when_killed: Callable[[Any], Any] | None
+) -> Iterator[Any]:
+    """Results as they come; what was given up with workers that another task may have killed is tried once more, alone."""
+    from distributed import KilledWorker, as_completed
+
+    asked = {client.submit(function, argument, pure=False): argument for argument in arguments}
+    suspected = []
+    for future in as_completed(list(asked)):
+        try:
+            result = future.result()
+        except KilledWorker:
+            suspected.append(asked[future])
+        else:
+            yield result
         future.release()
+    for argument in suspected:
+        try:
+            result = client.submit(function, argument, pure=False).result()
+        except KilledWorker as error:
+            if when_killed is None:
+                raise InputError(
+                    "scheduler, slurm: a task was given up because it killed one worker after another, perhaps for want of "
+                    "memory; what is done is kept; run again to go on, with more memory a worker"
+                ) from error
+            result = when_killed(argument)
+        yield result
 
 
 @contextmanager
@@ -160,6 +207,11 @@ def name_phase(on_progress: Progress, phase: str) -> None:
     """Say what the next steps are, to a progress that shows it."""
     if isinstance(on_progress, NamedProgress):
         on_progress.name_phase(phase)
+
+
+def part_of(on_progress: Progress, number: int, parts: int) -> Progress:
+    """The progress of part ``number`` of some parts alike, told as that of them all."""
+    return lambda done, total: on_progress(number * total + done, parts * total)
 
 
 Tick = Callable[[], None]

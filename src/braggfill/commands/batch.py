@@ -7,8 +7,10 @@ from typing import Literal
 
 from braggfill.base.errors import InputError
 from braggfill.base.tasks import OnStep, Progress, Workers, spread
+from braggfill.commands.forecast import foretell
 from braggfill.commands.jobs import FillJob, with_defaults
 from braggfill.commands.opening import Opened, open_measured
+from braggfill.commands.trials import fill_seconds
 from braggfill.filling.fill import fill_gaps
 from braggfill.filling.record import write_result
 from braggfill.filling.result import FillResult
@@ -34,9 +36,9 @@ def fill_scan(
     job: FillJob,
     on_progress: Progress = lambda done, total: None,
     on_adapt: OnStep = lambda step, steps, skill: None,
-    tell: Callable[[str], None] = lambda sentence: None,
+    tell: Callable[[str], None] | None = None,
 ) -> FillResult:
-    """Read a scan, prepare it (and tell what was done), fill it, and write what shows it.
+    """Read a scan, prepare it (and tell what was done, and how long the rest takes), fill it, and write what shows it.
 
     Raises
     ------
@@ -45,10 +47,12 @@ def fill_scan(
     """
     wanted = (job.scan, job.mask, job.files, job.outputs.overwrite, [job.options.weights])
     opened = open_measured(*wanted, how=job.how, negatives=job.options.negatives)
-    for sentence in in_words(opened.record.get("prepared", {})):
-        tell(sentence)
-    intensity, mask = opened.scan.intensity, opened.mask
-    result = fill_gaps(intensity, mask, options=opened.with_its_unit(job.options), on_progress=on_progress, on_adapt=on_adapt)
+    intensity, mask, options = opened.scan.intensity, opened.mask, opened.with_its_unit(job.options)
+    if tell:
+        for sentence in in_words(opened.record.get("prepared", {})):
+            tell(sentence)
+        foretell("filling", fill_seconds(opened, options), tell)
+    result = fill_gaps(intensity, mask, options=options, on_progress=on_progress, on_adapt=on_adapt)
     show(job, opened, result)
     return result
 
@@ -77,6 +81,11 @@ def attempt(job: FillJob) -> Outcome:
         return Outcome(job.scan, "failed", f"{type(error).__name__}: {error}".splitlines()[0], perf_counter() - start)
 
 
+def given_up(job: FillJob) -> Outcome:
+    """What is said of a job that killed one worker after another."""
+    return Outcome(job.scan, "failed", "killed one worker after another, perhaps for want of memory; give a worker more of it")
+
+
 def done_alike(job: FillJob) -> bool:
     """Whether a result is there, made with this configuration, that is not to be replaced."""
     if job.outputs.overwrite or not job.output.exists():
@@ -101,7 +110,7 @@ def fill_scans(jobs: list[FillJob], workers: Workers, on_outcome: Callable[[Outc
         If the cluster cannot be used.
     """
     outcomes = {}
-    for outcome in spread(attempt, jobs, workers):
+    for outcome in spread(attempt, jobs, workers, given_up):
         outcomes[outcome.scan] = outcome
         on_outcome(outcome)
     return [outcomes[job.scan] for job in jobs]

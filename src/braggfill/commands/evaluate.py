@@ -25,15 +25,19 @@ def evaluate(
 
     Example: braggfill evaluate S12.npz --mask mask.npz --plot S12_judged.png
     """
+    from braggfill.commands.forecast import foretell
     from braggfill.commands.opening import open_measured
+    from braggfill.commands.trials import evaluation_seconds
     from braggfill.judging.evaluation import evaluate as judge
     from braggfill.judging.record import write_evaluation
     from braggfill.reports.self_test import plot_evaluation
     from braggfill.reports.tables import score_table
 
     opened = open_measured(scan, choice, {".json": json, ".png": plot}, overwrite, how=how, negatives=options.negatives)
+    options = opened.with_its_unit(options)
+    foretell("evaluating", evaluation_seconds(opened, options))
     with progress_bar("evaluating") as advance:
-        verdict = judge(opened.scan.intensity, opened.mask, options=opened.with_its_unit(options), on_progress=advance)
+        verdict = judge(opened.scan.intensity, opened.mask, options=options, on_progress=advance)
     console.print(score_table(verdict))
     if json:
         write_evaluation(json, verdict, opened.scan.name)

@@ -28,7 +28,9 @@ def retrieve(
 
     Example: braggfill retrieve S12_filled.npz -o S12_object.npz
     """
+    from braggfill.commands.forecast import foretell
     from braggfill.commands.opening import beside, open_scan
+    from braggfill.commands.trials import retrieval_seconds
     from braggfill.filling.record import result_of
     from braggfill.reports.objects import plot_object
     from braggfill.reports.tables import start_table
@@ -39,6 +41,7 @@ def retrieve(
     output = output or beside(scan, "_object.npz")
     opened = open_scan(scan, choice, {".npz": output, ".png": plot, ".html": report}, overwrite, [support])
     fill = result_of(opened.scan) if report else None
+    foretell("retrieving", retrieval_seconds(opened, options))
     with progress_bar("retrieving") as advance:
         result = run(
             opened.scan.intensity,
@@ -75,13 +78,16 @@ def compare(
 
     Example: braggfill compare S12_filled.npz -o S12_compared.png
     """
+    from braggfill.commands.forecast import foretell
     from braggfill.commands.opening import beside, open_scan
+    from braggfill.commands.trials import comparison_seconds
     from braggfill.judging.comparison import compare as run
     from braggfill.reports.objects import Units, plot_comparison
     from braggfill.reports.tables import comparison_table
 
     output = output or beside(scan, "_compared.png")
     opened = open_scan(scan, choice, {".png": output}, overwrite)
+    foretell("comparing", comparison_seconds(opened, options))
     with progress_bar("comparing") as advance:
         comparison = run(
             opened.scan.intensity,

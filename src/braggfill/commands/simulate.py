@@ -26,13 +26,15 @@ def relax(
     from braggfill.base.config import read_config
     from braggfill.base.tasks import Workers
     from braggfill.base.writing import check_output
+    from braggfill.commands.forecast import Foretold
     from braggfill.simulation.library import build_library
     from braggfill.simulation.particle import ParticleRanges
 
     check_output(out, [], overwrite=True, suffix=".h5")
     ranges = read_config(config, ParticleRanges) if config else ParticleRanges()
     with progress_bar("relaxing") as advance:
-        build_library(out, n, seed, ranges, Workers(jobs, scheduler, slurm), advance)
+        workers = Workers(jobs, scheduler, slurm)
+        build_library(out, n, seed, ranges, workers, Foretold("relaxing", advance, workers.at_once))
     say(console, f"{n} crystal(s) in {out}")
 
 
@@ -56,11 +58,13 @@ def simulate(  # noqa: PLR0913 - one argument an option
     """
     from braggfill.base.config import read_config
     from braggfill.base.tasks import Workers
+    from braggfill.commands.forecast import Foretold
     from braggfill.simulation.dataset import SetRequest, simulate_set
     from braggfill.simulation.scans import SimulationConfig
 
     ranges = read_config(config, SimulationConfig) if config else SimulationConfig()
     request = SetRequest(shape, seed, cross, truth, split, library, ranges)
     with progress_bar("simulating") as advance:
-        simulate_set(out, n, request, Workers(jobs, scheduler, slurm), advance)
+        workers = Workers(jobs, scheduler, slurm)
+        simulate_set(out, n, request, workers, Foretold("simulating", advance, workers.at_once))
     say(console, f"{n} scan(s) in {out}")

@@ -23,6 +23,7 @@ def train(
     Example: braggfill train --config configs/gapnet.toml --out runs/gapnet
     """
     from braggfill.base.config import read_config
+    from braggfill.commands.forecast import Foretold
     from braggfill.network.weights import read_tensors
     from braggfill.reports.plots import plot_training
     from braggfill.scan.measured import read_measured
@@ -32,6 +33,7 @@ def train(
 
     chosen = read_config(config, TrainConfig) if config else TrainConfig()
     with progress_bar("training") as advance:
+        foretold = Foretold("training", advance)
         weights = run(
             out,
             chosen,
@@ -40,7 +42,7 @@ def train(
             measured=[read_measured(address) for address in measured or []],
             device=device,
             devices=devices,
-            on_step=lambda step, loss: advance(step, chosen.steps),
+            on_step=lambda step, loss: foretold(step, chosen.steps),
         )
     plot_training(out / "curve.png", read_tensors(out / STATE_NAME)[1]["curve"])
     say(console, f"weights written to {weights}")

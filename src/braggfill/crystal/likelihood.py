@@ -1,8 +1,8 @@
 """The fit of an object, and of the instrument's widths, frame factors and background, to the counts by gradient descent.
 
-The loss is Σ w 4 (√(m + 3/8) - √(c + 3/8))², about one for every measured voxel where the model m is right, or near the solution
-the Poisson deviance of m + 3/8 and c + 3/8, plus the priors of the frame factors and of the amplitude's roughness inside. Its
-gradient is written out: every array is made once.
+The loss is Σ w 4 (√(m + 3/8) - √(c + 3/8))², about one for every measured voxel where the model m is right, or near the
+solution the Poisson deviance of m + 3/8 and c + 3/8, plus the priors of the frame factors and of the amplitude's roughness
+inside. Its gradient is written out: every array is made once.
 
 References
 ----------
@@ -42,6 +42,23 @@ NARROWEST = 0.15
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What the loss consists of."""
+
+    kappa: float = 0.0
+    """Share of the counts by which a voxel's counts vary beyond counting noise."""
+    mu: float = 0.0
+    """Weight of the interior's roughness."""
+    smooth: bool = False
+    """Whether the phase is to be smooth as well as the amplitude."""
+    unbiased: bool = False
+    """Whether counts are compared by their Poisson deviance instead of their roots: for an object that is nearly right."""
+
+
+PLAIN = Terms()
+
+
+@dataclass(frozen=True)
 class Fitted:
     """Objects that were fitted, and the instrument that goes with each."""
 
@@ -65,16 +82,14 @@ class Likelihood:
         self,
         level: Level,
         support: Supports,
-        kappa: float = 0.0,
-        mu: float = 0.0,
+        terms: Terms,
         efficiency: Pixels | None = None,
         smooth: Objects | None = None,
-        unbiased: bool = False,
     ) -> None:
-        self.level, self.mu = level, mu
-        self.compare = poisson if unbiased else anscombe
+        self.level, self.mu = level, terms.mu
+        self.compare = poisson if terms.unbiased else anscombe
         self.efficiency = level.target.new_ones(len(support), 1, 1) if efficiency is None else efficiency
-        self.weight = level.weighted(kappa)
+        self.weight = level.weighted(terms.kappa)
         self.blur = Blur(level.target)
         self.root = (level.target + FAINT_COUNTS).sqrt_()
         self.box = as_box(bounding_box(support.any(0)))
@@ -218,10 +233,7 @@ def fit(
     support: Supports,
     instrument: Instrument,
     evaluations: int,
-    kappa: float = 0.0,
-    mu: float = 0.0,
-    smooth: bool = False,
-    unbiased: bool = False,
+    terms: Terms = PLAIN,
 ) -> Fitted:
     """Fit objects inside their supports, and their instrument, to a level.
 
@@ -234,20 +246,14 @@ def fit(
     instrument : Instrument
     evaluations : int
         Of the loss and its gradient, at most.
-    kappa : float
-        Share of the counts by which a voxel's counts vary beyond counting noise.
-    mu : float
-        Weight of the interior's roughness.
-    smooth : bool
-        Whether the phase is to be smooth as well as the amplitude.
-    unbiased : bool
-        Whether counts are compared by their Poisson deviance instead of their roots: for an object that is nearly right.
+    terms : Terms, optional
+        Of the loss.
 
     Returns
     -------
     Fitted
     """
-    likelihood = Likelihood(level, support, kappa, mu, instrument.efficiency, crystal if smooth else None, unbiased)
+    likelihood = Likelihood(level, support, terms, instrument.efficiency, crystal if terms.smooth else None)
     enough = ENOUGH * likelihood.free / likelihood.unit
     parameters, loss = descend(likelihood, likelihood.pack(crystal, instrument), evaluations, enough)
     inside, found = likelihood.unpack(parameters)

@@ -14,7 +14,7 @@ from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.efficiency import efficiency_of
 from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import Level
-from braggfill.crystal.likelihood import fit, misfit, noise_misfit
+from braggfill.crystal.likelihood import Terms, fit, misfit, noise_misfit
 from braggfill.crystal.search import REFINED_BLUR, State, judged, tightened
 
 StateJudge = Callable[[State], float]
@@ -182,8 +182,6 @@ def take_round(polisher: Polisher, made: list[Polished], kinds: tuple[tuple[Chan
 
 def settled(level: Level, state: State, way: Way, mu: float) -> State:
     """A state after a fit within its support."""
-    weight, smooth = mu * (way.smoother or 1.0), way.smoother is not None
-    found = fit(
-        level, state.crystal, state.support, state.instrument, way.evaluations, way.kappa, weight, smooth, unbiased=True
-    )
+    terms = Terms(way.kappa, mu * (way.smoother or 1.0), way.smoother is not None, unbiased=True)
+    found = fit(level, state.crystal, state.support, state.instrument, way.evaluations, terms)
     return judged(level, found, state.support, way.kappa)

@@ -19,7 +19,7 @@ from braggfill.base.tasks import Tick
 from braggfill.crystal.algorithms import ALGORITHMS
 from braggfill.crystal.coherence import SPACE, Instrument, expected_counts, project_modulus
 from braggfill.crystal.levels import Level
-from braggfill.crystal.likelihood import FIRST_HALF_WIDTH, Fitted, fit, misfit, noise_misfit
+from braggfill.crystal.likelihood import FIRST_HALF_WIDTH, Fitted, Terms, fit, misfit, noise_misfit
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.shapes import Objects, PerStart, Supports, Volumes
 
@@ -124,7 +124,7 @@ def search(
     state : State
     turns : tuple of Turn
     kappa, mu : float
-        As for ``fit``.
+        As in ``Terms``.
     tick : callable
         Called after every turn.
     which : slice
@@ -144,7 +144,7 @@ def search(
 def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float], kappa: float, mu: float) -> State:
     """Make the iterations of a turn, with shrink-wraps, and fit what comes of them."""
     crystal, support = iterated(level, state, turn, blurs)
-    found = fit(level, crystal * support, support, state.instrument, turn.evaluations, kappa, mu)
+    found = fit(level, crystal * support, support, state.instrument, turn.evaluations, Terms(kappa, mu))
     state = judged(level, found, support, kappa)
     for _ in range(turn.refinements):
         state = refined(level, state, REFINING, kappa, mu)
@@ -187,9 +187,9 @@ def refined(level: Level, state: State, evaluations: int, kappa: float, mu: floa
     the true object the misfit is two to three times that in the right support.
     """
     wider = dilated(state.support)
-    loose = fit(level, state.crystal, wider, state.instrument, evaluations, kappa, mu)
+    loose = fit(level, state.crystal, wider, state.instrument, evaluations, Terms(kappa, mu))
     support = tightened(loose.crystal.abs(), REFINED_BLUR, REFINED_SHARE, level.roomiest)
-    found = fit(level, loose.crystal, support, loose.instrument, evaluations, kappa, mu)
+    found = fit(level, loose.crystal, support, loose.instrument, evaluations, Terms(kappa, mu))
     return judged(level, found, support, kappa)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.options import spelled_out
-from braggfill.base.tasks import Progress
+from braggfill.base.tasks import Progress, part_of
 from braggfill.filling.fill import fill_gaps
 from braggfill.judging.advice import Advice, Evidence, advise
 from braggfill.retrieval.alignment import align
@@ -131,10 +131,7 @@ def compare(
     results: dict[TreatmentName, RetrievalResult] = {}
     left_out: dict[TreatmentName, str] = {}
     for number, treatment in enumerate(treatments):
-
-        def advance(done: int, total: int, before: int = number) -> None:
-            on_progress(before * total + done, len(treatments) * total)
-
+        advance = part_of(on_progress, number, len(treatments))
         try:
             results[treatment] = retrieve(
                 intensity, mask, filled=filled, std=std, treatment=treatment, **search, on_progress=advance

@@ -15,7 +15,7 @@ from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import log_ceiling
 from braggfill.base.options import spelled_out
-from braggfill.base.tasks import Progress
+from braggfill.base.tasks import Progress, part_of
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.judging.options import EvaluationOptions
@@ -86,7 +86,7 @@ def evaluate(
         As for ``fill_gaps``.
     options : EvaluationOptions
     on_progress : callable
-        Called with the methods done and their number.
+        Called with the work done and its total; every method is as much of it.
 
     Returns
     -------
@@ -146,9 +146,10 @@ def fill_trial(trial: Trial, asked: Sequence[FillOptions], on_progress: Progress
         start = perf_counter()
         scan, shared = guessed(scan, find_device(asked[0].device)), perf_counter() - start
     for done, options in enumerate(asked):
-        on_progress(done, len(asked))
+        advance = part_of(on_progress, done, len(asked))
+        advance(0, 1)
         method, start = METHODS[options.method_for(scan.mask.size)], perf_counter()
-        estimate = method.estimate(scan, options, lambda *_: None, lambda *_: None)
+        estimate = method.estimate(scan, options, advance, lambda *_: None)
         seconds = perf_counter() - start + (shared if method.guessed else 0.0)
         filled[options.method] = FilledTrial(estimate.mean[copied], estimate.std[copied], seconds)
     return filled

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.base.tasks import Progress
+from braggfill.base.tasks import Progress, Steps, Tick
 from braggfill.crystal.climb import BLUR, LIFT, LOOSE, Prior, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import WHOLE, Level, shares_of, tapered_level
@@ -36,6 +36,8 @@ LIFTS = 3
 """Times that an object which has not converged is iterated on the whole pattern and fitted again."""
 STEPS = Way(kappa=0.01, evaluations=25), Way(kappa=0.0, evaluations=75)
 """Of the fits there."""
+CLIMB_STEPS = 10
+"""Most steps that progress counts while a start is carried up."""
 LAST = Way(kappa=0.0, evaluations=100)
 SMOOTHER = (1.0, 10.0, 100.0)
 """Factors on the roughness' weight with which the phase is to be smooth as well."""
@@ -135,7 +137,7 @@ def partial_starts(
     options : SearchOptions
     place : torch device
     on_progress : callable
-        Called with the starts searched and carried up, and their total.
+        Called with the turns and fits made, and their total.
 
     Returns
     -------
@@ -144,17 +146,18 @@ def partial_starts(
     found : list of Found
         Of the best one, and of those as good.
     """
-    steps, shares = options.starts + options.keep, level_shares(pattern, treatment)
+    shares = level_shares(pattern, treatment)
+    steps = Steps(on_progress, options.starts * len(TURNS) + options.keep * CLIMB_STEPS)
     searched, climbed = [], []
     for number in range(options.starts):
-        on_progress(number, steps)
-        searched.append(searched_coarsely(view_of(pattern, treatment, options.seed, number, place), shares[0], support))
+        view = view_of(pattern, treatment, options.seed, number, place)
+        with steps.piece(len(TURNS)) as tick:
+            searched.append(searched_coarsely(view, shares[0], support, tick))
     searched.sort(key=lambda attempt: attempt.promise)
-    for done, attempt in enumerate(searched[: options.keep], options.starts):
-        on_progress(done, steps)
-        climbed.append(carried_up(attempt, shares))
+    for attempt in searched[: options.keep]:
+        with steps.piece(CLIMB_STEPS) as tick:
+            climbed.append(carried_up(attempt, shares, tick))
     climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
-    on_progress(steps, steps)
     best = climbed[0].end
     ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
     found = [found_by(attempt, end) for attempt, end in zip(climbed, ends, strict=True) if end.averaged]
@@ -179,7 +182,7 @@ def view_of(pattern: Pattern, treatment: TreatmentName, seed: int, number: int, 
     return View(number, pattern, treatment, hide_voxels(rng, pattern), rng, place)
 
 
-def searched_coarsely(view: View, share: float, support: Support | None) -> Attempt:
+def searched_coarsely(view: View, share: float, support: Support | None, tick: Tick = lambda: None) -> Attempt:
     """A random start taken through the search on the coarse level."""
     level = view.level(share)
     begin = random_starts(level, 1, view.rng)
@@ -187,18 +190,20 @@ def searched_coarsely(view: View, share: float, support: Support | None) -> Atte
         inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.place)
         crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
         begin = replace(begin, crystal=crystal[None], support=inside[None])
-    return Attempt(view, share, search(level, begin, TURNS, LOOSE, PRIOR.search_mu))
+    return Attempt(view, share, search(level, begin, TURNS, LOOSE, PRIOR.search_mu, tick))
 
 
-def carried_up(attempt: Attempt, shares: list[float]) -> Attempt:
+def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
     """A start on the whole pattern, iterated there until it has converged."""
     levels = [attempt.view.level(share) for share in shares]
     whole = levels[-1]
-    state = fitted(whole, climb(levels, attempt.state, PRIOR))
+    state = fitted(whole, climb(levels, attempt.state, PRIOR, tick=tick))
+    tick()
     for _ in range(LIFTS):
         if state.converged:
             break
         state = better(state, lifted(whole, state))
+        tick()
     return smoothed(loosened(Attempt(attempt.view, WHOLE, state)))
 
 

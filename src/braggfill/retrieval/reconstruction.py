@@ -21,7 +21,7 @@ from braggfill.retrieval.partial import partial_starts
 from braggfill.retrieval.pattern import clear_box, prepare_pattern
 from braggfill.retrieval.result import RetrievalResult
 from braggfill.retrieval.support import FINEST_BLUR, shrink_wrap
-from braggfill.retrieval.treatments import check_treatment
+from braggfill.retrieval.treatments import check_treatment, usual_treatment
 
 
 @spelled_out
@@ -59,7 +59,7 @@ def retrieve(
         If an argument does not fit, nothing was measured, or the support is empty or wider than half the array.
     """
     pattern = prepare_pattern(intensity, mask, filled, std, options.counts_per_unit, options.negatives)
-    treatment = options.treatment or ("bounded" if pattern.filled.any() else "free")
+    treatment = options.treatment or usual_treatment(pattern)
     check_treatment(treatment, pattern)
     shape = pattern.counts.shape
     pattern = clear_box(pattern) if treatment == "crop" else pattern

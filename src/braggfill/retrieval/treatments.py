@@ -76,6 +76,11 @@ class Bounds:
     high: torch.Tensor
 
 
+def usual_treatment(pattern: Pattern) -> TreatmentName:
+    """The treatment that is taken unless another one is asked for."""
+    return "bounded" if pattern.filled.any() else "free"
+
+
 def check_treatment(name: TreatmentName, pattern: Pattern) -> None:
     """Raise InputError for a treatment that lacks estimates, or leaves too little of the pattern."""
     if name == "crop":

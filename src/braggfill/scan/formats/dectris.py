@@ -10,6 +10,7 @@ import re
 import h5py
 
 from braggfill.base.errors import InputError
+from braggfill.scan.formats.hdf5_access import reached
 from braggfill.scan.formats.layouts import Layout, Wanted, inside
 
 DATA, DETECTOR = "entry/data", "entry/instrument/detector"
@@ -17,12 +18,12 @@ DATA, DETECTOR = "entry/data", "entry/instrument/detector"
 
 def find_dectris(group: h5py.Group, wanted: Wanted) -> Layout | None:
     """The frames behind all links of a master, in the order of their numbers."""
-    data = group.get(DATA)
+    data = reached(group, DATA)
     links = sorted((n for n in data if re.fullmatch(r"data_\d+", n)), key=_number) if isinstance(data, h5py.Group) else []
     frames = tuple(inside(group, DATA, link) for link in links)
     if wanted.place is not None:
         frames = tuple(place for place in frames if place == wanted.place)
-    elif lost := [n for n in links if not isinstance(_there(data, n), h5py.Dataset)]:
+    elif lost := [n for n in links if not isinstance(reached(data, n), h5py.Dataset)]:
         raise InputError(
             f"scan {wanted.file}: got {len(lost)} of {len(links)} links to frames that lead nowhere ({', '.join(lost[:3])}), "
             f"expected the files of all beside the master; copy them there, or give one as '{wanted.file}:/{frames[0]}'"
@@ -39,11 +40,3 @@ def find_dectris(group: h5py.Group, wanted: Wanted) -> Layout | None:
 
 def _number(link: str) -> int:
     return int(link.removeprefix("data_"))
-
-
-def _there(data: h5py.Group, link: str) -> object:
-    """What a link leads to, or None: a file that is not there is no KeyError in every version of HDF5."""
-    try:
-        return data.get(link)
-    except OSError:
-        return None

@@ -15,6 +15,7 @@ import h5py
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.paths import check_regular
 from braggfill.scan.formats.contents import JOULES_PER_EV, ChooseBox, Cut, Scan
 from braggfill.scan.formats.frames import Stacked, points_of
 from braggfill.scan.formats.hdf5 import read_hdf5
@@ -43,6 +44,8 @@ class Log:
 def read_log(folder: Path) -> Log:
     """The only log in a folder, or one that tells nothing."""
     logs = [*folder.glob("*.fio")]
+    for log in logs:
+        check_regular(log, "scan: log")
     if len(logs) != 1:
         return Log()
     header, _, lines = logs[0].read_text(errors="replace").partition("%d")

@@ -1,11 +1,10 @@
 """Photon energy, distance and pixel size as HDF5 files tell them, in joules and metres."""
 
-from typing import Any
-
 import h5py
 import numpy as np
 
 from braggfill.scan.formats.contents import JOULES_PER_EV, Geometry
+from braggfill.scan.formats.hdf5_access import reached
 
 ENERGY_PLACES = (
     "entry_1/instrument_1/source_1/energy",
@@ -25,18 +24,25 @@ METRES = {"m": 1.0, "mm": 1e-3, "um": 1e-6, "µm": 1e-6}
 
 def read_geometry(file: h5py.File, energies: tuple[str, ...], detectors: tuple[str, ...]) -> Geometry:
     """Photon energy, distance and pixel size from the first of some places that has them."""
-    energy = next((_in_joules(file[p]) for p in energies if isinstance(file.get(p), h5py.Dataset)), None)
-    groups = (item for p in detectors if isinstance(item := file.get(p), h5py.Group))
-    detector: Any = next((group for group in groups if any(name in group for name in DISTANCES)), {})
-    distance = next((_in_metres(detector[name]) for name in DISTANCES if name in detector), None)
-    row, column = (_in_metres(detector[n]) if n in detector else None for n in ("y_pixel_size", "x_pixel_size"))
+    energy = next((_in_joules(e) for p in energies if isinstance(e := reached(file, p), h5py.Dataset)), None)
+    groups = [item for p in detectors if isinstance(item := reached(file, p), h5py.Group)]
+    detector = next((group for group in groups if any(reached(group, name) is not None for name in DISTANCES)), None)
+    if detector is None:
+        return Geometry(energy)
+    distance, row, column = (_length(detector, names) for names in (DISTANCES, ("y_pixel_size",), ("x_pixel_size",)))
     return Geometry(energy, distance, (row, column) if row and column else None)
+
+
+def _length(detector: h5py.Group, names: tuple[str, ...]) -> float | None:
+    """The first length in metres that a detector tells under some names."""
+    found = (item for name in names if isinstance(item := reached(detector, name), h5py.Dataset))
+    return next((_in_metres(dataset) for dataset in found), None)
 
 
 def _number(dataset: h5py.Dataset) -> float | None:
     """A positive number, or None."""
-    value = np.ravel(dataset[()])
-    return float(value[0]) if value.size == 1 and value.dtype.kind in "iuf" and 0 < value[0] < np.inf else None
+    value = np.ravel(dataset[()]) if dataset.size == 1 and dataset.dtype.kind in "iuf" else np.zeros(1)
+    return float(value[0]) if 0 < value[0] < np.inf else None
 
 
 def _in_joules(dataset: h5py.Dataset) -> float | None:

@@ -19,7 +19,7 @@ from braggfill.scan.formats.contents import ChooseBox, Cut, Scan, read_json
 from braggfill.scan.formats.dectris import find_dectris
 from braggfill.scan.formats.frames import Box, Frames, Stacked, points_of
 from braggfill.scan.formats.geometry import DETECTOR_PLACES, ENERGY_PLACES, read_geometry
-from braggfill.scan.formats.hdf5_access import opened, require_filters, sources
+from braggfill.scan.formats.hdf5_access import opened, reached, require_filters, sources
 from braggfill.scan.formats.layouts import Finder, Layout, Wanted, inside
 from braggfill.scan.formats.maxiv import find_maxiv
 from braggfill.scan.formats.soleil import find_soleil
@@ -77,14 +77,14 @@ def read_hdf5(path: Path, place: str | None, choose_box: ChooseBox | None = None
 
 def _layout(file: h5py.File, place: str | None, path: Path) -> Layout:
     """Where the frames are, and what is told of them: at a dataset, in a group, or in the whole file."""
-    item = file.get(place) if place else file
+    item = reached(file, place) if place else file
     if isinstance(item, h5py.Group):
-        known = None if any(name in item for name in DATA_PLACES) else _of_family(item, Wanted(path.name))
+        known = None if any(reached(item, name) is not None for name in DATA_PLACES) else _of_family(item, Wanted(path.name))
         return known or _usual(inside(item, find_place(item, DATA_PLACES, "scan", path)))
     if not isinstance(item, h5py.Dataset):
         read_dataset(file, place or "", "scan", path)
     plain = (place or "").strip("/")
-    above = [group for group in (file.get(plain.partition("/")[0]), file) if isinstance(group, h5py.Group)]
+    above = [group for group in (reached(file, plain.partition("/")[0]), file) if isinstance(group, h5py.Group)]
     known = next((layout for group in above if (layout := _of_family(group, Wanted(path.name, plain)))), None)
     return known or _usual(place or "")
 
@@ -108,7 +108,7 @@ def _frames(file: h5py.File, layout: Layout, path: Path, points: int | None) -> 
 
 def _first_like(file: h5py.File, places: tuple[str, ...], frames: Frames, solid: bool = False) -> h5py.Dataset | None:
     """The first dataset that is there, such as a mask; if it is ``solid``, of the shape of the frames."""
-    there = (item for place in places if isinstance(item := file.get(place), h5py.Dataset))
+    there = (item for place in places if isinstance(item := reached(file, place), h5py.Dataset))
     return next((item for item in there if not solid or item.shape == frames.shape), None)
 
 
@@ -158,16 +158,17 @@ def read_hdf5_provenance(path: Path) -> dict[str, Any] | None:
 
 
 def _provenance(file: h5py.File) -> dict[str, Any] | None:
-    stored = file.get(PROVENANCE_PLACE)
-    text = isinstance(stored, h5py.Dataset) and h5py.check_string_dtype(stored.dtype) and stored.shape == ()
-    return read_json(stored.asstr()[()]) if text else None
+    stored = reached(file, PROVENANCE_PLACE)
+    if not isinstance(stored, h5py.Dataset) or stored.shape != () or not h5py.check_string_dtype(stored.dtype):
+        return None
+    return read_json(stored.asstr()[()])
 
 
 def find_place(group: h5py.Group, wanted: tuple[str, ...], role: str, path: Path) -> str:
     """The first usual place that is there, else the only three-dimensional dataset that is no mask; from the group on."""
     for name in wanted:
-        if name in group:
-            return f"{name}/data" if isinstance(group[name], h5py.Group) and "data" in group[name] else name
+        if (item := reached(group, name)) is not None:
+            return f"{name}/data" if isinstance(item, h5py.Group) and "data" in item else name
     volumes: list[str] = []
 
     def note(name: str, item: object) -> None:
@@ -183,7 +184,7 @@ def find_place(group: h5py.Group, wanted: tuple[str, ...], role: str, path: Path
 
 def read_dataset(file: h5py.File, where: str, role: str, path: Path) -> NDArray[Any]:
     """Read a dataset (of any shape) that must be there."""
-    if not isinstance(dataset := file.get(where), h5py.Dataset):
+    if not isinstance(dataset := reached(file, where), h5py.Dataset):
         raise InputError(
             f"{role} {path}: got no dataset '{where}' in it; expected '{path.name}:/path/to/data' of one that exists"
         )

@@ -6,22 +6,28 @@ is readable without one. A file that its writer keeps as SWMR is read as such.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import h5py
 
 from braggfill.base.errors import InputError
+from braggfill.base.paths import check_regular
 
 LOCKED = re.compile("unable to lock|locking", re.IGNORECASE)
 """How HDF5 says that it wanted a lock, although it was asked not to: a variable of the environment wins."""
 BEING_WRITTEN = re.compile("already open for write|truncated file|consistency flags|bad object header", re.IGNORECASE)
 """How HDF5 says that a file is not, or not yet, as its writer means to leave it."""
 
+MOST_HOPS = 16
+"""From link to link, as HDF5 itself follows them."""
+
 
 @contextmanager
 def opened(path: Path, role: str) -> Iterator[h5py.File]:
     """Open a file for reading, or say in one sentence that it is still written to and what to do."""
+    check_regular(path, role)
     try:
         file = h5py.File(path, "r", locking=False)
     except OSError as error:
@@ -54,6 +60,41 @@ def _core(error: OSError) -> str:
     return (found[1] if found else str(error)).splitlines()[0]
 
 
+def reached(group: h5py.Group, place: str, hops: int = MOST_HOPS) -> h5py.Group | h5py.Dataset | None:
+    """What stands at a place, from a group or else the root of its file, behind whatever links; None if nothing does.
+
+    Raises
+    ------
+    InputError
+        If a link on the way leads to a pipe, a device or a folder, where HDF5 would wait for ever.
+    """
+    item: Any = group.file if place.startswith("/") else group
+    for name in filter(None, place.split("/")):
+        link = item.get(name, getlink=True) if isinstance(item, h5py.Group) else None
+        if link is None or not hops:
+            return None
+        if isinstance(link, h5py.SoftLink):
+            item = reached(item, link.path, hops - 1)
+        elif isinstance(link, h5py.ExternalLink):
+            item = _reached_elsewhere(item, name, link, hops - 1)
+        else:
+            item = item.get(name)
+    return item
+
+
+def _reached_elsewhere(group: h5py.Group, name: str, link: h5py.ExternalLink, hops: int) -> h5py.Group | h5py.Dataset | None:
+    """What a link to another file leads to, where that is a file and has it."""
+    beside = Path(group.file.filename).parent
+    files = [path for path in (beside / link.filename, beside / Path(link.filename).name) if path.exists()]
+    for path in files:
+        check_regular(path, "scan: file behind a link")
+    try:
+        with h5py.File(files[0], "r", locking=False) if files else nullcontext() as other:
+            return group.get(name) if other is None or reached(other, link.path, hops) is not None else None
+    except OSError:  # one that is not there, or no HDF5
+        return None
+
+
 def require_filters(dataset: h5py.Dataset) -> None:
     """Make known the filters that h5py lacks (bitshuffle, LZ4, …), which come from hdf5plugin, or raise InputError."""
     if all(h5py.h5z.filter_avail(code) for code in _filters(dataset)):
@@ -73,7 +114,7 @@ def _filters(dataset: h5py.Dataset) -> list[int]:
     codes = [created.get_filter(n)[0] for n in range(created.get_nfilters())]
     for source, place in sources(dataset)[:1]:
         with h5py.File(source, "r", locking=False) as file:
-            if isinstance(part := file.get(place), h5py.Dataset):
+            if isinstance(part := reached(file, place), h5py.Dataset):
                 codes += _filters(part)
     return codes
 
@@ -90,4 +131,6 @@ def sources(dataset: h5py.Dataset) -> list[tuple[Path, str]]:
             f"scan {here}: got a virtual dataset without {len(missing)} of its files ({', '.join(missing[:3])}), expected all "
             "of them, else their frames would read as zeros; copy them to where the master looks for them"
         )
+    for file in {file for file, _ in found}:
+        check_regular(file, "scan: file of a virtual dataset")
     return found

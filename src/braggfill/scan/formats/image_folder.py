@@ -13,11 +13,14 @@ import tifffile
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.paths import check_regular
 from braggfill.scan.formats.contents import ChooseBox, Cut, Scan
 from braggfill.scan.formats.frames import Stacked
 from braggfill.scan.formats.names import TIF_SUFFIXES
 
 FABIO_SUFFIXES = (".cbf", ".edf", ".cbf.gz", ".edf.gz")
+CBF_SECTION, CBF_MARK = b"--CIF-BINARY-FORMAT-SECTION--", b"\x0c\x1a\x04\xd5"
+"""What stands before the pixels of a CBF: https://www.bernstein-plus-sons.com/software/CBF/doc/CBFlib.html"""
 NUMBERED = re.compile(r"(\d+)$")
 
 
@@ -26,6 +29,7 @@ class Image:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        check_regular(path, "scan: frame")
         if _suffix(path) in TIF_SUFFIXES:
             with tifffile.TiffFile(path) as file:
                 self.shape, self.dtype = file.series[0].shape, file.series[0].dtype
@@ -54,11 +58,21 @@ def _by_fabio(path: Path) -> NDArray[Any]:
             f"scan {path}: got an image that the package fabio reads, expected it here; install it with: pip install "
             "'braggfill[detectors]'"
         ) from error
+    if path.suffix.lower() == ".cbf":
+        _check_whole(path)
     with fabio.open(str(path)) as image:
         if image.nframes != 1:
             raise InputError(f"scan {path}: got {image.nframes} images in it, expected one frame; give each a file of its own")
         values: NDArray[Any] = image.data
     return values
+
+
+def _check_whole(path: Path) -> None:
+    """Raise InputError unless a CBF holds the mark of its binary part, which fabio would look for without end."""
+    content = path.read_bytes()
+    section = content.find(CBF_SECTION)
+    if section < 0 or content.find(CBF_MARK, section) < 0:
+        raise InputError(f"scan {path}: got an image without its binary part, expected a whole CBF; copy it anew")
 
 
 def read_image_folder(folder: Path, choose_box: ChooseBox | None = None) -> Scan:

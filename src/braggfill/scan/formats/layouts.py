@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import h5py
 
 from braggfill.base.errors import InputError
+from braggfill.scan.formats.hdf5_access import reached
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ def inside(group: h5py.Group, *names: str) -> str:
 
 def volumes_in(group: h5py.Group, place: str) -> list[str]:
     """Places, from the root of the file, of the three-dimensional datasets right in a group, which may be links elsewhere."""
-    home = group.get(place)
-    there = {name: home.get(name) for name in home} if isinstance(home, h5py.Group) else {}
+    home = reached(group, place)
+    there = {name: reached(home, name) for name in home} if isinstance(home, h5py.Group) else {}
     return [inside(group, place, name) for name, item in there.items() if isinstance(item, h5py.Dataset) and item.ndim == 3]
 
 
 def groups_in(group: h5py.Group) -> list[h5py.Group]:
     """A group and those right in it."""
-    return [group, *(member for name in group if isinstance(member := group.get(name), h5py.Group))]
+    return [group, *(member for name in group if isinstance(member := reached(group, name), h5py.Group))]

@@ -5,6 +5,7 @@ Layout as read by cdiutils (``io/nanomax.py``) and bcdi (``experiment/loader.py`
 
 import h5py
 
+from braggfill.scan.formats.hdf5_access import reached
 from braggfill.scan.formats.layouts import Layout, Wanted, inside
 
 MEASUREMENT = "entry/measurement"
@@ -14,10 +15,10 @@ ENERGIES = ("entry/snapshots/post_scan/energy", "entry/snapshots/pre_scan/energy
 
 def find_maxiv(group: h5py.Group, wanted: Wanted) -> Layout | None:
     """The frames of the only detector in the measurement."""
-    devices = group.get(MEASUREMENT)
+    devices = reached(group, MEASUREMENT)
     if not isinstance(devices, h5py.Group):
         return None
-    stacks = [f"{device}/{stack}" for device in devices for stack in STACKS if isinstance(devices.get(device), h5py.Group)]
-    there = [s for s in stacks if isinstance(item := devices.get(s), h5py.Dataset) and item.ndim == 3]
+    stacks = [f"{device}/{stack}" for device in devices for stack in STACKS if isinstance(reached(devices, device), h5py.Group)]
+    there = [s for s in stacks if isinstance(item := reached(devices, s), h5py.Dataset) and item.ndim == 3]
     place = wanted.choose([inside(group, MEASUREMENT, stack) for stack in there])
     return Layout((place,), energies=tuple(inside(group, energy) for energy in ENERGIES)) if place else None

@@ -1,0 +1,248 @@
+"""Trials: a few steps of a search on the scan itself, timed, and how many of them follow: what its forecast is made of.
+
+How many follow depends on when a search converges: of those that may be left out half are counted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from math import ceil
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from braggfill.commands.forecast import Clock
+
+if TYPE_CHECKING:
+    import torch
+
+    from braggfill.commands.opening import Opened
+    from braggfill.crystal.levels import GappedCounts, Level
+    from braggfill.filling.options import FillOptions
+    from braggfill.judging.options import EvaluationOptions
+    from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions, Schedule, SearchOptions, TreatmentName
+    from braggfill.retrieval.pattern import Pattern
+
+TRIED_ITERATIONS, TRIED_EVALUATIONS = 3, 4
+"""Of a trial, after a first one that makes what is kept."""
+MAY_BE = 0.5
+"""Share that is counted of what is only done where nothing has converged."""
+SECONDS_A_VOXEL = 3e-6
+"""Of a core, by kriging, the regression or the network: measured 1.2 to 2.7 µs on 96³ voxels (``fill_gaps`` by each)."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """How often something is done on a level."""
+
+    iterations: float = 0
+    """Of HIO, RAAR or ER."""
+    evaluations: float = 0
+    """Of the loss and its gradient."""
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.iterations + other.iterations, self.evaluations + other.evaluations)
+
+    def __mul__(self, times: float) -> "Work":
+        return Work(times * self.iterations, times * self.evaluations)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds of one iteration and of one evaluation on a level."""
+
+    iteration: float
+    evaluation: float
+
+    @classmethod
+    def on(cls, level: "Level", clock: Clock = perf_counter) -> "Rates":
+        """As a few of them take, after a first one that makes what is kept."""
+        from braggfill.crystal.climb import BLUR, LOOSE, Prior
+        from braggfill.crystal.likelihood import Terms, fit
+        from braggfill.crystal.search import Turn, iterated, random_starts
+
+        state = random_starts(level, 1, np.random.default_rng(0))
+
+        def iterate(number: int) -> None:
+            iterated(level, state, Turn(number, 0, 0, 0), (BLUR, BLUR))
+
+        def evaluate(number: int) -> None:
+            fit(level, state.crystal, state.support, state.instrument, number, Terms(LOOSE, Prior().search_mu))
+
+        return cls(_each(iterate, TRIED_ITERATIONS, clock), _each(evaluate, TRIED_EVALUATIONS, clock))
+
+    def seconds(self, work: Work) -> float:
+        """Of some work."""
+        return self.iteration * work.iterations + self.evaluation * work.evaluations
+
+
+def _each(work: Callable[[int], None], number: int, clock: Clock) -> float:
+    """Seconds of one of some steps."""
+    work(1)
+    start = clock()
+    work(number)
+    return (clock() - start) / number
+
+
+def turns(which: slice) -> Work:
+    """Work of some turns of the coarse search."""
+    from braggfill.crystal.search import REFINING, TURNS, Turn
+
+    total, every = Work(), list[Turn](TURNS)
+    for turn in every[which]:
+        total += Work(turn.hio + turn.raar + turn.er, turn.evaluations + turn.refinements * 2 * REFINING)
+    return total
+
+
+def lift() -> Work:
+    """Work of a way out where a fit is stuck."""
+    from braggfill.crystal.climb import LIFT
+    from braggfill.crystal.search import REFINING
+
+    return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations + LIFT.refinements * 2 * REFINING)
+
+
+def climbing(levels: int, lifts: float) -> tuple[Work, Work]:
+    """Work of a climb on a level between the first and the last, and on the last one."""
+    from braggfill.crystal.climb import REFINEMENTS
+    from braggfill.crystal.search import REFINING
+
+    may_be = lift() * (MAY_BE * lifts)
+    between = Work(0, REFINEMENTS * 2 * REFINING) + may_be if levels > 2 else Work()
+    return between, (Work(0, 2 * REFINING) if levels > 1 else Work()) + may_be
+
+
+def rates_of(scan: "GappedCounts", device: "torch.device", clock: Clock = perf_counter) -> list[Rates]:
+    """Rates on the levels of a scan, coarse to fine."""
+    from braggfill.crystal.levels import shares_of, tapered_level
+
+    return [Rates.on(tapered_level(scan, share, device), clock) for share in shares_of(scan)]
+
+
+def seconds_of_crystal(rates: list[Rates], starts: int, climbs: int, thorough: bool, threads: int) -> float:
+    """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
+    from braggfill.crystal.polish import BRIEF, FIRST, FIT, SMOOTHER, SURER, TIGHTER
+    from braggfill.crystal.retrieved import GIVEN_BACK, TRIED
+
+    between, last = climbing(len(rates), int(thorough))
+    surer, *others = (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF
+    sure, further = (sum((FIT | change)["evaluations"] for change in ways) for ways in (surer, chain(*others)))
+    last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * further + GIVEN_BACK)
+    rest = rates[0].seconds(turns(slice(TRIED, None))) * MAY_BE * thorough
+    climb = rest + sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
+    return rates[0].seconds(turns(slice(TRIED))) * ceil(starts / threads) + climb * ceil(climbs / threads)
+
+
+def seconds_of_partial(rates: list[Rates], starts: int, keep: int) -> float:
+    """Of phase retrieval with partial coherence, one start after another."""
+    from braggfill.crystal.search import REFINING
+    from braggfill.retrieval.partial import LAST, LIFTS, STEPS
+
+    fitted = Work(0, sum(way.evaluations for way in STEPS))
+    between, last = climbing(len(rates), 1)
+    last += fitted + (lift() + fitted) * (MAY_BE * LIFTS) + Work(0, LAST.evaluations)
+    full = Work(0, 2 * REFINING + LAST.evaluations) + fitted
+    coarse = turns(slice(2)) + turns(slice(2, None)) * MAY_BE
+    climb = sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
+    also = rates[-1].seconds(full) * (1 + MAY_BE * (keep - 1))
+    return starts * rates[0].seconds(coarse) + keep * climb + also
+
+
+def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_counter) -> float:
+    """Of a fill; by the crystal, from a trial on the scan."""
+    from braggfill.scan.counts import taken_apart
+
+    measured, missing, unit = taken_apart(scan.scan.intensity, scan.mask, options.counts_per_unit, options.negatives)
+    network = SECONDS_A_VOXEL * missing.size
+    if options.method_for(missing.size) != "retrieval":
+        return network
+    import torch
+
+    from braggfill.base.devices import find_device
+    from braggfill.base.threads import side_by_side
+    from braggfill.crystal.retrieved import gapped_counts
+    from braggfill.filling.by_crystal import EFFORTS, SMALLEST_AXIS
+
+    if min(missing.shape) < SMALLEST_AXIS:
+        return network
+    nothing = np.full(missing.shape, np.nan, np.float32)
+    counted = gapped_counts(np.maximum(measured * np.float32(unit), 0), missing, nothing, nothing)
+    (rates,) = side_by_side([lambda: rates_of(counted, find_device(options.device), clock)])
+    starts, climbs = EFFORTS[options.effort]
+    return 2 * network + seconds_of_crystal(rates, starts, climbs, options.effort != "low", torch.get_num_threads())
+
+
+def evaluation_seconds(scan: "Opened", options: "EvaluationOptions", clock: Clock = perf_counter) -> float:
+    """Of a judgement: as many fills as methods are asked for."""
+    return sum(fill_seconds(scan, asked, clock) for asked in options.asked)
+
+
+def retrieval_seconds(scan: "Opened", options: "RetrievalOptions", clock: Clock = perf_counter) -> float:
+    """Of phase retrieval, from a trial on the scan."""
+    from braggfill.retrieval.treatments import usual_treatment
+
+    pattern = _pattern(scan, options)
+    return _search_seconds(pattern, options.treatment or usual_treatment(pattern), options, clock)
+
+
+def comparison_seconds(scan: "Opened", options: "ComparisonOptions", clock: Clock = perf_counter) -> float:
+    """Of a comparison: as many searches as treatments, and a fill of what is not filled."""
+    from braggfill.filling.options import FillOptions
+    from braggfill.judging.comparison import allowed_treatments
+    from braggfill.retrieval.treatments import usual_treatment
+
+    pattern = _pattern(scan, options)
+    number = len(options.treatments or allowed_treatments(pattern))
+    asked = FillOptions(device=options.device, counts_per_unit=options.counts_per_unit, negatives=options.negatives)
+    fill = fill_seconds(scan, asked, clock) if scan.scan.filled is None else 0.0
+    return fill + number * _search_seconds(pattern, usual_treatment(pattern), options, clock)
+
+
+def _pattern(scan: "Opened", options: "SearchOptions") -> "Pattern":
+    from braggfill.retrieval.pattern import prepare_pattern
+
+    taken = scan.scan
+    return prepare_pattern(taken.intensity, scan.mask, taken.filled, taken.std, options.counts_per_unit, options.negatives)
+
+
+def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "SearchOptions", clock: Clock) -> float:
+    """Of phase retrieval with one treatment of the gaps."""
+    from braggfill.base.devices import find_device
+    from braggfill.retrieval.options import SCHEDULE
+    from braggfill.retrieval.partial import level_shares, view_of
+    from braggfill.retrieval.pattern import clear_box
+    from braggfill.retrieval.treatments import check_treatment
+
+    check_treatment(treatment, pattern)
+    pattern, place = clear_box(pattern) if treatment == "crop" else pattern, find_device(options.device)
+    if options.coherence == "full":
+        return options.starts * _schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, place, clock)
+    view = view_of(pattern, treatment, options.seed, 0, place)
+    rates = [Rates.on(view.level(share), clock) for share in level_shares(pattern, treatment)]
+    return seconds_of_partial(rates, options.starts, options.keep)
+
+
+def _schedule_seconds(
+    pattern: "Pattern", treatment: "TreatmentName", schedule: "Schedule", place: "torch.device", clock: Clock
+) -> float:
+    """Of one start with full coherence."""
+    import torch
+
+    from braggfill.crystal.starts import first_support
+    from braggfill.retrieval.iterations import Iterate
+    from braggfill.retrieval.treatments import amplitude_bounds
+
+    support = first_support(torch.from_numpy(pattern.counts).to(place))[0]
+    bounds = amplitude_bounds(pattern, treatment, np.zeros_like(pattern.missing), device=place)
+    iterate = Iterate(support.to(torch.complex64), support, bounds)
+
+    def steps(name: str) -> Callable[[int], None]:
+        def make(number: int) -> None:
+            for _ in range(number):
+                iterate.step(name)
+
+        return make
+
+    each = {name: _each(steps(name), TRIED_ITERATIONS, clock) for name in dict(schedule)}
+    return sum(count * each[name] for name, count in schedule)
