@@ -219,7 +219,10 @@ def anscombe(counts: Volume, root: Volume, weight: Volume) -> tuple[Tensor, Volu
 
 
 def poisson(counts: Volume, root: Volume, weight: Volume) -> tuple[Tensor, Volume]:
-    """The same by the Poisson deviance of counts and expectation, 3/8 added to both: without bias however faint a voxel is."""
+    """The same by the Poisson deviance of counts and expectation, 3/8 added to both; the gradient is (frames, rows, columns).
+
+    It is without bias however faint a voxel is.
+    """
     expected, target = counts + FAINT_COUNTS, root.square()
     ratio = target / expected
     by_counts = (1 - ratio).mul_(weight).mul_(0.5)
