@@ -144,8 +144,8 @@ def wrong_results(case: Case) -> Iterator[str]:
             continue
         if scan.filled is None or scan.std is None:
             continue
-        filled = scan.filled > 0
-        estimates, std = scan.intensity[filled], scan.std[filled]
+        filled = np.broadcast_to(scan.filled > 0, scan.intensity.shape)
+        estimates, std = scan.intensity[filled], np.broadcast_to(scan.std, filled.shape)[filled]
         if not (np.isfinite(estimates).all() and np.isfinite(std).all() and (estimates >= 0).all() and (std >= 0).all()):
             yield f"{path.name}: estimates that are negative or not finite"
         if case.source is not None:

@@ -143,7 +143,7 @@ def places_to_learn_from(volume: NDArray[np.float32], missing: NDArray[np.bool_]
 def free_places(
     rng: np.random.Generator, missing: NDArray[np.bool_], hood: Neighbourhood, tries: int = 200_000
 ) -> NDArray[np.int64]:
-    """Random places (n, 3) at which banks and imagined gap lie inside the array and touch nothing missing.
+    """Places (n, 3) at which banks and imagined gap lie inside the array and touch nothing missing, all or some at random.
 
     ``missing`` is (normal, height, width).
     """
@@ -151,7 +151,11 @@ def free_places(
     high = np.array(missing.shape) - [max(hood.along.max(initial=0), hood.width - 1), RADIUS, RADIUS]
     if (high <= low).any():
         return np.empty((0, 3), np.int64)
-    places = rng.integers(low, high, (tries, 3))
+    every = int(np.prod(high - low))
+    if every <= tries:
+        places = low + np.stack(np.unravel_index(np.arange(every), high - low), 1)
+    else:
+        places = rng.integers(low, high, (tries, 3))
     footprint = np.ones((1, 2 * RADIUS + 1, 2 * RADIUS + 1), bool)
     blocked = np.cumsum(binary_dilation(missing, footprint), 0, dtype=np.int32)
     top = places[:, 0] + max(hood.along.max(initial=0), hood.width - 1)
