@@ -84,7 +84,8 @@ class Layered:
             inside = (self.phases / len(found) @ found.flatten(1)).unflatten(1, found.shape[1:])
             lacking = torch.stack([(row * inside).sum(0) for row in self.coupling])
             found += (self.phases.mH @ lacking.flatten(1)).unflatten(1, found.shape[1:]).mul_(self.solution)
-        return torch.fft.irfftn(found, residual.shape)
+        solved: Volume = torch.fft.irfftn(found, residual.shape)
+        return solved
 
 
 def conditional_mean(kernel: Lags, weight: Volume, data: Volume) -> Volume:
