@@ -48,7 +48,7 @@ def windows_of_a_cross(size: int, skip: int) -> int:
 
 
 def forward_pass(repeat: int, clock: Clock) -> dict[str, object]:
-    """Rate of the network over a gap's plane of a 128³ scan, beside what the machine reaches in one convolution and a product."""
+    """Rate of the network over a plane of a 128³ scan, beside what the machine reaches in one convolution and in a product."""
     model, _ = read_weights(SHIPPED_WEIGHTS)
     counts, guess = torch.rand(2, 1, NORMAL, 128, 128)
     matrix = torch.rand(4096, 4096)
@@ -95,7 +95,7 @@ def main() -> None:
         LARGE: (large, large_mask, {}),
     }
     ours = {
-        name: median_seconds(lambda c=case: fill_gaps(c[0], c[1], device="cpu", **c[2]), arguments.repeat, clock)
+        name: median_seconds(lambda c=case: fill_gaps(c[0], c[1], method="unet", device="cpu", **c[2]), arguments.repeat, clock)
         for name, case in cases.items()
     }
     result = {
@@ -114,7 +114,10 @@ def main() -> None:
     if arguments.error:
         hidden = np.broadcast_to(mask, scan.counts.shape)
         kinds = {"k0": {"skip": 0}, "one pass": {}, "one pass bfloat16": {"precision": "bfloat16"}}
-        fills = {name: fill_gaps(scan.counts, mask, device="cpu", **kind).intensity[hidden] for name, kind in kinds.items()}
+        fills = {
+            name: fill_gaps(scan.counts, mask, method="unet", device="cpu", **kind).intensity[hidden]
+            for name, kind in kinds.items()
+        }
         result["deviance_from_truth"] = {n: poisson_deviance(filled, scan.expected[hidden]) for n, filled in fills.items()}
     report(result, arguments.out)
 

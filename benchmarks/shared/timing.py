@@ -9,7 +9,6 @@ import numpy as np
 
 from braggfill.base.writing import whole_or_nothing
 
-
 Clock = Callable[[], float]
 """``time.perf_counter``, or ``time.process_time`` where other programs share the processors."""
 
