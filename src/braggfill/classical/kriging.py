@@ -69,7 +69,7 @@ class Fringes:
     def of(cls, counts: Volume, measured: Bool[Tensor, "frames rows columns"], model: FringeModel = SHIPPED) -> "Fringes":
         """Take a scan apart; ``counts`` are zero where not ``measured``."""
         if bool((measured == measured[:1]).all()):
-            measured = measured[:1].expand_as(counts)
+            measured = measured[:1].clone().expand_as(counts)
         covered = one_of_equal(measured).to(counts.dtype)
         mean, envelope = counts.clone(), counts.log1p()
         for field in (covered, mean, envelope):
