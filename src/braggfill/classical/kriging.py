@@ -11,7 +11,7 @@ C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning (
 https://doi.org/10.7551/mitpress/3206.001.0001
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -39,8 +39,8 @@ FAINT_ENVELOPE = 0.005
 """Added to the envelope in counts before the fringes are measured against it."""
 NOISE_MARGIN = 6
 """Voxels beyond a box that tell the noise inside: six widths of that Gaussian."""
-FRAMES_AT_ONCE = 16
-"""Frames whose autocovariance is summed up together: more would take more memory, fewer more time."""
+FRAMES_AT_ONCE, VOXELS_AT_ONCE = 8, 2**18
+"""Frames, or voxels where that is more frames, whose autocovariance is summed up together: memory against time."""
 MOST_SIDE_BY_SIDE = 2**23
 """Voxels of the largest scan whose boxes are estimated side by side: in a larger one their memory would add up."""
 BRIGHT_COUNTS = 10.0
@@ -103,10 +103,9 @@ class Fringes:
 
     def parts(self) -> "Iterator[Part]":
         """What the autocovariance is summed up from, some frames at a time."""
-        for first in range(0, len(self.counts), FRAMES_AT_ONCE):
-            here, ahead = (
-                (slice(first, first + n), *EVERYWHERE[1:]) for n in (FRAMES_AT_ONCE, FRAMES_AT_ONCE + self.model.reach)
-            )
+        some = max(FRAMES_AT_ONCE, VOXELS_AT_ONCE // self.counts[0].numel())
+        for first in range(0, len(self.counts), some):
+            here, ahead = ((slice(first, first + n), *EVERYWHERE[1:]) for n in (some, some + self.model.reach))
             square = self.weight(here).square_()
             sums = float(square.sum()), float(square.mul_(self.noise(here)).sum())
             yield Part(self.contrast(ahead).mul_(self.weight(ahead)), len(square), *sums)
@@ -204,6 +203,7 @@ def smoothed(
         log(1 + expected counts), NaN where nothing was estimated. Where arms cross, their estimates are averaged.
     """
     mask = scan.mask
+    give_back()
     fringes = Fringes.of(torch.from_numpy(scan.counts).to(device), torch.from_numpy(~mask).to(device), model)
     kernel, groups = fringes.autocovariance, group_boxes(scan.slabs, mask.shape, model.context)
     works = [partial(fringes.estimate, box) for box, _ in groups]
@@ -212,12 +212,19 @@ def smoothed(
         del fringes
     give_back()
     small = mask.size <= MOST_SIDE_BY_SIDE and torch.device(device).type == "cpu"
-    estimates = side_by_side(works) if small else [work() for work in works]
+    estimates = side_by_side(works) if small else [given_back(work) for work in works]
     parts = (
         (box, estimate.clamp_(min=0).cpu().numpy(), (voxels_to_fill(members, mask.shape) | ~mask)[box])
         for (box, members), estimate in zip(groups, estimates, strict=True)
     )
     return overlap_mean(parts, mask.shape, np.float32, len(groups))
+
+
+def given_back(work: Callable[[], Volume]) -> Volume:
+    """The result of some work, without the memory that it took."""
+    result = work()
+    give_back()
+    return result
 
 
 def guessed(scan: GappedScan, device: str | torch.device = "cpu") -> GappedScan:

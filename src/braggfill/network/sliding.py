@@ -16,6 +16,8 @@ from braggfill.scan.gaps import flat_places
 
 FLIPS = [axes for n in range(4) for axes in itertools.combinations((-3, -2, -1), n)]
 """All ways of mirroring a portion along some of its last three axes."""
+LARGE_PORTION = 2**20
+"""Voxels of a portion from which on the memory of the network's features is given back before its answers are summed up."""
 
 
 def network_predictor(model: GapNet, device: torch.device, precision: str = "float32", mirrored: bool = False) -> Predictor:
@@ -35,10 +37,15 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
             seen = [v.flip(axes) for v in portions] if mirrored else portions
             with torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
                 log_mean, log_dispersion = model(seen.pop(0), seen.pop(0), seen.pop(0))  # no longer held here
+            if log_mean.numel() > LARGE_PORTION:
+                give_back()
             total = total if total.numel() else torch.zeros((2, *shape), dtype=torch.float64, device=device)
-            mean = log_mean.flip(axes).double().exp_()
-            total[0] += mean
-            total[1] += mean.square_().mul_(log_dispersion.flip(axes).exp_().add_(1))
+            if axes:
+                log_mean, log_dispersion = log_mean.flip(axes), log_dispersion.flip(axes)
+            for log, dispersion, sums in zip(log_mean.unbind(1), log_dispersion.unbind(1), total.unbind(2), strict=True):
+                mean = log.double().exp_()
+                sums[0] += mean
+                sums[1] += mean.square_().mul_(dispersion.exp().add_(1))
         predicted: Predicted = total.div_(len(flips)).cpu().numpy()
         return predicted
 
