@@ -29,8 +29,10 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
     model = model.to(device)
 
     @torch.inference_mode()
-    def predict(counts: NDArray[np.float32], measured: NDArray[np.bool_], guess: NDArray[np.float32]) -> Predicted:
-        shape, portions = counts.shape, [torch.from_numpy(v).to(device) for v in (counts, measured, guess)]
+    def predict(
+        counts: NDArray[np.float32], measured: NDArray[np.bool_], guess: NDArray[np.float32], layers: slice
+    ) -> Predicted:
+        portions = [torch.from_numpy(v).to(device) for v in (counts, measured, guess)]
         del counts, measured, guess
         flips, total = FLIPS if mirrored else FLIPS[:1], torch.zeros(0)
         for axes in flips:
@@ -39,13 +41,10 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
                 log_mean, log_dispersion = model(seen.pop(0), seen.pop(0), seen.pop(0))  # no longer held here
             if log_mean.numel() > LARGE_PORTION:
                 give_back()
-            total = total if total.numel() else torch.zeros((2, *shape), dtype=torch.float64, device=device)
-            if axes:
-                log_mean, log_dispersion = log_mean.flip(axes), log_dispersion.flip(axes)
-            for log, dispersion, sums in zip(log_mean.unbind(1), log_dispersion.unbind(1), total.unbind(2), strict=True):
-                mean = log.double().exp_()
-                sums[0] += mean
-                sums[1] += mean.square_().mul_(dispersion.exp().add_(1))
+            mean = log_mean.flip(axes)[:, layers].double().exp_()
+            total = total if total.numel() else mean.new_zeros((2, *mean.shape))
+            total[0] += mean
+            total[1] += mean.square_().mul_(log_dispersion.flip(axes)[:, layers].exp_().add_(1))
         predicted: Predicted = total.div_(len(flips)).cpu().numpy()
         return predicted
 
@@ -91,5 +90,6 @@ def slide(
             predicted = predict_slab(scan, slab, windows, predictor, report)
             at = np.searchsorted(wanted, flat_places(slab, scan.mask.shape))
             yield (at,), predicted[:, slab.target], True
+            del predicted, at
 
     return overlap_mean(parts(), wanted.shape)
