@@ -140,7 +140,7 @@ def possible_places(
 
 
 def comparable(counts: NDArray[np.float32], rules: CopyRules) -> NDArray[np.float32]:
-    """What of a scan's counts (frames, rows, columns) is compared to find places that are alike, by the rules."""
+    """What of a scan's counts is compared to find places that are alike by the rules, both (frames, rows, columns)."""
     if rules.alike_in == "counts":
         return counts
     smooth: NDArray[np.float32] = gaussian_filter(counts, SMOOTHED)
