@@ -1,20 +1,23 @@
 """How much faster than the paper's procedure is a whole fill? 128³ voxels, a cross 6 wide, on this machine, in one run.
 
-The paper's procedure is one call of a 3-D U-Net for each 32³ window that slides over the gap. Its size is public, its
-weights are not needed for timing: a network of that size with random weights is timed on 100 windows and multiplied.
-With --error, also whether one pass is as right as portions at every place (minutes).
+The paper's procedure is one call of a 3-D U-Net for each 32³ window that slides over the gap. Its layers are public, its
+weights are not needed for timing: the same network with random weights is timed on 100 windows and multiplied.
+With --error, also whether one pass is as right as portions at every place (minutes). With --processor times are of the
+processor, not of the clock on the wall: all that is fair where other programs share the machine; give OMP_NUM_THREADS=1.
 
-Usage: python benchmarks/fill_speed.py [--windows 100] [--repeat 3] [--error] [--out docs/results/fill_speed.json]
+Usage: python benchmarks/fill_speed.py [--windows 100] [--repeat 3] [--error] [--processor] [--cases k4]
+       [--out docs/results/fill_speed.json]
 """
 
 import argparse
 import os
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from shared.paper_unet import PaperUNet
-from shared.timing import median_seconds, report, seconds
+from shared.timing import Clock, median_seconds, report, seconds
 from torch.utils.flop_counter import FlopCounterMode
 
 from braggfill import fill_gaps
@@ -28,15 +31,15 @@ from braggfill.simulation.scans import SimulatedScan, detector_cross, simulate
 LARGE = "one pass 256x300x300"
 
 
-def seconds_a_window(windows: int) -> float:
-    """Time of one call of the paper-sized network on one window, mean of many, in the faster of both memory layouts."""
+def seconds_a_window(windows: int, clock: Clock) -> float:
+    """Time of one call of the paper's network on one window, mean of many, in the faster of both memory layouts."""
     times = []
     for layout in (torch.contiguous_format, torch.channels_last_3d):
         model = PaperUNet().eval().to(memory_format=layout)
         portion = torch.rand(1, 1, 32, 32, 32).to(memory_format=layout)
         with torch.inference_mode():
             model(portion)
-            times.append(sum(seconds(lambda m=model, p=portion: m(p)) for _ in range(windows)) / windows)
+            times.append(sum(seconds(lambda m=model, p=portion: m(p), clock) for _ in range(windows)) / windows)
     return min(times)
 
 
@@ -45,18 +48,24 @@ def windows_of_a_cross(size: int, skip: int) -> int:
     return 2 * len(windows_for(Slab(1, 60, 65, np.ones((6, size, size), bool)), skip))
 
 
-def matmul_share(repeat: int) -> dict[str, float]:
-    """Rate of the network's forward pass over a gap's plane of a 128³ scan, beside that of a matrix product."""
+def forward_pass(repeat: int, clock: Clock) -> dict[str, object]:
+    """Rate of the network over a plane of a 128³ scan, beside what the machine reaches in one convolution and in a product."""
     model, _ = read_weights(SHIPPED_WEIGHTS)
     counts, guess = torch.rand(2, 1, NORMAL, 128, 128)
     matrix = torch.rand(4096, 4096)
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
             model(counts, counts > 0.2, guess)
-        forward = median_seconds(lambda: model(counts, counts > 0.2, guess), repeat)
-        product = median_seconds(lambda: matrix @ matrix, repeat)
-    rates = {"forward_gflop_s": counter.get_total_flops() / forward / 1e9, "matmul_gflop_s": 2 * 4096**3 / product / 1e9}
-    return {"forward_s": forward, **rates, "share": rates["forward_gflop_s"] / rates["matmul_gflop_s"]}
+        counted = counter.get_total_flops()
+        forward = median_seconds(lambda: model(counts, counts > 0.2, guess), repeat, clock)
+        layer, plane = model.up_full.first, torch.rand(1, model.up_full.first.in_channels, 128, 128)
+        plane = plane.contiguous(memory_format=torch.channels_last)
+        layer(plane)
+        convolved = 2 * layer.weight.numel() * 128**2 / median_seconds(lambda: layer(plane), 5 * repeat, clock)
+        product = 2 * 4096**3 / median_seconds(lambda: matrix @ matrix, repeat, clock)
+    rates = {"forward": counted / forward, "its largest convolution alone": convolved, "a product of matrices": product}
+    gflop_s = {name: rate / 1e9 for name, rate in rates.items()}
+    return {"forward_s": forward, "gflop_s": gflop_s, "share of that convolution's rate": counted / forward / convolved}
 
 
 def tiled(scan: SimulatedScan, shape: tuple[int, int, int]) -> np.ndarray:
@@ -70,13 +79,16 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=100)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--error", action="store_true")
+    parser.add_argument("--processor", action="store_true")
+    parser.add_argument("--cases", default=f"k4,one pass,one pass bfloat16,{LARGE}")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    clock = time.process_time if arguments.processor else time.perf_counter
     scan = next(simulate(1, seed=1))
     mask = detector_cross(scan, 6)
     large = tiled(scan, (256, 300, 300))
     large_mask = np.pad(mask, [(0, n - m) for n, m in zip((300, 300), mask.shape, strict=True)], mode="edge")
-    window = seconds_a_window(arguments.windows)
+    window = seconds_a_window(arguments.windows, clock)
     paper = {f"k{k}": window * windows_of_a_cross(128, k) for k in (0, 4)}
     cases = {
         "k4": (scan.counts, mask, {"skip": 4}),
@@ -85,25 +97,30 @@ def main() -> None:
         LARGE: (large, large_mask, {}),
     }
     ours = {
-        name: median_seconds(lambda c=case: fill_gaps(c[0], c[1], device="cpu", **c[2]), arguments.repeat)
+        name: median_seconds(lambda c=case: fill_gaps(c[0], c[1], method="unet", device="cpu", **c[2]), arguments.repeat, clock)
         for name, case in cases.items()
+        if name in arguments.cases.split(",")
     }
     result = {
         "processors": len(os.sched_getaffinity(0)),
         "torch_threads": torch.get_num_threads(),
-        "paper_sized_network_parameters": sum(p.numel() for p in PaperUNet().parameters()),
+        "times": "of the processor" if arguments.processor else "on the wall",
+        "paper_network_parameters": sum(p.numel() for p in PaperUNet().parameters()),
         "paper_seconds_a_window": window,
         "paper_windows": {f"k{k}": windows_of_a_cross(128, k) for k in (0, 4)},
         "paper_seconds_extrapolated": paper,
         "fill_gaps_seconds": ours,
         "ratio": {f"paper {p} / fill_gaps {o}": paper[p] / ours[o] for p in paper for o in ours if o != LARGE},
-        "256x300x300 over 128x128x128": ours[LARGE] / ours["one pass"],
-        "forward_pass": matmul_share(arguments.repeat),
+        "256x300x300 over 128x128x128": ours[LARGE] / ours["one pass"] if LARGE in ours else None,
+        "forward_pass": forward_pass(arguments.repeat, clock),
     }
     if arguments.error:
         hidden = np.broadcast_to(mask, scan.counts.shape)
         kinds = {"k0": {"skip": 0}, "one pass": {}, "one pass bfloat16": {"precision": "bfloat16"}}
-        fills = {name: fill_gaps(scan.counts, mask, device="cpu", **kind).intensity[hidden] for name, kind in kinds.items()}
+        fills = {
+            name: fill_gaps(scan.counts, mask, method="unet", device="cpu", **kind).intensity[hidden]
+            for name, kind in kinds.items()
+        }
         result["deviance_from_truth"] = {n: poisson_deviance(filled, scan.expected[hidden]) for n, filled in fills.items()}
     report(result, arguments.out)
 

@@ -9,12 +9,15 @@ import numpy as np
 
 from braggfill.base.writing import whole_or_nothing
 
+Clock = Callable[[], float]
+"""``time.perf_counter``, or ``time.process_time`` where other programs share the processors."""
 
-def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
+
+def seconds(work: Callable[[], object], clock: Clock = time.perf_counter) -> float:
+    """Time of one call."""
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def in_turn(works: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, list[float]]:
@@ -26,9 +29,9 @@ def in_turn(works: Mapping[str, Callable[[], object]], repeat: int) -> dict[str,
     return times
 
 
-def median_seconds(work: Callable[[], object], repeat: int) -> float:
-    """Median wall time of several calls."""
-    return float(np.median([seconds(work) for _ in range(repeat)]))
+def median_seconds(work: Callable[[], object], repeat: int, clock: Clock = time.perf_counter) -> float:
+    """Median time of several calls."""
+    return float(np.median([seconds(work, clock) for _ in range(repeat)]))
 
 
 def report(figures: dict, out: Path | None) -> None:

@@ -1,3 +1,5 @@
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -5,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
+from braggfill.classical import gaussian_field
 from braggfill.classical.fringe_model import SHIPPED
+from braggfill.classical.gaussian_field import Layered, conditional_mean, dark_layers
 from braggfill.classical.interpolate import linear
-from braggfill.classical.kriging import Fringes, Part, autocovariance, conditional_mean, kriging, smoothed
+from braggfill.classical.kriging import Fringes, Part, autocovariance, kriging, smoothed
 from braggfill.scan.boxes import group_boxes
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import find_slabs
@@ -53,8 +57,39 @@ def test_conditional_mean_solves_the_dense_system_and_wraps_nothing(shape, seed,
     covariance = kernel[tuple(np.moveaxis(SHIPPED.reach + places[:, None] - places[None], -1, 0))]
     system = np.eye(weight.size) + covariance * weight.ravel()
     expected = np.linalg.solve(system, covariance @ (weight * data).ravel()).reshape(shape)
-    found = conditional_mean(*(torch.from_numpy(v).float() for v in (kernel, weight, data)))
+    with mock.patch.multiple(gaussian_field, MOST_ITERATIONS=60, TOLERANCE=1e-9):
+        found = conditional_mean(*(torch.from_numpy(v).float() for v in (kernel, weight, data)))
     np.testing.assert_allclose(found, expected, atol=3e-3)
+
+
+@settings(max_examples=20)
+@given(st.tuples(st.integers(3, 9), st.integers(1, 5), st.integers(1, 5)), st.integers(0, 2**32 - 1), st.floats(0.1, 10))
+def test_the_preconditioner_is_the_dense_solution_for_a_weight_that_is_zero_in_dark_layers(shape, seed, weight):
+    rng = np.random.default_rng(seed)
+    dark = np.flatnonzero(rng.random(shape[0]) < 0.4)
+    spectrum = np.fft.fftn(rng.normal(size=shape))
+    spectrum = np.abs(spectrum) ** 2 / np.abs(spectrum).max()
+    residual = rng.normal(size=shape)
+    lags = np.fft.ifftn(spectrum).real
+    places = np.argwhere(np.ones(shape))
+    covariance = lags[tuple(np.moveaxis((places[:, None] - places[None]) % shape, -1, 0))]
+    known = np.ones(shape)
+    known[dark] = 0
+    system = np.eye(known.size) + covariance * weight * known.ravel()
+    expected = np.linalg.solve(system, covariance @ residual.ravel()).reshape(shape)
+    half = torch.from_numpy(spectrum[..., : shape[2] // 2 + 1]).float()
+    layered = Layered.of(half, weight, torch.from_numpy(dark))
+    given = torch.from_numpy(residual).float()
+    np.testing.assert_allclose(layered.solve(given, torch.fft.rfftn(given)), expected, atol=2e-3 * np.abs(expected).max())
+    np.testing.assert_allclose(layered.weights(shape), weight * known, rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_dark_layers_are_those_of_the_gap(axis):
+    weight = torch.rand(12, 13, 14) + 0.1
+    weight.movedim(axis, 0)[4:9] = 0
+    assert [v if isinstance(v, int) else v.tolist() for v in dark_layers(weight)] == [axis, [4, 5, 6, 7, 8]]
+    assert len(dark_layers(torch.zeros(12, 13, 14))[1]) == 0
 
 
 def test_estimate_is_the_conditional_mean_of_a_gaussian_field():

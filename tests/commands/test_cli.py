@@ -278,6 +278,18 @@ def test_the_installed_program_answers_without_loading_torch():
         subprocess.run([sys.executable, "-c", check.replace("VERB", repr(verb))], check=True, capture_output=True)
 
 
+@pytest.mark.parametrize(
+    ("method", "heavy"),
+    [("linear", {"torch", "scipy.stats", "scipy.signal", "skimage.restoration"}), ("unet", {"scipy.stats"})],
+)
+def test_a_fill_loads_only_what_its_method_needs(scan_file, tmp_path, method, heavy):
+    call = ["braggfill", "fill", str(scan_file), "--method", method, "-o", str(tmp_path / "filled.npz")]
+    program = f"import sys; sys.argv = {call}\nfrom braggfill.commands.cli import main\n"
+    program += f"try: main()\nexcept SystemExit as end: assert not end.code\nassert not {heavy} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert (tmp_path / "filled.npz").exists()
+
+
 def test_the_bundled_scan_is_filled(tmp_path):
     assert run("fill", ROOT / "examples" / "demo_scan.npz", "-o", tmp_path / "filled.npz") == 0
     with np.load(ROOT / "examples" / "demo_scan.npz") as scan, np.load(tmp_path / "filled.npz") as result:

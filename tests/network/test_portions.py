@@ -11,10 +11,10 @@ from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import Slab, find_slabs
 
 
-def identity(counts, measured, guess):
+def identity(counts, measured, guess, layers):
     assert counts.shape == measured.shape
     assert counts.shape[1] == 32
-    return np.stack([counts, guess])
+    return np.stack([counts, guess])[:, :, layers]
 
 
 def scan_of(volume, mask):

@@ -74,8 +74,8 @@ def test_held_out_counts_are_the_scan_s_own_and_blank_in_what_is_shown(scan, hel
 
 
 def test_the_verdict_is_the_deviance_of_the_hidden_counts(held_out):
-    def predict(counts, measured, guess):
-        mean = np.exp(np.nan_to_num(guess)) + 0.1
+    def predict(counts, measured, guess, layers):
+        mean = np.exp(np.nan_to_num(guess[:, layers])) + 0.1
         return np.stack([mean, mean**2])
 
     score = held_out.judge(predict)
@@ -85,7 +85,7 @@ def test_the_verdict_is_the_deviance_of_the_hidden_counts(held_out):
     deviances = 2 * (poisson.logpmf(counts, np.maximum(counts, 1e-30)) - poisson.logpmf(counts, mean))
     assert score.loss == pytest.approx(deviances.mean(), rel=1e-4)
     assert score.losses[2] * len(counts) == pytest.approx(deviances[held_out.block == 2].sum(), rel=1e-4)
-    truth = held_out.judge(lambda c, m, g: np.ones((2, *c.shape)) * 7.0)
+    truth = held_out.judge(lambda c, m, g, layers: np.full((2, *c[:, layers].shape), 7.0))
     assert truth.skill < score.skill < 1
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import binary_dilation, gaussian_filter1d, label
 
 from braggfill.network.config import PracticeConfig
-from braggfill.scan.copies import BRIGHTER, CopyRules, Trial, choose_places, laid, lay_copies
+from braggfill.scan.copies import BRIGHTER, CopyRules, Trial, choose_places, comparable, laid, lay_copies
 from braggfill.scan.gapped import GappedScan
 
 EVERY_USE = {"judged": CopyRules(), "practised": PracticeConfig().copies, "held out": PracticeConfig().held_out}
@@ -68,14 +68,14 @@ def test_most_of_every_plane_of_a_copy_was_measured():
     scan = GappedScan.blanked(np.full(mask.shape, 5, np.float32), mask)
     slab = max(scan.slabs, key=lambda s: s.target.sum() * (s.first == 50))
     for rules in EVERY_USE.values():
-        for first in choose_places(slab, scan.counts, scan.mask, rules):
+        for first in choose_places(slab, comparable(scan.counts, rules), scan.mask, rules):
             in_plane = slab.target.any(0)
             assert (~scan.mask[first : first + 4, in_plane]).mean(1).min() >= rules.least_share
 
 
 @pytest.mark.parametrize("alike_in", ["logarithms", "counts"])
 def test_the_places_nearest_in_brightness_come_first(alike_in):
-    brightness = np.exp(np.abs(np.arange(120) - 70) / 10.0)
+    brightness, rules = np.exp(np.abs(np.arange(120) - 70) / 10.0), CopyRules(alike_in=alike_in)
     mask = stripe((20, 120, 40), 1, 50, 4)
     scan = GappedScan.blanked(np.broadcast_to(brightness[:, None], mask.shape), mask)
     (slab,) = scan.slabs
@@ -83,7 +83,7 @@ def test_the_places_nearest_in_brightness_come_first(alike_in):
     level = {"logarithms": lambda at: np.log1p(smooth[at]).mean(), "counts": lambda at: np.log(brightness[at].mean())}[alike_in]
     wanted = level([46, 47, 48, 49, 54, 55, 56, 57])
     away = {f: abs(level(slice(f, f + 4)) - wanted) for f in (*range(8, 39), *range(62, 108))}
-    places = choose_places(slab, scan.counts, scan.mask, CopyRules(alike_in=alike_in))
+    places = choose_places(slab, comparable(scan.counts, rules), scan.mask, rules)
     assert len(places) == 2
     assert places[0] == min(away, key=away.__getitem__)
     assert places[1] == min((f for f in away if abs(f - places[0]) >= 12), key=away.__getitem__)

@@ -2,9 +2,27 @@
 
 import ctypes
 from contextlib import suppress
+from functools import cache
+
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+"""What glibc's ``mallopt`` calls the free memory that it keeps at its end, and the blocks from which on it keeps none."""
+KEPT_BYTES, LARGEST_KEPT_BYTES = 2**26, 9 * 2**20
+"""The same as they are set: all blocks of a scan of 128³ are smaller, those of a large scan that add up are larger."""
 
 
 def give_back() -> None:
-    """Return freed memory to the system, where the C library can (glibc's ``malloc_trim``); elsewhere nothing happens."""
+    """Return freed memory to the system, where the C library can (glibc's ``malloc_trim``); elsewhere nothing happens.
+
+    From the first call on large blocks are returned whenever they are freed: between smaller ones they left holes.
+    """
     with suppress(OSError, AttributeError):
+        _return_large_blocks()
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@cache
+def _return_large_blocks() -> None:
+    """Set how large a block glibc keeps at most, which it would else raise to 32 MB by itself."""
+    library = ctypes.CDLL(None)
+    library.mallopt(TRIM_THRESHOLD, KEPT_BYTES)
+    library.mallopt(MMAP_THRESHOLD, LARGEST_KEPT_BYTES)

@@ -6,9 +6,8 @@ Arrays of one call have one shape, whichever, a value a voxel in counts.
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import xlogy
-from scipy.stats import nbinom, poisson
 
 Values = NDArray[np.floating[Any] | np.integer[Any]]
 """Of any shape, which those of one call share."""
@@ -40,7 +39,7 @@ def mean_absolute_error(estimate: Values, counts: Values) -> float:
 def poisson_deviance(estimate: Values, counts: Values) -> float:
     """Mean Poisson deviance of counts from estimated expectations: about 1 where a bright fill is perfect, less where faint."""
     mean, counts = np.maximum(estimate.astype(float), LEAST_MEAN), counts.astype(float)
-    return float(2 * np.mean(xlogy(counts, counts / mean) - (counts - mean)))
+    return float(2 * np.mean(scipy.special.xlogy(counts, counts / mean) - (counts - mean)))
 
 
 def expected_deviance(mean: Values) -> float:
@@ -51,7 +50,7 @@ def expected_deviance(mean: Values) -> float:
     mean = np.maximum(mean.astype(float), LEAST_MEAN)
     grid = np.geomspace(LEAST_MEAN, BRIGHT_MEAN, 400)
     counts = np.arange(int(BRIGHT_MEAN + 12 * np.sqrt(BRIGHT_MEAN)))
-    each = 2 * (poisson.pmf(counts, grid[:, None]) * xlogy(counts, counts / grid[:, None])).sum(1)
+    each = 2 * (scipy.stats.poisson.pmf(counts, grid[:, None]) * scipy.special.xlogy(counts, counts / grid[:, None])).sum(1)
     bright = 1 + 1 / (6 * np.maximum(mean, BRIGHT_MEAN))
     return float(np.mean(np.where(mean < BRIGHT_MEAN, np.interp(np.log(mean), np.log(grid), each), bright)))
 
@@ -78,7 +77,7 @@ def predictive_rank(rng: np.random.Generator, mean: Values, std: Values, counts:
     """
     mean, counts = np.maximum(mean.astype(float), LEAST_MEAN), counts.astype(float)
     shape = (mean / np.maximum(std.astype(float), 1e-3 * mean)) ** 2
-    below, upto = (nbinom.cdf(counts - step, shape, shape / (shape + mean)) for step in (1, 0))
+    below, upto = (scipy.stats.nbinom.cdf(counts - step, shape, shape / (shape + mean)) for step in (1, 0))
     rank: NDArray[np.float64] = below + rng.random(counts.shape) * (upto - below)
     return rank
 

@@ -40,6 +40,7 @@ def overlap_mean(
             total = np.zeros((*values.shape[: values.ndim - number[place].ndim], *shape), sums)
         total[..., *place] += values if counted is True else np.where(counted, values, 0)
         number[place] += counted
+        del place, values, counted  # before the next part needs the memory
     if total is None:
         return np.full(shape, np.nan, sums)
     with np.errstate(invalid="ignore"):

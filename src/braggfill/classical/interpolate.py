@@ -2,18 +2,16 @@
 
 A fill is a function (values, mask, slabs) to values, both float32 arrays (frames, rows, columns), mask True = not
 measured. Measured voxels come back as they were, voxels that no slab holds are zero. Where arms cross, the arms' predictions
-are averaged.
+are averaged. The parts of scipy and scikit-image are named where they are used, which load them only then: it takes a second.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.interpolate import CubicSpline
-from scipy.signal import fftconvolve
-from skimage.restoration import inpaint_biharmonic
 
 from braggfill.base.errors import InputError
 from braggfill.base.overlaps import Part, overlap_mean
@@ -42,7 +40,7 @@ def nearest(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
     def fill(band: Volume, missing: Mask, slab: Slab, place: Box) -> Band:
         if missing.all():
             return np.full_like(band, np.nan)
-        at = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
+        at = scipy.ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
         nearest_values: Band = band[tuple(at)]
         return nearest_values
 
@@ -69,7 +67,7 @@ def cubic(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
         before, after = np.arange(inside[0])[-BANK_POINTS:], np.arange(inside[-1] + 1, len(lines))[:BANK_POINTS]
         if before.size and after.size:
             banks = np.concatenate([before, after])
-            splined = np.clip(CubicSpline(banks, lines[banks])(inside), 0, band.max())
+            splined = np.clip(scipy.interpolate.CubicSpline(banks, lines[banks])(inside), 0, band.max())
             lines[inside] = np.where(blank[banks].any(0), lines[inside], splined)
         return np.moveaxis(lines, 0, slab.axis)
 
@@ -83,8 +81,8 @@ def idw(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
     kernel = np.where(squared > 0, 1 / np.maximum(squared, 1), 0).astype(np.float32)
 
     def fill(band: Volume, missing: Mask, slab: Slab, place: Box) -> Band:
-        weight = fftconvolve((~missing).astype(np.float32), kernel, "same")
-        total = fftconvolve(np.where(missing, 0, band), kernel, "same")
+        weight = scipy.signal.fftconvolve((~missing).astype(np.float32), kernel, "same")
+        total = scipy.signal.fftconvolve(np.where(missing, 0, band), kernel, "same")
         return np.where(weight > kernel.min() / 2, np.maximum(total, 0) / np.maximum(weight, 1e-9), np.nan)
 
     return _fill_bands(values, mask, slabs, fill)
@@ -117,7 +115,9 @@ def biharmonic(values: Volume, mask: Mask, slabs: list[Slab]) -> Volume:
             if not hole.all():
                 same = group.ravel() == number
                 filled[..., same] = (
-                    inpaint_biharmonic(slices[..., same], hole, channel_axis=-1) if hole.any() else slices[..., same]
+                    skimage.restoration.inpaint_biharmonic(slices[..., same], hole, channel_axis=-1)
+                    if hole.any()
+                    else slices[..., same]
                 )
         return np.moveaxis(filled, -1, stack)
 
@@ -153,14 +153,14 @@ def _bridge(
     values: NDArray[np.float32], holes: NDArray[np.bool_], unknown: NDArray[np.bool_], normals: set[int]
 ) -> NDArray[np.float32]:
     """Fill what no bank reached, such as the middle of a cross: along the normals from voxels filled before, else nearest."""
-    (box,) = ndimage.find_objects(holes.astype(np.int8))
+    (box,) = scipy.ndimage.find_objects(holes.astype(np.int8))
     band, _ = with_margin(box, values.shape, BAND_MARGIN)
     near, missing = values[band], (holes | unknown)[band]
     fills = [linear_along(near, missing, axis) for axis in sorted(normals)]
     known = sum(np.isfinite(f).astype(np.float32) for f in fills)
     mean = sum(np.nan_to_num(f) for f in fills) / np.maximum(known, 1)
     if (missing & (known == 0)).any() and not missing.all():
-        at = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
+        at = scipy.ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
         mean = np.where(known == 0, near[tuple(at)], mean)
     bridged = values.copy()
     bridged[band] = np.where(holes[band], mean, near)

@@ -3,30 +3,30 @@
 The Fourier transform of a diffracted intensity is the crystal's autocorrelation, so that fringes repeat with periods the
 whole scan shares. Here log(1 + counts) is taken as a smooth envelope plus fringes: a Gaussian random field whose
 autocovariance is measured on the scan itself, under counting noise of known variance. Its conditional mean in the gap is
-the solution of a linear system over the voxels around, found by conjugate gradients with one pair of FFTs a step. Any
-shape of gap is welcome.
+the solution of a linear system over the voxels around (``gaussian_field``). Any shape of gap is welcome.
 
 References
 ----------
 C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for Machine Learning (2006), chapter 2,
 https://doi.org/10.7551/mitpress/3206.001.0001
-M. R. Hestenes and E. Stiefel, J. Res. Natl. Bur. Stand. 49, 409 (1952), https://doi.org/10.6028/jres.049.044
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from braggfill.base.memory import give_back
 from braggfill.base.overlaps import overlap_mean
 from braggfill.base.smoothing import blur_in_place, gaussian_blur
+from braggfill.base.threads import side_by_side
 from braggfill.classical.fringe_model import SHIPPED, FringeModel
+from braggfill.classical.gaussian_field import Lags, Volume, conditional_mean, padded_lengths
 from braggfill.scan.boxes import EVERYWHERE, Box, group_boxes, volume, with_margin
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import voxels_to_fill
@@ -39,21 +39,12 @@ FAINT_ENVELOPE = 0.005
 """Added to the envelope in counts before the fringes are measured against it."""
 NOISE_MARGIN = 6
 """Voxels beyond a box that tell the noise inside: six widths of that Gaussian."""
-FRAMES_AT_ONCE = 8
-"""Frames whose autocovariance is summed up together: more would take more memory, fewer more time."""
+FRAMES_AT_ONCE, VOXELS_AT_ONCE = 8, 2**18
+"""Frames, or voxels where that is more frames, whose autocovariance is summed up together: memory against time."""
+MOST_SIDE_BY_SIDE = 2**23
+"""Voxels of the largest scan whose boxes are estimated side by side: in a larger one their memory would add up."""
 BRIGHT_COUNTS = 10.0
 """Local counts from which on a voxel has full weight in the autocovariance."""
-MOST_ITERATIONS = 40
-"""Of the conjugate gradients."""
-TOLERANCE = 1e-9
-"""They stop when the squared residual is this small a share of what it was."""
-TYPICAL_WEIGHT = 0.1
-"""Statistical weight that the preconditioner takes every voxel to have, as a share of the largest."""
-
-Volume = Float32[Tensor, "frames rows columns"]
-"""Of a scan, or of a box in it."""
-Lags = Float32[Tensor, "lags lags lags"]
-"""From -reach to reach along each axis, zero lag in the middle."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +68,9 @@ class Fringes:
     @classmethod
     def of(cls, counts: Volume, measured: Bool[Tensor, "frames rows columns"], model: FringeModel = SHIPPED) -> "Fringes":
         """Take a scan apart; ``counts`` are zero where not ``measured``."""
-        alike = bool((measured == measured[:1]).all())
-        covered = (measured[:1] if alike else measured).to(counts.dtype)
+        if bool((measured == measured[:1]).all()):
+            measured = measured[:1].clone().expand_as(counts)
+        covered = one_of_equal(measured).to(counts.dtype)
         mean, envelope = counts.clone(), counts.log1p()
         for field in (covered, mean, envelope):
             blur_in_place(field, model.envelope_sigma)
@@ -99,9 +91,9 @@ class Fringes:
     def noise(self, box: Box = EVERYWHERE) -> Volume:
         """Counting variance of the contrast, from the counts close by."""
         wider, inside = with_margin(box, self.counts.shape, NOISE_MARGIN)
-        weight = self.measured[wider].to(self.counts.dtype)
-        covered = gaussian_blur(weight, NOISE_SIGMA)[inside].clamp(min=1e-6)
-        near = gaussian_blur(self.counts[wider], NOISE_SIGMA)[inside].div(covered).add_(FAINT_COUNTS)
+        weight = one_of_equal(self.measured[wider]).to(self.counts.dtype)
+        covered = gaussian_blur(weight, NOISE_SIGMA).clamp_(min=1e-6)
+        near = gaussian_blur(self.counts[wider], NOISE_SIGMA).div_(covered)[inside].add_(FAINT_COUNTS)
         return near / ((1 + near) * self.scale(box)) ** 2
 
     def weight(self, box: Box = EVERYWHERE) -> Volume:
@@ -111,10 +103,9 @@ class Fringes:
 
     def parts(self) -> "Iterator[Part]":
         """What the autocovariance is summed up from, some frames at a time."""
-        for first in range(0, len(self.counts), FRAMES_AT_ONCE):
-            here, ahead = (
-                (slice(first, first + n), *EVERYWHERE[1:]) for n in (FRAMES_AT_ONCE, FRAMES_AT_ONCE + self.model.reach)
-            )
+        some = max(FRAMES_AT_ONCE, VOXELS_AT_ONCE // self.counts[0].numel())
+        for first in range(0, len(self.counts), some):
+            here, ahead = ((slice(first, first + n), *EVERYWHERE[1:]) for n in (some, some + self.model.reach))
             square = self.weight(here).square_()
             sums = float(square.sum()), float(square.mul_(self.noise(here)).sum())
             yield Part(self.contrast(ahead).mul_(self.weight(ahead)), len(square), *sums)
@@ -126,9 +117,15 @@ class Fringes:
         trust = self.measured[box] / (self.noise(box) + departure)
         return Surroundings(trust, self.contrast(box), self.scale(box), self.envelope[box].clone())
 
+    @torch.inference_mode()
     def estimate(self, box: Box) -> Volume:
         """Expected log(1 + counts) in a box of the scan, from what is measured in it."""
         return self.cut_out(box).estimate(self.autocovariance)
+
+
+def one_of_equal(frames: Bool[Tensor, "frames rows columns"]) -> Bool[Tensor, "some rows columns"]:
+    """The first frame alone where all are one in memory, else all."""
+    return frames[:1] if frames.stride(0) == 0 else frames
 
 
 @dataclass(frozen=True)
@@ -141,6 +138,7 @@ class Surroundings:
     scale: Volume
     envelope: Volume
 
+    @torch.inference_mode()
     def estimate(self, kernel: Lags) -> Volume:
         """Expected log(1 + counts), by the scan's autocovariance."""
         return conditional_mean(kernel, self.trust, self.contrast) * self.scale + self.envelope
@@ -185,49 +183,6 @@ def autocovariance(parts: Iterable[Part], shape: torch.Size, model: FringeModel 
     return both / max(weights, 1e-6) * taper[:, None, None] * taper[:, None] * taper
 
 
-def padded_lengths(shape: Sequence[int], reach: int) -> list[int]:
-    """Lengths of transforms in which lags up to ``reach`` do not wrap round, quick to transform."""
-    return [next_fast_len(max(n + reach, 2 * reach + 1), real=True) for n in shape]
-
-
-def conditional_mean(kernel: Lags, weight: Volume, data: Volume) -> Volume:
-    """Expectation f of a Gaussian field, given its data: (S⁻¹ + W) f = W data, with S the field's autocovariance.
-
-    Conjugate gradients, preconditioned by the solution z = (S⁻¹ + τ)⁻¹ r for one weight τ everywhere, which is a product in
-    Fourier space. S⁻¹ itself never appears: (S⁻¹ + W) z = r + (W - τ) z.
-
-    Parameters
-    ----------
-    kernel : float32 tensor
-        Autocovariance; the field is uncorrelated beyond and nothing wraps round the borders.
-    weight, data : float32 tensors
-        Inverse variance of the data's noise, zero where there are none.
-    """
-    reach = len(kernel) // 2
-    padded, inside = padded_lengths(data.shape, reach), tuple(slice(0, n) for n in data.shape)
-    spread = kernel.new_zeros(padded)
-    spread[(slice(0, 2 * reach + 1),) * 3] = kernel
-    spectrum = torch.fft.rfftn(spread.roll((-reach,) * 3, (0, 1, 2))).real.clamp(min=0)
-    typical = TYPICAL_WEIGHT * weight.max()
-    solve, beyond = spectrum / (1 + typical * spectrum), -typical.expand(padded).clone()
-    beyond[inside] += weight
-    residual, field = kernel.new_zeros(padded), kernel.new_zeros(padded)
-    residual[inside] = weight * data
-    direction, image, square, goal = field.clone(), field.clone(), torch.inf, 0.0
-    for _ in range(MOST_ITERATIONS):
-        step = torch.fft.irfftn(torch.fft.rfftn(residual).mul_(solve), padded)
-        previous, square = square, float(torch.dot(residual.view(-1), step.view(-1)))
-        goal = goal or TOLERANCE * square
-        if square <= goal:
-            break
-        direction.mul_(square / previous).add_(step)
-        image.mul_(square / previous).add_(residual).addcmul_(beyond, step)
-        length = square / float(torch.dot(direction.view(-1), image.view(-1)))
-        field.add_(direction, alpha=length)
-        residual.sub_(image, alpha=length)
-    return field[inside]
-
-
 @torch.inference_mode()
 def smoothed(
     scan: GappedScan, device: str | torch.device = "cpu", model: FringeModel = SHIPPED
@@ -248,21 +203,28 @@ def smoothed(
         log(1 + expected counts), NaN where nothing was estimated. Where arms cross, their estimates are averaged.
     """
     mask = scan.mask
+    give_back()
     fringes = Fringes.of(torch.from_numpy(scan.counts).to(device), torch.from_numpy(~mask).to(device), model)
     kernel, groups = fringes.autocovariance, group_boxes(scan.slabs, mask.shape, model.context)
-    cut_out: Iterable[Surroundings] = map(fringes.cut_out, (box for box, _ in groups))
+    works = [partial(fringes.estimate, box) for box, _ in groups]
     if 4 * sum(volume(box) for box, _ in groups) <= mask.size:  # else the scan takes less memory than all its boxes
-        cut_out = list(cut_out)
+        works = [partial(fringes.cut_out(box).estimate, kernel) for box, _ in groups]
         del fringes
-    estimates = []
-    for surroundings in cut_out:
-        give_back()
-        estimates.append(surroundings.estimate(kernel).clamp(min=0).cpu().numpy())
+    give_back()
+    small = mask.size <= MOST_SIDE_BY_SIDE and torch.device(device).type == "cpu"
+    estimates = side_by_side(works) if small else [given_back(work) for work in works]
     parts = (
-        (box, estimate, (voxels_to_fill(members, mask.shape) | ~mask)[box])
+        (box, estimate.clamp_(min=0).cpu().numpy(), (voxels_to_fill(members, mask.shape) | ~mask)[box])
         for (box, members), estimate in zip(groups, estimates, strict=True)
     )
     return overlap_mean(parts, mask.shape, np.float32, len(groups))
+
+
+def given_back(work: Callable[[], Volume]) -> Volume:
+    """The result of some work, without the memory that it took."""
+    result = work()
+    give_back()
+    return result
 
 
 def guessed(scan: GappedScan, device: str | torch.device = "cpu") -> GappedScan:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from braggfill.base.memory import give_back
 from braggfill.base.options import spelled_out
 from braggfill.base.tasks import OnStep, Progress
 from braggfill.filling.methods import METHODS
@@ -71,6 +72,7 @@ def fill_gaps(
     std, estimate = np.zeros(measured.shape, np.float32), Estimate(np.zeros(0), np.zeros(0))
     if scan.slabs:
         estimate = method.estimate(scan, options, on_progress, on_adapt)
+        give_back()
     options = replace(options, method=estimate.filled_by or name)
     known = np.isfinite(estimate.mean)
     filled = np.zeros_like(missing)

@@ -7,8 +7,8 @@ should have is computed voxel by voxel from the predicted distribution itself, n
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import nbinom
 
 from braggfill.base.metrics import LEAST_MEAN, Values
 
@@ -55,4 +55,4 @@ def chance_below(mean: Values, std: Values, limits: NDArray[np.float64]) -> NDAr
     std = np.maximum(std.astype(float), 1e-3 * mean)
     shape, spread = (mean / std) ** 2, np.sqrt(std**2 + mean)
     last = (np.ceil(mean + limit * spread) - 1 for limit in limits)  # the largest count below the limit
-    return np.array([nbinom.cdf(count, shape, shape / (shape + mean)).mean() for count in last])
+    return np.array([scipy.stats.nbinom.cdf(count, shape, shape / (shape + mean)).mean() for count in last])

@@ -33,8 +33,9 @@ VOXELS_A_BATCH = 16 * NORMAL * PORTION**2
 
 Kind = TypeVar("Kind", bound=np.generic)
 Predicted = NDArray[np.floating[Any]]
-Predictor = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]], Predicted]
-"""(counts, measured, guess), each (batch, NORMAL, height, width), to quantities (n, batch, NORMAL, height, width)."""
+Predictor = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32], slice], Predicted]
+"""(counts, measured, guess), each (batch, NORMAL, height, width), to quantities (n, batch, layers, height, width) of a span of
+layers across the normal."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,11 @@ def normal_start(slab: Slab) -> int:
 
 def extract(volume: NDArray[Kind], windows: list[Window], beyond: float | bool) -> NDArray[Kind]:
     """Cut portions (batch, NORMAL, height, width) from a volume (NORMAL, height, width), padded where they reach beyond it."""
-    portions = []
-    for window in windows:
+    portions = np.full((len(windows), len(volume), windows[0].height, windows[0].width), beyond, volume.dtype)
+    for portion, window in zip(portions, windows, strict=True):
         inside = volume[(slice(None), *window.slices)]
-        missing = (window.height - inside.shape[1], window.width - inside.shape[2])
-        portions.append(np.pad(inside, ((0, 0), (0, missing[0]), (0, missing[1])), constant_values=beyond))
-    return np.stack(portions)
+        portion[:, : inside.shape[1], : inside.shape[2]] = inside
+    return portions
 
 
 def laid_back(portions: Predicted, windows: list[Window], plane: tuple[int, ...]) -> Iterator[Part]:
@@ -158,14 +158,15 @@ def predict_slab(
     around, measured = along_normal(scan.counts, slab, 0.0), ~along_normal(scan.mask, slab, True)
     guess = along_normal(scan.first_guess, slab, np.nan)
     first = slab.first - normal_start(slab)
+    layers = slice(first, first + len(slab.target))
     batch = max(1, VOXELS_A_BATCH // (NORMAL * windows[0].height * windows[0].width))
     plane = slab.target.shape[1:]
 
     def parts() -> Iterator[Part]:
         for i in range(0, len(windows), batch):
             some = windows[i : i + batch]
-            predicted = predictor(extract(around, some, 0.0), extract(measured, some, False), extract(guess, some, np.nan))
-            yield from laid_back(predicted[:, :, first : first + len(slab.target)], some, plane)
+            portions = extract(around, some, 0.0), extract(measured, some, False), extract(guess, some, np.nan)
+            yield from laid_back(predictor(*portions, layers), some, plane)
             on_portions(len(some))
 
     return overlap_mean(parts(), plane)

@@ -16,6 +16,8 @@ from braggfill.scan.gaps import flat_places
 
 FLIPS = [axes for n in range(4) for axes in itertools.combinations((-3, -2, -1), n)]
 """All ways of mirroring a portion along some of its last three axes."""
+LARGE_PORTION = 2**20
+"""Voxels of a portion from which on the memory of the network's features is given back before its answers are summed up."""
 
 
 def network_predictor(model: GapNet, device: torch.device, precision: str = "float32", mirrored: bool = False) -> Predictor:
@@ -27,18 +29,22 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
     model = model.to(device)
 
     @torch.inference_mode()
-    def predict(counts: NDArray[np.float32], measured: NDArray[np.bool_], guess: NDArray[np.float32]) -> Predicted:
-        shape, portions = counts.shape, [torch.from_numpy(v).to(device) for v in (counts, measured, guess)]
+    def predict(
+        counts: NDArray[np.float32], measured: NDArray[np.bool_], guess: NDArray[np.float32], layers: slice
+    ) -> Predicted:
+        portions = [torch.from_numpy(v).to(device) for v in (counts, measured, guess)]
         del counts, measured, guess
         flips, total = FLIPS if mirrored else FLIPS[:1], torch.zeros(0)
         for axes in flips:
             seen = [v.flip(axes) for v in portions] if mirrored else portions
             with torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
                 log_mean, log_dispersion = model(seen.pop(0), seen.pop(0), seen.pop(0))  # no longer held here
-            total = total if total.numel() else torch.zeros((2, *shape), dtype=torch.float64, device=device)
-            mean = log_mean.flip(axes).double().exp_()
+            if log_mean.numel() > LARGE_PORTION:
+                give_back()
+            mean = log_mean.flip(axes)[:, layers].double().exp_()
+            total = total if total.numel() else mean.new_zeros((2, *mean.shape))
             total[0] += mean
-            total[1] += mean.square_().mul_(log_dispersion.flip(axes).exp_().add_(1))
+            total[1] += mean.square_().mul_(log_dispersion.flip(axes)[:, layers].exp_().add_(1))
         predicted: Predicted = total.div_(len(flips)).cpu().numpy()
         return predicted
 
@@ -84,5 +90,6 @@ def slide(
             predicted = predict_slab(scan, slab, windows, predictor, report)
             at = np.searchsorted(wanted, flat_places(slab, scan.mask.shape))
             yield (at,), predicted[:, slab.target], True
+            del predicted, at
 
     return overlap_mean(parts(), wanted.shape)

@@ -102,14 +102,14 @@ def read_weights(path: Path = SHIPPED_WEIGHTS) -> tuple[GapNet, dict[str, Any]]:
     if "model" not in description:
         raise InputError(f"{where}: got the description of no network, expected the weights of one; train with this version")
     told = described(description, where)
-    with torch.device("meta"):
-        expected = {name: tensor.shape for name, tensor in GapNet(told.model).state_dict().items()}
-    if {name: tensor.shape for name, tensor in tensors.items()} != expected:
+    with torch.device("meta"):  # nothing is drawn at random that the file's tensors would replace
+        model = GapNet(told.model)
+    if {n: t.shape for n, t in tensors.items()} != {n: t.shape for n, t in model.state_dict().items()}:
         raise InputError(f"{where}: got tensors of no network of this version, expected the weights of one")
     if not all(tensor.is_floating_point() and tensor.isfinite().all() for tensor in tensors.values()):
         raise InputError(f"{where}: got numbers that are not finite, expected the weights of a network; train again")
-    model = GapNet(told.model)
-    model.load_state_dict(tensors)
+    model.load_state_dict(tensors, assign=True)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval().requires_grad_(False), description
 
 

@@ -89,9 +89,9 @@ def lay_copies(scan: GappedScan, rules: CopyRules, rng: np.random.Generator | No
     rng : numpy Generator, optional
         Draws the places; without one the nearest in brightness are taken.
     """
-    taken = {axis: scan.mask.copy() for axis in {slab.axis for slab in scan.slabs}}
+    taken, light = {axis: scan.mask.copy() for axis in {slab.axis for slab in scan.slabs}}, comparable(scan.counts, rules)
     for slab in large_gaps(scan.slabs)[: rules.largest]:
-        for first in choose_places(slab, scan.counts, taken[slab.axis], rules, rng):
+        for first in choose_places(slab, light, taken[slab.axis], rules, rng):
             copy = Copy(slab, first)
             copy.within(taken[slab.axis])[...] |= slab.target
             yield copy
@@ -99,16 +99,16 @@ def lay_copies(scan: GappedScan, rules: CopyRules, rng: np.random.Generator | No
 
 def choose_places(
     slab: Slab,
-    counts: NDArray[np.float32],
+    light: NDArray[np.float32],
     taken: NDArray[np.bool_],
     rules: CopyRules,
     rng: np.random.Generator | None = None,
 ) -> list[int]:
     """First indices along its normal of copies of a gap.
 
-    ``taken`` was not measured, or is a copy; it and the counts are both (frames, rows, columns).
+    ``taken`` was not measured, or is a copy; it and the ``comparable`` light are both (frames, rows, columns).
     """
-    firsts, brighter = possible_places(slab, counts, taken, rules)
+    firsts, brighter = possible_places(slab, light, taken, rules)
     left = np.ones(len(firsts), bool) if rng is None else brighter < BRIGHTER
     chance = np.exp(-0.5 * (brighter / BRIGHTNESS_SIGMA) ** 2) + BRIGHTNESS_FLOOR
     places: list[int] = []
@@ -121,31 +121,40 @@ def choose_places(
 
 
 def possible_places(
-    slab: Slab, counts: NDArray[np.float32], taken: NDArray[np.bool_], rules: CopyRules
+    slab: Slab, light: NDArray[np.float32], taken: NDArray[np.bool_], rules: CopyRules
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """First indices (places,) that the rules allow, and how much brighter it is there than at the gap's banks (places,).
 
-    Brightness is a logarithm of counts in the gap's part of the planes; counts and ``taken`` are both (frames, rows, columns).
+    Brightness is a logarithm of counts in the gap's part of the planes; the ``comparable`` light and ``taken`` are both
+    (frames, rows, columns).
     """
     width, in_plane = len(slab.target), np.any(slab.target, axis=0)
     free = 1 - np.moveaxis(taken, slab.axis, 0)[:, in_plane].mean(1)
     n, clearance = len(free), rules.clearance
     crowded = free < rules.least_share
     firsts = [f for f in range(clearance, n - width - clearance) if not crowded[f - clearance : f + width + clearance].any()]
-    brightness = _brightness(np.moveaxis(counts, slab.axis, 0), in_plane, free, rules)
+    brightness = _brightness(np.moveaxis(light, slab.axis, 0), in_plane, free, rules)
     banks = np.r_[max(slab.first - BANK, 0) : slab.first, slab.last + 1 : min(slab.last + 1 + BANK, n)]
     wanted = brightness(banks)
     return np.array(firsts, np.int64), np.array([brightness(slice(f, f + width)) - wanted for f in firsts], float)
 
 
+def comparable(counts: NDArray[np.float32], rules: CopyRules) -> NDArray[np.float32]:
+    """What of a scan's counts is compared to find places that are alike by the rules, both (frames, rows, columns)."""
+    if rules.alike_in == "counts":
+        return counts
+    smooth: NDArray[np.float32] = gaussian_filter(counts, SMOOTHED)
+    return np.log1p(smooth, out=smooth)
+
+
 def _brightness(
-    counts: NDArray[np.float32], in_plane: NDArray[np.bool_], free: NDArray[np.float64], rules: CopyRules
+    light: NDArray[np.float32], in_plane: NDArray[np.bool_], free: NDArray[np.float64], rules: CopyRules
 ) -> Callable[[slice | NDArray[np.int64]], float]:
     """From planes along the normal to how bright a gap's part of them is; as if all of it were measured, for counts."""
     if rules.alike_in == "counts":
-        total = counts[:, in_plane].sum(1, dtype=float) / np.maximum(free, rules.least_share)
+        total = light[:, in_plane].sum(1, dtype=float) / np.maximum(free, rules.least_share)
         return lambda planes: float(np.log1p(total[planes].mean()))
-    mean = np.log1p(gaussian_filter(counts, SMOOTHED))[:, in_plane].mean(1)
+    mean = light[:, in_plane].mean(1)
     return lambda planes: float(mean[planes].mean())
 
 
