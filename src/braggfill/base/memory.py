@@ -2,7 +2,6 @@
 
 import ctypes
 from contextlib import suppress
-from functools import cache
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """What glibc's ``mallopt`` calls the free memory that it keeps at its end, and the blocks from which on it keeps none."""
@@ -11,18 +10,18 @@ KEPT_BYTES, LARGEST_KEPT_BYTES = 2**26, 9 * 2**20
 
 
 def give_back() -> None:
-    """Return freed memory to the system, where the C library can (glibc's ``malloc_trim``); elsewhere nothing happens.
-
-    From the first call on large blocks are returned whenever they are freed: between smaller ones they left holes.
-    """
+    """Return freed memory to the system, where the C library can (glibc's ``malloc_trim``); elsewhere nothing happens."""
     with suppress(OSError, AttributeError):
-        _return_large_blocks()
         ctypes.CDLL(None).malloc_trim(0)
 
 
-@cache
-def _return_large_blocks() -> None:
-    """Set how large a block glibc keeps at most, which it would else raise to 32 MB by itself."""
-    library = ctypes.CDLL(None)
-    library.mallopt(TRIM_THRESHOLD, KEPT_BYTES)
-    library.mallopt(MMAP_THRESHOLD, LARGEST_KEPT_BYTES)
+def return_large_blocks() -> None:
+    """Let large blocks be returned whenever they are freed, in all of this process: between smaller ones they leave holes.
+
+    glibc would else raise what it keeps to 32 MB by itself. For a program's own process only, and for few large steps: where
+    arrays are made and freed all the time, asking for them again costs more than the arithmetic.
+    """
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(TRIM_THRESHOLD, KEPT_BYTES)
+        library.mallopt(MMAP_THRESHOLD, LARGEST_KEPT_BYTES)

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Literal
 
 from braggfill.base.errors import InputError
+from braggfill.base.memory import return_large_blocks
 from braggfill.base.tasks import OnStep, Progress, Workers, spread
 from braggfill.commands.forecast import foretell
 from braggfill.commands.jobs import FillJob, with_defaults
@@ -52,6 +53,8 @@ def fill_scan(
         for sentence in in_words(opened.record.get("prepared", {})):
             tell(sentence)
         foretell("filling", fill_seconds(opened, options), tell)
+    if options.method_for(mask.size) != "retrieval":
+        return_large_blocks()
     result = fill_gaps(intensity, mask, options=options, on_progress=on_progress, on_adapt=on_adapt)
     show(job, opened, result)
     return result
