@@ -60,7 +60,7 @@ def test_a_network_learns_from_the_scan_and_does_better_where_it_did_not_look(pr
     start = weights(small_network())
     learned, lesson = adapt(beginner(), problem, config=replace(short, steps=60))
     assert lesson.kept_step > 0
-    assert lesson.skill_after > lesson.skill_before + 0.02
+    assert lesson.skill_after > lesson.skill_before + 0.01
     assert lesson.skill_with_fringes == lesson.skill_before
     assert (lesson.steps, lesson.planned_steps) == (60, 60)
     assert not torch.equal(weights(learned.model), start)

@@ -3,7 +3,8 @@
 Conjugate gradients with one pair of FFTs a step. What makes them slow is a gap, where the field is known by its surroundings
 alone; so the preconditioner is the exact solution for a weight that is one number in every layer across the gap, and zero in
 the gap's own layers. It follows from that for one weight everywhere by the Woodbury identity, a small matrix for each
-frequency along the layers. On simulated crosses 20 such steps come nearer to the solution than 40 without it.
+frequency along the layers. On simulated crosses 20 such steps come nearer to the solution than 40 without it; where fringes are
+sharp and no light blurs them it takes the 40.
 
 References
 ----------
@@ -19,7 +20,7 @@ from jaxtyping import Complex64, Float32, Int64
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-MOST_ITERATIONS = 20
+MOST_ITERATIONS = 40
 """Of the conjugate gradients."""
 TOLERANCE = 2e-5
 """They stop when the squared residual, as the preconditioner weighs it, is this small a share of what it was."""

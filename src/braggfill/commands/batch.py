@@ -53,7 +53,7 @@ def fill_scan(
         for sentence in in_words(opened.record.get("prepared", {})):
             tell(sentence)
         foretell("filling", fill_seconds(opened, options), tell)
-    if options.method_for(mask.size) != "retrieval":
+    if options.method_for(intensity.size) != "retrieval":
         return_large_blocks()
     result = fill_gaps(intensity, mask, options=options, on_progress=on_progress, on_adapt=on_adapt)
     show(job, opened, result)
