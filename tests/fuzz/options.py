@@ -258,7 +258,7 @@ def python_calls(rng: Rng, folder: Path) -> Case:
         ("simulate", lambda: list(braggfill.simulate(1, shape=other, seed=voxel))),
         ("library", lambda: braggfill.Library(other)),
         ("write", lambda: braggfill.write_result(folder / "made.npz", other, voxel)),
-        ("train", lambda: braggfill.train(folder / "run", other)),
+        ("train", lambda: braggfill.train(folder / "run", "none" if other is None else other)),
         ("finetune", lambda: braggfill.finetune(scan, its_mask, out=folder / "w.safetensors", minutes=other)),
     ]
     name, call = one_of(rng, calls)

@@ -91,3 +91,11 @@ def test_what_has_no_peak_or_no_frames_is_refused():
         box_chooser(CROP)(np.zeros((14, 40, 36)), None)
     with pytest.raises(InputError, match=r"shape \(40, 36\)"):
         box_chooser(CROP)(COUNTS[0], None)
+
+
+def test_the_peak_is_not_looked_for_in_a_scan_that_no_one_could_have_measured():
+    class Endless:
+        shape = (1_000_000, 10_000, 10_000)
+
+    with pytest.raises(InputError, match="at most 1e12"):
+        find_peak(Endless())

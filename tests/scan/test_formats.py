@@ -14,6 +14,7 @@ from braggfill import InputError, fill_gaps
 from braggfill.filling.record import write_result
 from braggfill.scan.files import FORMATS, check_outputs, read_mask, read_provenance, read_scan, write_mask, write_scan
 from braggfill.scan.formats.contents import Geometry, Scan, given_geometry
+from braggfill.scan.formats.cxi import write_cxi
 from braggfill.scan.formats.hdf5 import read_hdf5
 
 COUNTS = np.random.default_rng(0).integers(0, 1000, (5, 17, 16)).astype(np.uint32)
@@ -310,3 +311,13 @@ def test_names_of_results_for_cohere_tell_the_scans_of_a_batch_apart():
     name = FORMATS["cohere"].name
     assert name("prep_data") == "prep_data_filled.tif"
     assert name("S1") == "prep_data_S1_filled.tif" != name("S2")
+
+
+def test_estimates_that_hold_for_every_frame_go_into_a_cxi_file(tmp_path):
+    flat = np.zeros((6, 7), bool)
+    flat[2] = True
+    scan = Scan(np.ones((5, 6, 7), np.float32), flat & False, "a", filled=flat, std=np.ones((5, 6, 7), np.float32))
+    write_cxi(tmp_path / "a.cxi", scan)
+    with h5py.File(tmp_path / "a.cxi") as file:
+        flags = file["entry_1/instrument_1/detector_1/pixel_mask"][()]
+    np.testing.assert_array_equal(flags == 2048, np.broadcast_to(flat, (5, 6, 7)))

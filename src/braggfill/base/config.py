@@ -26,6 +26,8 @@ def read_config(path: Path, kind: type[T]) -> T:
 def read_table(path: Path) -> dict[str, Any]:
     """Read a TOML file as it is."""
     check_regular(path, "config")
+    if path.suffix.lower() != ".toml":
+        raise InputError(f"config {path}: got a file of another kind, expected a TOML file, whose name ends in .toml")
     try:
         return tomllib.loads(path.read_text())
     except OSError as error:

@@ -1,5 +1,6 @@
 """Which part of a scan's frames is read: a box about the Bragg peak, which is looked for one frame at a time."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from braggfill.scan.formats.frames import Box, Frames
 
 STRIP = 128
 """Rows of a frame that are looked at together: what is made of them on the way takes little beside the frame."""
+MOST_SEARCHED = 10**12
+"""Voxels in which the peak is looked for at most; reading so many takes half an hour."""
 
 
 def box_chooser(crop: tuple[int, ...] | None) -> ChooseBox | None:
@@ -60,7 +63,17 @@ def find_peak(frames: Frames, mask: Any = None) -> tuple[int, int, int]:
     Returns
     -------
     (frame, row, column)
+
+    Raises
+    ------
+    InputError
+        If there are no counts, or too many voxels to look through.
     """
+    if math.prod(frames.shape) > MOST_SEARCHED:
+        raise InputError(
+            f"crop: got a scan of {' × '.join(map(str, frames.shape))} voxels, expected at most 1e12 in which to look for the "
+            "peak; give first and last + 1 of each axis instead"
+        )
     flat = None if mask is None or len(mask.shape) == 3 else as_mask(mask[()], tuple(frames.shape))[0]
     brightest, peak = 0.0, (0, 0, 0)
     for number in range(frames.shape[0]):

@@ -86,7 +86,7 @@ def _write_detector(detector: h5py.Group, scan: Scan) -> None:
     detector["virtual_pixel_correction_applied"] = scan.filled is not None
     if scan.filled is not None:
         detector.create_dataset("filled_mask", data=(scan.filled > 0).astype(np.uint8), **COMPRESSION)
-        flags[scan.filled > 0] = FLAG_CORRECTED
+        flags[np.broadcast_to(scan.filled > 0, flags.shape)] = FLAG_CORRECTED
         detector.create_dataset("pixel_mask", data=flags, **COMPRESSION)
         detector["pixel_mask"].attrs["description"] = "CXI flags: 1 not measured, 2048 estimated where not measured"
     if scan.std is not None:
