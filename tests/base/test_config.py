@@ -162,5 +162,5 @@ def test_one_flat_table_makes_several_dataclasses():
 def test_a_file_of_another_kind_is_no_configuration(tmp_path):
     """Not even an empty one, which would be one that leaves everything as it is."""
     (tmp_path / "scan.npz").touch()
-    with pytest.raises(InputError, match="ends in .toml"):
+    with pytest.raises(InputError, match=r"ends in \.toml"):
         read_config(tmp_path / "scan.npz", TrainConfig)
