@@ -22,7 +22,7 @@ from torch import Tensor
 
 MOST_ITERATIONS = 40
 """Of the conjugate gradients."""
-TOLERANCE = 2e-5
+TOLERANCE = 1e-7
 """They stop when the squared residual, as the preconditioner weighs it, is this small a share of what it was."""
 TYPICAL_WEIGHT = 0.1
 """Statistical weight that the preconditioner takes a layer to have, as a share of the largest of a voxel."""

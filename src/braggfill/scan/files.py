@@ -155,7 +155,10 @@ def read_image(address: str, role: str) -> NDArray[Any]:
             values = read_npz(path).intensity if path.suffix.lower() == ".npz" else _plain_array(path)
     if values.ndim not in (2, 3) or values.dtype.kind not in "iufb":
         raise InputError(f"{role} {address}: got {values.dtype} of shape {values.shape}, expected numbers (rows, columns)")
-    return values.mean(0, dtype=float) if values.ndim == 3 else values
+    if not values.size:
+        raise InputError(f"{role} {address}: got an empty image of shape {values.shape}, expected pixels; give another file")
+    with np.errstate(all="ignore"):  # whoever takes the image judges numbers that are not finite
+        return values.mean(0, dtype=float) if values.ndim == 3 else values
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:
