@@ -13,7 +13,7 @@ import tifffile
 from braggfill import InputError, fill_gaps
 from braggfill.base.writing import check_output
 from braggfill.filling.record import write_result
-from braggfill.scan.files import read_mask, read_scan, split_address
+from braggfill.scan.files import read_image, read_mask, read_scan, split_address
 from braggfill.scan.formats.hdf5 import DATA_PLACES as HDF5_DATA
 from braggfill.scan.formats.hdf5 import MASK_PLACES as HDF5_MASK
 
@@ -218,3 +218,11 @@ def test_output_is_checked_before_the_work(tmp_path):
             check_output(path, [scan], overwrite=path == scan)
     check_output(taken, [scan], overwrite=True)
     check_output(tmp_path / "new.npz", [scan], overwrite=False)
+
+
+def test_an_image_without_pixels_is_refused_and_one_beyond_floats_is_told_without_numpys_words(tmp_path):
+    np.save(tmp_path / "empty.npy", np.ones((0, 4, 5)))
+    with pytest.raises(InputError, match="expected pixels"):
+        read_image(str(tmp_path / "empty.npy"), "dark")
+    np.save(tmp_path / "huge.npy", np.full((3, 4, 5), 1.5e308))
+    assert np.isinf(read_image(str(tmp_path / "huge.npy"), "dark")).all()
