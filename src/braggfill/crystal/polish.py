@@ -2,7 +2,7 @@
 
 What voxels vary by beyond counting noise, κ, falls from fit to fit. On simulated scans the last one, with none, is the best; on
 measured ones the model of the instrument is short where it is bright, and an object that follows it there is wrong in the gaps.
-The same holds for the support.
+The same holds for how smooth the phase is, and for the support.
 """
 
 from collections.abc import Callable
