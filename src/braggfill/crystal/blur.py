@@ -57,14 +57,18 @@ def folded(wider: Volume, axis: int, weights: Weights) -> Volume:
     return result.narrow(axis, reach, n)
 
 
+def along(field: Volume, axis: int, weights: Weights) -> Volume:
+    """A field (frames, rows, columns) folded with a symmetrical kernel along one axis, which goes on round the border."""
+    return folded(extended(field, axis, weights), axis, weights)
+
+
 def blurred(intensity: Volumes, widths: PerAxis) -> Volumes:
     """Blur intensities (starts, frames, rows, columns), in place, with Gaussians of ``widths`` (starts, 3)."""
     for field, width in zip(intensity, widths, strict=True):
         across, rows, columns = (gaussian(w, n)[0] for w, n in zip(width.tolist(), field.shape, strict=True))
         by_row = Ring(field, len(across) - 1)
         for frames in frames_at_once(field):
-            by_column = folded(extended(field[frames], 2, columns), 2, columns)
-            by_row.inside[frames] = folded(extended(by_column, 1, rows), 1, rows)
+            by_row.inside[frames] = along(along(field[frames], 2, columns), 1, rows)
         by_row.close()
         for frames in frames_at_once(field):
             field[frames] = folded(by_row.around(frames, len(across) - 1), 0, across)
@@ -92,8 +96,8 @@ class Blur:
         """Blur some frames' intensity along columns and rows."""
         _, rows, columns = self.kernels
         self.intensity[frames] = intensity
-        self.by_column[frames] = folded(extended(intensity, 2, columns), 2, columns)
-        self.by_row.inside[frames] = folded(extended(self.by_column[frames], 1, rows), 1, rows)
+        self.by_column[frames] = along(intensity, 2, columns)
+        self.by_row.inside[frames] = along(self.by_column[frames], 1, rows)
 
     def light(self, frames: slice) -> Volume:
         """Some frames of what was blurred along columns and rows, blurred along frames as well."""
@@ -105,13 +109,12 @@ class Blur:
         across, rows, columns = self.kernels
         by_light = self.by_light.inside[frames]
         by_row = folded(self.by_light.around(frames, len(across) - 1), 0, across)
-        by_column = folded(extended(by_row, 1, rows), 1, rows)
-        across, rows, columns = self.slopes
+        by_column = along(by_row, 1, rows)
+        by_frame, by_line, by_place = self.slopes
         slopes = (
-            (folded(self.by_row.around(frames, len(across) - 1), 0, across), by_light),
-            (folded(extended(self.by_column[frames], 1, rows), 1, rows), by_row),
-            (folded(extended(self.intensity[frames], 2, columns), 2, columns), by_column),
+            (folded(self.by_row.around(frames, len(by_frame) - 1), 0, by_frame), by_light),
+            (along(self.by_column[frames], 1, by_line), by_row),
+            (along(self.intensity[frames], 2, by_place), by_column),
         )
         self.by_widths += torch.stack([torch.dot(slope.flatten(), by.flatten()) for slope, by in slopes])
-        columns = self.kernels[2]
-        return folded(extended(by_column, 2, columns), 2, columns)
+        return along(by_column, 2, columns)
