@@ -171,8 +171,8 @@ def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(monkeypatch):
 
     monkeypatch.setattr(partial, "settled", settled)
     monkeypatch.setattr(Attempt, "deviance", property(lambda attempt: {0.0: 3.0, 1.0: 2.0, 10.0: 2.5}[attempt.state]))
-    assert smoothed(Attempt(AnyView(), 1.0, 0.0)).state == partial.SMOOTHER[0]
-    assert tried == list(partial.SMOOTHER[:2])
+    assert smoothed(Attempt(AnyView(), 1.0, 0.0)).state == partial.SMOOTHER_BY[0]
+    assert tried == list(partial.SMOOTHER_BY[:2])
 
 
 @pytest.fixture

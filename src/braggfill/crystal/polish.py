@@ -53,7 +53,9 @@ SURER: tuple[Change, ...] = (
 BETWEEN = SURER[1]
 """Left out where an object explains the bright voxels already, but for ``NEARLY`` times the misfit of noise."""
 NEARLY = 2.0
-SMOOTHER: tuple[Change, ...] = {"smoother": 1.0}, {"smoother": 10.0}, {"smoother": 100.0}
+SMOOTHER_BY = (1.0, 10.0, 100.0)
+"""Factors on the roughness' weight with which the phase is to be smooth as well."""
+SMOOTHER: tuple[Change, ...] = tuple({"smoother": factor} for factor in SMOOTHER_BY)
 TIGHTER: tuple[Change, ...] = {"share": 0.12}, {"share": 0.2}, {"share": 0.3}
 BRIEF: tuple[tuple[Change, ...], ...] = (SURER[0], SURER[2]), SMOOTHER[:1]
 """Where it has to be quick."""

@@ -19,7 +19,7 @@ from braggfill.crystal.climb import BLUR, LIFT, LOOSE, Prior, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import WHOLE, Level, shares_of, tapered_level
 from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
-from braggfill.crystal.polish import Way, settled
+from braggfill.crystal.polish import SMOOTHER_BY, Way, settled
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.search import REFINED_BLUR, REFINING, TURNS, State, better, random_starts, refined, search, take_turn
 from braggfill.crystal.starts import start_generator
@@ -39,8 +39,6 @@ STEPS = Way(kappa=0.01, evaluations=25), Way(kappa=0.0, evaluations=75)
 CLIMB_STEPS = 10
 """Most steps that progress counts while a start is carried up."""
 LAST = Way(kappa=0.0, evaluations=100)
-SMOOTHER = (1.0, 10.0, 100.0)
-"""Factors on the roughness' weight with which the phase is to be smooth as well."""
 NO_WIDTH = 1.01 * NARROWEST
 """Voxels up to which a width says full coherence: the fit gives none below the narrowest."""
 WITHIN = 1.1
@@ -232,7 +230,7 @@ def loosened(attempt: Attempt) -> Attempt:
 def smoothed(attempt: Attempt) -> Attempt:
     """A start on the whole pattern fitted with its phase smooth as well, as long as its hidden counts gain by it."""
     level = attempt.view.level(WHOLE)
-    for smoother in SMOOTHER:
+    for smoother in SMOOTHER_BY:
         way = replace(LAST, smoother=smoother)
         smoother_one = replace(attempt, state=settled(level, attempt.state, way, PRIOR.mu))
         if smoother_one.deviance > attempt.deviance:
