@@ -7,7 +7,7 @@ import torch
 from shared.strained_crystals import Strained, true_state
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.crystal.climb import LOOSE, Prior
+from braggfill.crystal.climb import Prior
 from braggfill.crystal.levels import WHOLE, GappedCounts, Level, tapered_level
 from braggfill.crystal.polish import Polisher, first_fit, polished
 from braggfill.crystal.retrieved import gapped_counts
@@ -59,5 +59,5 @@ class LastFits:
         lit, mu = self.hidden & bright(self.scan.counts), Prior().mu
         whole, counts = WholeScan(self.known, self.scan.mask | self.hidden, self.level), self.scan.counts[lit]
         judge = Polisher(self.level, mu, lambda s: poisson_deviance(whole.expected(s)[lit], counts))
-        made = polished(first_fit(judge, refined(self.level, state, REFINING, LOOSE, mu)))
+        made = polished(first_fit(judge, refined(self.level, state, REFINING, Prior().climbing())))
         return {k: min(float(p.state.misfit) for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}

@@ -6,7 +6,7 @@ from known_instruments import instrument
 
 from braggfill.crystal import polish
 from braggfill.crystal.polish import FIRST, SMOOTHER, SURER, TIGHTER, Polisher, first_fit, polished
-from braggfill.crystal.search import State
+from braggfill.crystal.search import REFINED_SHARE, State
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
     assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], kappas[1], kappas[1]]
     assert made[0].way.kappa == kappas[1]
     assert made[0].wrong == 2.0
-    assert made[0].way.share is None
+    assert made[0].way.share == REFINED_SHARE
     assert made[0].way.smoother is None
 
 

@@ -8,11 +8,11 @@ from known_instruments import ring
 from scipy.ndimage import gaussian_filter
 
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal.climb import Prior, climb, raised
+from braggfill.crystal.climb import climb, raised
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import GappedCounts, level_of
 from braggfill.crystal.likelihood import Terms, misfit, noise_misfit
-from braggfill.crystal.search import State, Turn, better, judged, random_starts, search, stepped, tightened
+from braggfill.crystal.search import Fitting, State, Turn, better, judged, random_starts, search, stepped, tightened
 from braggfill.retrieval.alignment import align
 from braggfill.simulation.scans import one_thread
 
@@ -40,7 +40,7 @@ def measured():
 
 
 TURNS = (Turn(80, 40, 10, 20, coherent=True), Turn(60, 40, 10, 20, refinements=1), Turn(40, 30, 10, 20, refinements=2))
-MU = 0.003
+FITTING = Fitting(kappa=0.05, mu=0.003)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def found(measured):
     """The better of two starts on the coarse level."""
     level = level_of(measured[1], 0.75, 0.05)
     with one_thread():  # two wait for each other on a busy machine
-        state = search(level, random_starts(level, 2, np.random.default_rng(1)), TURNS, 0.05, MU)
+        state = search(level, random_starts(level, 2, np.random.default_rng(1)), TURNS, FITTING)
     best = state.misfit.argmin(keepdim=True)
     instrument = Instrument(*(v[best] for v in vars(state.instrument).values()))
     return level, State(state.crystal[best], state.support[best], instrument, state.misfit[best], state.noise[best])
@@ -58,7 +58,7 @@ def test_the_search_finds_the_crystal_and_the_climb_its_counts(measured, found):
     crystal, scan, expected = measured
     whole = level_of(scan, 1.0, beyond=0)
     with one_thread():
-        state = climb([found[0], whole], found[1], Prior(mu=MU))
+        state = climb([found[0], whole], found[1], FITTING)[0]
     assert align(crystal[0].numpy(), state.crystal[0].numpy())[1] > 0.98
     model = expected_counts(state.crystal, state.instrument, whole)
     assert misfit(whole, model).item() < 1.2 * noise_misfit(whole, model).item()
@@ -122,7 +122,7 @@ def test_a_support_has_no_more_voxels_than_it_may():
 def test_a_start_that_converged_is_left_alone(found):
     level, state = found
     done = replace(state, misfit=torch.tensor([1.0]), noise=torch.tensor([0.9]))
-    assert torch.equal(search(level, done, TURNS, 0.05, MU).crystal, state.crystal)
+    assert torch.equal(search(level, done, TURNS, FITTING).crystal, state.crystal)
 
 
 def test_a_raised_state_keeps_the_frames_factors(measured, found):

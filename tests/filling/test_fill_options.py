@@ -7,12 +7,12 @@ from braggfill.filling.options import FillOptions
 
 @pytest.fixture
 def usual(monkeypatch):
-    monkeypatch.setattr(module, "MOST_VOXELS_BY_CRYSTAL", 8_000_000)
+    monkeypatch.setattr(module, "MOST_VOXELS_BY_CRYSTAL", 50_000_000)
 
 
 def test_by_default_scans_of_moderate_size_are_filled_by_the_crystal_and_larger_ones_by_the_network(usual):
     assert FillOptions().method_for(128**3) == "retrieval"
-    assert FillOptions().method_for(256 * 300 * 300) == "unet"
+    assert FillOptions().method_for(400**3) == "unet"
 
 
 @pytest.mark.parametrize("asked", [{"adapt": True}, {"skip": 4}, {"tta": True}])

@@ -4,6 +4,7 @@ What voxels may vary by beyond counting noise, κ, stays large on the way: the b
 outweighs all others, must not decide yet.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -13,8 +14,10 @@ from braggfill.base.tasks import Tick
 from braggfill.crystal.levels import Level
 from braggfill.crystal.search import (
     REFINED_BLUR,
+    REFINED_SHARE,
     REFINING,
     SUPPORT_SHARE,
+    Fitting,
     State,
     Turn,
     better,
@@ -22,6 +25,7 @@ from braggfill.crystal.search import (
     take_turn,
     tightened,
 )
+from braggfill.crystal.support import beside, in_best_support
 from braggfill.crystal.windows import finer
 
 LOOSE = 0.05
@@ -37,6 +41,17 @@ LIFT = Turn(60, 40, 10, 25, refinements=2)
 
 
 @dataclass(frozen=True)
+class Lifts:
+    """Times that levels after the first are iterated from what was fitted, and fitted again, until it converged."""
+
+    between: int = 1
+    last: int = 1
+
+
+EVERYWHERE, AT_LAST = Lifts(), Lifts(between=0)
+
+
+@dataclass(frozen=True)
 class Prior:
     """What is expected of the object: the weight μ of its interior amplitude's roughness."""
 
@@ -45,8 +60,24 @@ class Prior:
     search_mu: float = 0.03
     """On the coarse level, where κ makes little of the counts: with 0.3 crystals of ten voxels do not converge."""
 
+    @property
+    def searching(self) -> Fitting:
+        """On the coarse level."""
+        return Fitting(LOOSE, self.search_mu)
 
-def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1, tick: Tick = lambda: None) -> State:
+    def climbing(self, share: float = REFINED_SHARE) -> Fitting:
+        """On the way up, in supports cut at a share."""
+        return Fitting(LOOSE, self.mu, share)
+
+
+def climb(
+    levels: list[Level],
+    state: State,
+    fitting: Fitting,
+    hidden: Sequence[Level] = (),
+    lifts: Lifts = EVERYWHERE,
+    tick: Tick = lambda: None,
+) -> tuple[State, Fitting]:
     """Carry starts from the first of some levels to the last.
 
     Parameters
@@ -54,30 +85,37 @@ def climb(levels: list[Level], state: State, prior: Prior, lifts: int = 1, tick:
     levels : list of Level
         Coarse to fine; the states are on the first one's grid.
     state : State
-    prior : Prior
-    lifts : int
-        Times that a level after the first is iterated from what was fitted, and fitted again, as long as it has not converged;
-        the better stays.
+    fitting : Fitting
+        With the share of the support that was good on the first level.
+    hidden : sequence of Level
+        The same levels with hidden counts alone, which choose the share anew on the way; of one start.
+    lifts : Lifts
     tick : callable
         Called after every fit.
 
     Returns
     -------
-    State
+    state : State
         On the grid of the last level.
+    fitting : Fitting
+        With the share that its support was cut at.
     """
-    for coarse, fine in pairwise(levels):
+    for number, (coarse, fine) in enumerate(pairwise(levels), 1):
         state = raised(state, coarse, fine)
         between = fine is not levels[-1]
-        for _ in range(REFINEMENTS if between else 1):
-            state = refined(fine, state, REFINING, LOOSE, prior.mu)
+        choosing = between and len(hidden) > 0
+        if choosing:
+            state, fitting = in_best_support(fine, hidden[number], state, fitting, beside(fitting.share))
             tick()
-        for _ in range(lifts):
+        for _ in range((REFINEMENTS if between else 1) - choosing):
+            state = refined(fine, state, REFINING, fitting)
+            tick()
+        for _ in range(lifts.between if between else lifts.last):
             if state.converged:
                 break
-            state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), LOOSE, prior.mu))
+            state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), fitting))
             tick()
-    return state
+    return state, fitting
 
 
 def raised(state: State, coarse: Level, fine: Level) -> State:

@@ -15,7 +15,8 @@ from braggfill.crystal.efficiency import efficiency_of
 from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import Terms, fit, misfit, noise_misfit
-from braggfill.crystal.search import REFINED_BLUR, State, judged, tightened
+from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, State, judged, tightened
+from braggfill.crystal.support import SHARES
 
 StateJudge = Callable[[State], float]
 """How wrong a state is where counts are known that were hidden from it."""
@@ -33,7 +34,7 @@ class Way:
     smoother: float | None = None
     """Factor on the weight of the roughness if the phase is to be smooth as well as the amplitude."""
     share: float | None = None
-    """Of the blurred modulus' maximum where the support is cut anew."""
+    """Of the blurred modulus' maximum where the support is cut anew, or was cut when the state came to the whole level."""
 
     def stricter(self, change: Change) -> bool:
         """Whether a change would make κ smaller, the phase smoother or the support tighter."""
@@ -41,6 +42,8 @@ class Way:
         return any((-value if name == "kappa" else value) > limits[name] for name, value in change.items() if name in limits)
 
 
+Tried = set[tuple[float, Way]]
+"""What was fitted already: how wrong it was before, and the way."""
 FIT: Change = {"evaluations": 40}
 """Of every fit that does not say otherwise."""
 FIRST = Way(kappa=0.1, evaluations=30)
@@ -56,7 +59,7 @@ NEARLY = 2.0
 SMOOTHER_BY = (1.0, 10.0, 100.0)
 """Factors on the roughness' weight with which the phase is to be smooth as well."""
 SMOOTHER: tuple[Change, ...] = tuple({"smoother": factor} for factor in SMOOTHER_BY)
-TIGHTER: tuple[Change, ...] = {"share": 0.12}, {"share": 0.2}, {"share": 0.3}
+TIGHTER: tuple[Change, ...] = tuple({"share": share} for share in (*SHARES[1:], 0.4))
 BRIEF: tuple[tuple[Change, ...], ...] = (SURER[0], SURER[2]), SMOOTHER[:1]
 """Where it has to be quick."""
 WORTHWHILE, CLOSE = 0.7, 0.3
@@ -125,13 +128,17 @@ class Begun:
         return self.made[0].excess
 
 
-def first_fit(polisher: Polisher, state: State) -> Begun:
-    """Fit a state for the largest κ, once more with uneven pixels where they are, and keep these if the judge says so."""
-    even = polisher.fitted(state, FIRST)
+def first_fit(polisher: Polisher, state: State, share: float = REFINED_SHARE) -> Begun:
+    """Fit a state for the largest κ, once more with uneven pixels where they are, and keep these if the judge says so.
+
+    ``share`` is where its support was cut.
+    """
+    first = replace(FIRST, share=share)
+    even = polisher.fitted(state, first)
     if bool((with_efficiency(polisher.level, even.state, FIRST.kappa).instrument.efficiency == 1).all()):
         return Begun(polisher, [even])
     polisher = replace(polisher, uneven=True)
-    uneven = polisher.fitted(even.state, FIRST)
+    uneven = polisher.fitted(even.state, first)
     if uneven.wrong < even.wrong:
         return Begun(polisher, [uneven, even])
     return Begun(replace(polisher, uneven=False), [even, uneven])
@@ -159,23 +166,29 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
     list of Polished
         All that were made, the best first.
     """
-    made = list(begun.made)
+    made, tried = list(begun.made), Tried()
     while True:
         before = made[0].excess
-        take_round(begun.polisher, made, (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF, tick)
+        take_round(begun.polisher, made, (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF, tried, tick)
         if not thorough or made[0].excess > WORTHWHILE * before or made[0].excess < CLOSE:
             return sorted(made, key=lambda p: p.wrong)
 
 
-def take_round(polisher: Polisher, made: list[Polished], kinds: tuple[tuple[Change, ...], ...], tick: Tick) -> None:
+def take_round(
+    polisher: Polisher, made: list[Polished], kinds: tuple[tuple[Change, ...], ...], tried: Tried, tick: Tick
+) -> None:
     """Fit the best of what was made, the first, in stricter ways of each kind until one is worse; the best stays the first."""
     for ways in kinds:
         for change in ways:
             best = made[0]
             if not best.way.stricter(change) or (change is BETWEEN and polisher.explains(best.state)):
                 continue
+            way = replace(best.way, **FIT | change)
+            if (best.wrong, way) in tried:
+                break
+            tried.add((best.wrong, way))
             tick()
-            found = polisher.fitted(best.state, replace(best.way, **FIT | change), cut="share" in change)
+            found = polisher.fitted(best.state, way, cut="share" in change)
             if found.wrong > best.wrong:
                 made.append(found)
                 break

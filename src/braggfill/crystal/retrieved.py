@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress, Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
-from braggfill.crystal.climb import LOOSE, climb
+from braggfill.crystal.climb import AT_LAST, EVERYWHERE, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import WHOLE, GappedCounts, Level, shares_of, tapered_level
@@ -27,6 +27,7 @@ from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.crystal.search import TURNS, State, random_starts, search
 from braggfill.crystal.starts import first_support, start_generator
+from braggfill.crystal.support import hidden_levels, in_best_support
 from braggfill.crystal.whole import Ended, Field, WholeScan, told
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
@@ -173,7 +174,7 @@ def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, 
 def coarse_start(level: Level, options: CrystalOptions, number: int, tick: Tick) -> State:
     """One random start taken through the first turns of the search."""
     begin = random_starts(level, 1, start_generator(options.seed, number))
-    return search(level, begin, TURNS, LOOSE, options.prior.search_mu, tick, slice(TRIED))
+    return search(level, begin, TURNS, options.prior.searching, tick, slice(TRIED))
 
 
 def carried_up(
@@ -184,10 +185,13 @@ def carried_up(
     def wrong(state: State) -> float:
         return poisson_deviance(whole.expected(state)[known.where], known.counts)
 
-    if options.thorough:
-        state = search(levels[0], state, TURNS, LOOSE, options.prior.search_mu, tick, slice(TRIED, None))
-    state = climb(levels, state, options.prior, int(options.thorough), tick)
-    return first_fit(Polisher(without_aliens(whole.level, state), options.prior.mu, wrong), state)
+    hidden = hidden_levels(whole.scan, known.where, known.counts, shares_of(whole.scan)[:-1], options.device)
+    state, fitting = in_best_support(levels[0], hidden[0], state, options.prior.searching)
+    tick()
+    state = search(levels[0], state, TURNS, fitting, tick, slice(TRIED, None))
+    lifts = EVERYWHERE if options.thorough else AT_LAST
+    state, fitting = climb(levels, state, options.prior.climbing(fitting.share), hidden, lifts, tick)
+    return first_fit(Polisher(without_aliens(whole.level, state), options.prior.mu, wrong), state, fitting.share)
 
 
 def without_aliens(level: Level, state: State) -> Level:

@@ -30,11 +30,28 @@ SHRINK_EVERY = 20
 SUPPORT_SHARE = 0.12
 """Share of the blurred modulus' maximum above which a voxel belongs to the support while the object is searched for."""
 REFINED_SHARE, REFINED_BLUR = 0.06, 0.8
-"""The same share, and the blur in voxels, once it was fitted in a wider support."""
+"""The same share, unless hidden counts say otherwise, and the blur in voxels, once it was fitted in a wider support."""
 FIRST_BLUR, LAST_BLUR = 1.5, 0.8
 """Widths in voxels of the Gaussian that blurs the modulus for shrink-wrap, at the first and at the last turn."""
 FIRST_WIDTH, FIRST_BACKGROUND, FIRST_LOSS = 0.6, 0.01, 0.001
 """Widths in voxels, counts a voxel, and share lost at the brightest voxel that the instrument starts with."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """By what starts are fitted while they are searched for and carried up."""
+
+    kappa: float
+    """Share of the counts that voxels vary by beyond counting noise."""
+    mu: float
+    """Weight of the interior amplitude's roughness."""
+    share: float = REFINED_SHARE
+    """Of the blurred modulus' maximum above which a voxel belongs to a refined support."""
+
+    @property
+    def terms(self) -> Terms:
+        """Of the loss."""
+        return Terms(self.kappa, self.mu)
 
 
 @dataclass(frozen=True)
@@ -111,8 +128,7 @@ def search(
     level: Level,
     state: State,
     turns: tuple[Turn, ...],
-    kappa: float,
-    mu: float,
+    fitting: Fitting,
     tick: Tick = lambda: None,
     which: slice = EVERY_TURN,
 ) -> State:
@@ -123,8 +139,7 @@ def search(
     level : Level
     state : State
     turns : tuple of Turn
-    kappa, mu : float
-        As in ``Terms``.
+    fitting : Fitting
     tick : callable
         Called after every turn.
     which : slice
@@ -135,19 +150,19 @@ def search(
     for number, turn in list(enumerate(turns))[which]:
         if best.converged:
             break
-        state = take_turn(level, state, turn, (float(blurs[number]), float(blurs[number + 1])), kappa, mu)
+        state = take_turn(level, state, turn, (float(blurs[number]), float(blurs[number + 1])), fitting)
         best = better(best, state)
         tick()
     return best
 
 
-def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float], kappa: float, mu: float) -> State:
+def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float], fitting: Fitting) -> State:
     """Make the iterations of a turn, with shrink-wraps, and fit what comes of them."""
     crystal, support = iterated(level, state, turn, blurs)
-    found = fit(level, crystal * support, support, state.instrument, turn.evaluations, Terms(kappa, mu))
-    state = judged(level, found, support, kappa)
+    found = fit(level, crystal * support, support, state.instrument, turn.evaluations, fitting.terms)
+    state = judged(level, found, support, fitting.kappa)
     for _ in range(turn.refinements):
-        state = refined(level, state, REFINING, kappa, mu)
+        state = refined(level, state, REFINING, fitting)
     return state
 
 
@@ -180,17 +195,17 @@ def stepped(name: str, crystal: Objects, projected: Objects, support: Supports) 
     return torch.where(support, projected, outside)
 
 
-def refined(level: Level, state: State, evaluations: int, kappa: float, mu: float) -> State:
+def refined(level: Level, state: State, evaluations: int, fitting: Fitting) -> State:
     """States fitted in a support a voxel wider, then in what of it the fit fills.
 
     Shrink-wrap looks at an object that does not agree with the counts yet, and cuts its soft edge: at equal correlation with
     the true object the misfit is two to three times that in the right support.
     """
     wider = dilated(state.support)
-    loose = fit(level, state.crystal, wider, state.instrument, evaluations, Terms(kappa, mu))
-    support = tightened(loose.crystal.abs(), REFINED_BLUR, REFINED_SHARE, level.roomiest)
-    found = fit(level, loose.crystal, support, loose.instrument, evaluations, Terms(kappa, mu))
-    return judged(level, found, support, kappa)
+    loose = fit(level, state.crystal, wider, state.instrument, evaluations, fitting.terms)
+    support = tightened(loose.crystal.abs(), REFINED_BLUR, fitting.share, level.roomiest)
+    found = fit(level, loose.crystal, support, loose.instrument, evaluations, fitting.terms)
+    return judged(level, found, support, fitting.kappa)
 
 
 def tightened(modulus: Volumes, blur: float, share: float, most: int) -> Supports:

@@ -20,6 +20,7 @@ from braggfill.base.tasks import Progress, name_phase
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved import CrystalFill, fill_by_crystal
+from braggfill.filling.bright_part import bright_part, filled_in_part
 from braggfill.filling.options import Effort, FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig
@@ -33,6 +34,8 @@ Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
 EFFORTS: dict[Effort, tuple[int, int]] = {"low": (4, 2), "usual": (6, 2), "high": (12, 6)}
 """Random starts, and how many of the best are carried to the whole pattern; thoroughly but for the low effort."""
+LARGEST_PART: dict[Effort, int] = {"low": 2**20, "usual": 8_000_000, "high": 8_000_000}
+"""Voxels of the brightest part of a scan in which the crystal is looked for, at most."""
 SMALLEST_AXIS = 24
 """Scans that are shorter along an axis are left to the network: no coarse level holds their crystal."""
 WIDE_GAIN = 0.9
@@ -96,7 +99,7 @@ class WithoutCrystal:
         unknown = scan.mask | hidden
         near, far = (GappedScan.blanked(scan.counts, unknown, widest) for widest in (MAX_WIDTH, WIDEST_MODULE_GAP))
         told = network(near) if near.slabs else Estimate(np.zeros(0), np.zeros(0))
-        mean, std = laid_out(told.mean, near.wanted), laid_out(told.std, near.wanted)
+        mean, std = near.laid_out(told.mean), near.laid_out(told.std)
         wide = far.wanted & ~near.wanted
         line = np.expm1(linear(np.log1p(far.counts), far.mask, far.slabs)[wide])
         mean[wide], std[wide] = line, ENVELOPE_STD * line + 1
@@ -105,6 +108,8 @@ class WithoutCrystal:
 
 def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_progress: Progress) -> Estimate:
     """Fill by phase retrieval where hidden counts say that it is better than the network, else by the network.
+
+    A scan that is too large is searched in its brightest part and filled by the network elsewhere.
 
     Parameters
     ----------
@@ -118,6 +123,19 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     Estimate
         With what was decided, and why; NaN in gaps too wide for the network that the crystal does not determine.
     """
+    most = LARGEST_PART[options.effort]
+    if scan.mask.size <= most:
+        return judged_by_hidden_counts(scan, options, network, on_progress)
+    return filled_in_part(
+        scan,
+        bright_part(scan.counts, scan.mask, most),
+        lambda part: judged_by_hidden_counts(part, options, network, on_progress),
+        lambda whole: by_network(whole, network, "", {}),
+    )
+
+
+def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Network, on_progress: Progress) -> Estimate:
+    """The fill of a scan small enough to be searched whole; the arguments are those of ``by_crystal``."""
     hidden = hidden_blocks(scan, options.seed)
     lit = hidden & bright(scan.counts)
     if np.count_nonzero(lit) < FEWEST_VOXELS or min(scan.mask.shape) < SMALLEST_AXIS:
@@ -167,7 +185,7 @@ def by_network(scan: GappedScan, network: Network, why: str, record: dict[str, A
         nothing = np.full(np.count_nonzero(scan.wanted), np.nan)
         return Estimate(nothing, nothing.copy(), sentence=sentence, record=record)
     estimate = network(near)
-    mean, std = (laid_out(v, near.wanted)[scan.wanted].astype(float) for v in (estimate.mean, estimate.std))
+    mean, std = (near.laid_out(v)[scan.wanted].astype(float) for v in (estimate.mean, estimate.std))
     return replace(estimate, mean=mean, std=std).told(sentence, record)
 
 
@@ -206,13 +224,6 @@ def verdicts(
     enough = [np.count_nonzero(at) >= FEWEST_VOXELS for at in (near, far)]
     narrow = judged(trial(near if enough[0] else lit))
     return narrow, judged(trial(far), WIDE_GAIN) if enough[1] else NOTHING_KNOWN
-
-
-def laid_out(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Values (voxels,) at their places ``where``, as an array (frames, rows, columns) like it that is NaN elsewhere."""
-    volume = np.full(where.shape, np.nan, np.float32)
-    volume[where] = values
-    return volume
 
 
 NOTHING_KNOWN = Verdict(False, 0, np.nan, np.nan, 1.0)

@@ -13,8 +13,8 @@ from braggfill.scan.choice import Negatives
 MethodName = Literal["unet", "retrieval", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"]
 """The ways of filling; what each does stands in the table of methods."""
 MethodChoice = Literal["auto", MethodName]
-MOST_VOXELS_BY_CRYSTAL = 8_000_000
-"""Largest scan that is filled by phase retrieval unless another method is asked for: it takes some minutes on two cores."""
+MOST_VOXELS_BY_CRYSTAL = 50_000_000
+"""Largest scan that is filled by phase retrieval unless another method is asked for."""
 Effort = Literal["low", "usual", "high"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -24,8 +24,8 @@ class FillOptions:
     """How to fill: what a method may need to know beside the scan."""
 
     method: MethodChoice = "auto"
-    """How to fill; 'braggfill methods' explains each. auto: retrieval (104 s for 128³ voxels on two cores) up to 8 million
-    voxels, else unet (a second)."""
+    """How to fill; 'braggfill methods' explains each. auto: retrieval (92 s for 128³ voxels on two cores, at most some six
+    minutes) up to 50 million voxels, else unet (a second)."""
     skip: int | None = None
     """Voxels skipped between two portions of 32 × 32 × 32 that slide along a gap; else whole planes at once."""
     device: Device = "auto"

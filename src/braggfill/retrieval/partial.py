@@ -15,7 +15,7 @@ from torch import Tensor
 
 from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress, Steps, Tick
-from braggfill.crystal.climb import BLUR, LIFT, LOOSE, Prior, climb
+from braggfill.crystal.climb import BLUR, LIFT, Prior, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import WHOLE, Level, shares_of, tapered_level
 from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
@@ -188,14 +188,14 @@ def searched_coarsely(view: View, share: float, support: Support | None, tick: T
         inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.place)
         crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
         begin = replace(begin, crystal=crystal[None], support=inside[None])
-    return Attempt(view, share, search(level, begin, TURNS, LOOSE, PRIOR.search_mu, tick))
+    return Attempt(view, share, search(level, begin, TURNS, PRIOR.searching, tick))
 
 
 def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
     """A start on the whole pattern, iterated there until it has converged."""
     levels = [attempt.view.level(share) for share in shares]
     whole = levels[-1]
-    state = fitted(whole, climb(levels, attempt.state, PRIOR, tick=tick))
+    state = fitted(whole, climb(levels, attempt.state, PRIOR.climbing(), tick=tick)[0])
     tick()
     for _ in range(LIFTS):
         if state.converged:
@@ -207,7 +207,7 @@ def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
 
 def lifted(level: Level, state: State) -> State:
     """A state iterated on the whole pattern and fitted again."""
-    return fitted(level, take_turn(level, state, LIFT, (BLUR, REFINED_BLUR), LOOSE, PRIOR.mu))
+    return fitted(level, take_turn(level, state, LIFT, (BLUR, REFINED_BLUR), PRIOR.climbing()))
 
 
 def fitted(level: Level, state: State) -> State:
@@ -251,7 +251,7 @@ def with_full_coherence(attempt: Attempt) -> Attempt:
     """A start fitted with widths so narrow that the loss does not change with them, which therefore stay."""
     level, instrument = attempt.view.level(WHOLE), attempt.state.instrument
     narrow = replace(instrument, widths=torch.full_like(instrument.widths, NARROWEST))
-    state = refined(level, replace(attempt.state, instrument=narrow), REFINING, LOOSE, PRIOR.mu)
+    state = refined(level, replace(attempt.state, instrument=narrow), REFINING, PRIOR.climbing())
     return smoothed(loosened(replace(attempt, state=fitted(level, state))))
 
 

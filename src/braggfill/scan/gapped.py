@@ -36,6 +36,12 @@ class GappedScan:
         """The voxels that are filled, bool (frames, rows, columns)."""
         return voxels_to_fill(self.slabs, self.mask.shape)
 
+    def laid_out(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Values (voxels,) of what is filled as an array (frames, rows, columns) that is NaN elsewhere."""
+        volume = np.full(self.mask.shape, np.nan, np.float32)
+        volume[self.wanted] = values
+        return volume
+
     @property
     def first_guess(self) -> NDArray[np.float32]:
         """The guess (frames, rows, columns) of a scan that must have one."""

@@ -1,0 +1,78 @@
+"""How tight a support has to be, as counts say that were hidden from the search.
+
+Where counts are few, noise fills the array with faint density. A support cut too loosely keeps it, agrees with all that was
+measured and tells nothing of a gap; one cut too tightly loses the crystal's faint edge, which bright counts know. No misfit
+says which, as the looser one always fits better; hidden counts do, on the coarse levels already, where it costs little.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.levels import GappedCounts, Level, tapered_level
+from braggfill.crystal.likelihood import misfit
+from braggfill.crystal.search import REFINED_SHARE, REFINING, Fitting, State, refined
+
+SHARES = (REFINED_SHARE, 0.12, 0.2, 0.3)
+"""Of the blurred modulus' maximum, where a support may be cut."""
+
+
+def hidden_levels(
+    scan: GappedCounts,
+    where: NDArray[np.bool_],
+    counts: NDArray[np.float32],
+    shares: Sequence[float],
+    device: torch.device | str = "cpu",
+) -> list[Level]:
+    """Levels of a scan on which hidden voxels are measured and no others.
+
+    Parameters
+    ----------
+    scan : GappedCounts
+        Without them.
+    where : bool array (frames, rows, columns)
+        True = hidden.
+    counts : float32 array (voxels,)
+        What was measured there.
+    shares : sequence of float
+        Shares of the pattern that the levels hold.
+    device : torch device
+    """
+    known, nothing = np.zeros_like(scan.counts), np.full_like(scan.counts, np.nan)
+    known[where] = counts
+    hidden = GappedCounts(known, ~where, nothing, nothing, scan.peak, scan.fringes)
+    return [tapered_level(hidden, share, device) for share in shares]
+
+
+def beside(share: float) -> tuple[float, ...]:
+    """A share and its neighbours among those that a support may be cut at."""
+    at = SHARES.index(share)
+    return SHARES[max(at - 1, 0) : at + 2]
+
+
+def in_best_support(
+    level: Level, hidden: Level, state: State, fitting: Fitting, shares: tuple[float, ...] = SHARES
+) -> tuple[State, Fitting]:
+    """One start refined in supports cut at some shares, and the fitting with the share that tells hidden counts best.
+
+    Parameters
+    ----------
+    level, hidden : Level
+        The same part of the pattern: without the hidden counts, and with them alone.
+    state : State
+    fitting : Fitting
+    shares : tuple of float
+        Where no counts are hidden in that part, the fitting's own is taken.
+    """
+    if not hidden.measured.any():
+        return refined(level, state, REFINING, fitting), fitting
+
+    def wrong(found: tuple[State, Fitting]) -> float:
+        expected = expected_counts(found[0].crystal, found[0].instrument, level)
+        return float(misfit(hidden, expected, fitting.kappa))
+
+    ways = [Fitting(fitting.kappa, fitting.mu, share) for share in shares]
+    return min(((refined(level, state, REFINING, way), way) for way in ways), key=wrong)

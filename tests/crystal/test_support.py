@@ -1,0 +1,98 @@
+"""How tight a support is: a bent block seen with few counts and with many, and a slab of counts hidden."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from known_instruments import instrument, ring
+from scipy.ndimage import gaussian_filter
+
+from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.levels import GappedCounts, tapered_level
+from braggfill.crystal.search import REFINING, Fitting, State, refined
+from braggfill.crystal.support import SHARES, beside, hidden_levels, in_best_support
+from braggfill.simulation.scans import one_thread
+
+SHAPE = (32, 32, 32)
+PEAK = (16, 16, 16)
+NOTHING = np.full(SHAPE, np.nan, np.float32)
+
+
+def seen(dose):
+    """The object, what it is expected to scatter, and a scan of it with a slab hidden, at some counts in all."""
+    z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in SHAPE), indexing="ij")
+    bent = ((np.abs(z) < 4) & (np.abs(y) < 5) & (np.abs(x) < 4)) * np.exp(0.03j * (y**2 + z * x))
+    crystal = gaussian_filter(bent.real, 0.8) + 1j * gaussian_filter(bent.imag, 0.8)
+    crystal = torch.from_numpy(crystal.astype(np.complex64))[None]
+    crystal *= (dose / expected_counts(crystal, None, ring(SHAPE)).sum()).sqrt()
+    given = instrument(SHAPE[0], (0.4, 0.4, 0.4), 1e-3)
+    expected = np.roll(expected_counts(crystal, given, ring(SHAPE))[0].numpy(), PEAK, (0, 1, 2))
+    counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    hidden = np.zeros(SHAPE, bool)
+    hidden[:, :, 18:21] = True
+    scan = GappedCounts(np.where(hidden, 0, counts).astype(np.float32), hidden, NOTHING, NOTHING, PEAK, (4.0, 4.0, 4.0))
+    everywhere = torch.ones(1, *SHAPE, dtype=torch.bool)
+    one = torch.ones(1)
+    return expected, counts, scan, State(crystal, everywhere, given, one, one)
+
+
+def test_hidden_levels_measure_what_was_hidden_and_nothing_else():
+    _, counts, scan, _ = seen(1e6)
+    for level in hidden_levels(scan, scan.mask, counts[scan.mask], (0.5, 1.0)):
+        other = tapered_level(scan, {16: 0.5}.get(level.shape[0], 1.0))
+        assert level.shape == other.shape
+        assert not (level.measured & other.measured).any()
+        assert level.measured.any()
+        assert float(level.target[level.measured].sum()) <= counts[scan.mask].sum()
+    assert float(level.target[level.measured].sum()) == pytest.approx(counts[scan.mask].sum())
+
+
+@pytest.fixture(scope="module")
+def begun():
+    """Three quarters of a faint scan, the counts hidden from it, and the true object on that level in too wide a support."""
+    _, counts, scan, state = seen(3e4)
+    (hidden,) = hidden_levels(scan, scan.mask, counts[scan.mask], (0.75,))
+    level = tapered_level(scan, 0.75)
+    places = [np.roll(np.arange(first, first + n), first) for first, n in zip(level.first, level.shape, strict=True)]
+    amplitude = torch.fft.fftn(state.crystal[0])[np.ix_(*places)] * level.taper.sqrt()
+    crystal = torch.fft.ifftn(amplitude)[None]
+    support = crystal.abs() > 0.02 * crystal.abs().max()
+    given = instrument(level.shape[0], (0.4, 0.4, 0.4), 1e-3)
+    return level, hidden, State(crystal, support, given, torch.ones(1), torch.ones(1))
+
+
+def test_no_share_tells_hidden_counts_better_than_the_chosen_one(begun):
+    level, hidden, state = begun
+    fitting = Fitting(kappa=0.05, mu=0.003)
+    at, known = hidden.measured.numpy(), hidden.target.numpy()
+    weight = level.taper.numpy()[at] / (1 + fitting.kappa**2 * known[at])
+
+    def wrong(found):
+        model = expected_counts(found.crystal, found.instrument, level)[0].numpy()
+        return (weight * (np.sqrt(model[at] + 0.375) - np.sqrt(known[at] + 0.375)) ** 2).mean()
+
+    with one_thread():
+        chosen, way = in_best_support(level, hidden, state, fitting)
+        others = {share: wrong(in_best_support(level, hidden, state, fitting, (share,))[0]) for share in SHARES}
+    assert way.share == min(others, key=others.get)
+    assert wrong(chosen) == pytest.approx(others[way.share], rel=1e-4)
+    assert len(set(others.values())) == len(SHARES)
+    assert (way.kappa, way.mu) == (fitting.kappa, fitting.mu)
+
+
+def test_where_nothing_is_hidden_the_share_stays(begun):
+    level, hidden, state = begun
+    nothing = replace(hidden, measured=torch.zeros_like(hidden.measured))
+    fitting = Fitting(kappa=0.05, mu=0.003, share=0.2)
+    with one_thread():
+        found, same = in_best_support(level, nothing, state, fitting)
+        expected = refined(level, state, REFINING, fitting)
+    assert same == fitting
+    assert torch.equal(found.support, expected.support)
+
+
+def test_a_share_lies_among_its_neighbours():
+    assert beside(SHARES[0]) == SHARES[:2]
+    assert beside(SHARES[1]) == SHARES[:3]
+    assert beside(SHARES[-1]) == SHARES[-2:]
