@@ -66,6 +66,17 @@ def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
     assert made[0].way.smoother is None
 
 
+def test_an_object_that_converged_is_fitted_for_a_smaller_kappa_though_the_last_was_worse(fits, monkeypatch):
+    """Hidden bright voxels were worse with a κ that still lets them go; without κ they are better."""
+    one = torch.ones(1)
+    doing_nothing = polish.settled
+    monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=one, noise=one))
+    wrong = iter([71.5, 72.0, 75.4, 73.0, 5.6, 9.0, 9.0])
+    made = all_fits(lambda _: next(wrong))
+    assert [kappa for kappa, _, _ in fits][2:5] == [change["kappa"] for change in SURER]
+    assert (made[0].way.kappa, made[0].wrong) == (SURER[-1]["kappa"], 5.6)
+
+
 def test_one_step_of_kappa_is_left_out_where_bright_voxels_are_explained(fits, bright_voxels):
     bright_voxels.append(True)
     wrong = iter([3.0, 3.1, 2.0, 1.5, 9.0, 9.0])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -84,6 +86,14 @@ def test_the_record_tells_of_every_end_best_first(filled):
     assert deviances == sorted(deviances)
     assert sum(c.share for c in record.climbed) + record.prior_shares[-1] == pytest.approx(1)
     assert record.seconds > 0
+
+
+def test_a_start_converged_if_the_end_that_tells_hidden_counts_best_did(filled):
+    record = filled[0].record
+    one, other = (replace(record.climbed[0], start=n, noise_misfit=1.0) for n in (0, 1))
+    stuck, fitted = replace(one, misfit=2.0), replace(one, misfit=1.0)
+    assert replace(record, climbed=(stuck, fitted, replace(other, misfit=1.1))).converged == 1
+    assert replace(record, climbed=(fitted, stuck, replace(other, misfit=1.1))).converged == 2
 
 
 def test_progress_moves_in_every_start_and_climb_and_comes_to_its_end(filled):

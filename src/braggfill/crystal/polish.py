@@ -177,22 +177,26 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
 def take_round(
     polisher: Polisher, made: list[Polished], kinds: tuple[tuple[Change, ...], ...], tried: Tried, tick: Tick
 ) -> None:
-    """Fit the best of what was made, the first, in stricter ways of each kind until one is worse; the best stays the first."""
+    """Fit the best of what was made, the first, in stricter ways of each kind until one is worse; the best stays the first.
+
+    A smaller κ that is worse is gone on from if the object still converged with it: only without κ do bright voxels decide.
+    """
     for ways in kinds:
+        last = made[0]
         for change in ways:
-            best = made[0]
-            if not best.way.stricter(change) or (change is BETWEEN and polisher.explains(best.state)):
+            way = replace(last.way, **FIT | change)
+            if not last.way.stricter(change) or (change is BETWEEN and polisher.explains(last.state)):
                 continue
-            way = replace(best.way, **FIT | change)
-            if (best.wrong, way) in tried:
+            if (last.wrong, way) in tried:
                 break
-            tried.add((best.wrong, way))
+            tried.add((last.wrong, way))
             tick()
-            found = polisher.fitted(best.state, way, cut="share" in change)
-            if found.wrong > best.wrong:
-                made.append(found)
+            found = polisher.fitted(last.state, way, cut="share" in change)
+            better = found.wrong <= made[0].wrong
+            made.insert(0 if better else len(made), found)
+            if not better and not ("kappa" in change and found.state.converged):
                 break
-            made.insert(0, found)
+            last = found
 
 
 def settled(level: Level, state: State, way: Way, mu: float) -> State:

@@ -70,6 +70,11 @@ class CrystalRecord:
     seconds: float
 
     @property
+    def best_of_each(self) -> list[Climbed]:
+        """Of every start that was carried to the whole pattern the end that tells hidden counts best."""
+        return list({end.start: end for end in reversed(self.climbed)}.values())
+
+    @property
     def converged(self) -> int:
-        """How many of those carried to the whole pattern converged."""
-        return sum(c.converged for c in self.climbed)
+        """How many of these converged."""
+        return sum(end.converged for end in self.best_of_each)

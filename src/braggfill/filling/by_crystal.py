@@ -238,7 +238,7 @@ def judged(trial: Trial, gain: float = 0.0) -> Verdict:
 
 def told(far: NDArray[np.bool_], record: CrystalRecord, narrow: Verdict, wide: Verdict) -> tuple[str, dict[str, Any]]:
     """One sentence for a user, and everything for a program; ``far`` (voxels,) are out of the network's reach."""
-    sentence = f"{record.converged} of {len(record.climbed)} fits of retrieved objects converged"
+    sentence = f"{record.converged} of {len(record.best_of_each)} retrieved objects converged"
     if not far.all():
         said = "filled by phase retrieval" if narrow.taken else "retrieval does no better"
         sentence = f"{said}: {narrow.in_words('the network')}; {sentence}"
