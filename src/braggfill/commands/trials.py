@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from braggfill.commands.opening import Opened
+    from braggfill.crystal.climb import Lifts
     from braggfill.crystal.levels import GappedCounts, Level
     from braggfill.filling.options import FillOptions
     from braggfill.judging.options import EvaluationOptions
@@ -103,14 +104,14 @@ def lift() -> Work:
     return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations + LIFT.refinements * 2 * REFINING)
 
 
-def climbing(levels: int, lifts: float) -> tuple[Work, Work]:
-    """Work of a climb on a level between the first and the last, and on the last one."""
+def climbing(levels: int, lifts: "Lifts", supports: int = 1) -> tuple[Work, Work]:
+    """Work of a climb on a level between the first and the last, where supports may be tried, and on the last one."""
     from braggfill.crystal.climb import REFINEMENTS
     from braggfill.crystal.search import REFINING
 
-    may_be = lift() * (MAY_BE * lifts)
-    between = Work(0, REFINEMENTS * 2 * REFINING) + may_be if levels > 2 else Work()
-    return between, (Work(0, 2 * REFINING) if levels > 1 else Work()) + may_be
+    refined = Work(0, 2 * REFINING)
+    between = refined * (REFINEMENTS - 1 + supports) + lift() * (MAY_BE * lifts.between) if levels > 2 else Work()
+    return between, (refined if levels > 1 else Work()) + lift() * (MAY_BE * lifts.last)
 
 
 def rates_of(scan: "GappedCounts", device: "torch.device", clock: Clock = perf_counter) -> list[Rates]:
@@ -122,25 +123,29 @@ def rates_of(scan: "GappedCounts", device: "torch.device", clock: Clock = perf_c
 
 def seconds_of_crystal(rates: list[Rates], starts: int, climbs: int, thorough: bool, threads: int) -> float:
     """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
+    from braggfill.crystal.climb import AT_LAST, EVERYWHERE
     from braggfill.crystal.polish import BRIEF, FIRST, FIT, SMOOTHER, SURER, TIGHTER
     from braggfill.crystal.retrieved import GIVEN_BACK, TRIED
+    from braggfill.crystal.search import REFINING
+    from braggfill.crystal.support import SHARES, beside
 
-    between, last = climbing(len(rates), int(thorough))
+    between, last = climbing(len(rates), EVERYWHERE if thorough else AT_LAST, len(beside(SHARES[1])))
     surer, *others = (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF
     sure, further = (sum((FIT | change)["evaluations"] for change in ways) for ways in (surer, chain(*others)))
     last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * further + GIVEN_BACK)
-    rest = rates[0].seconds(turns(slice(TRIED, None))) * MAY_BE * thorough
+    rest = rates[0].seconds(Work(0, len(SHARES) * 2 * REFINING) + turns(slice(TRIED, None)) * MAY_BE)
     climb = rest + sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
     return rates[0].seconds(turns(slice(TRIED))) * ceil(starts / threads) + climb * ceil(climbs / threads)
 
 
 def seconds_of_partial(rates: list[Rates], starts: int, keep: int) -> float:
     """Of phase retrieval with partial coherence, one start after another."""
+    from braggfill.crystal.climb import EVERYWHERE
     from braggfill.crystal.search import REFINING
     from braggfill.retrieval.partial import LAST, LIFTS, STEPS
 
     fitted = Work(0, sum(way.evaluations for way in STEPS))
-    between, last = climbing(len(rates), 1)
+    between, last = climbing(len(rates), EVERYWHERE)
     last += fitted + (lift() + fitted) * (MAY_BE * LIFTS) + Work(0, LAST.evaluations)
     full = Work(0, 2 * REFINING + LAST.evaluations) + fitted
     coarse = turns(slice(2)) + turns(slice(2, None)) * MAY_BE
@@ -162,12 +167,15 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
     from braggfill.base.devices import find_device
     from braggfill.base.threads import side_by_side
     from braggfill.crystal.retrieved import gapped_counts
-    from braggfill.filling.by_crystal import EFFORTS, SMALLEST_AXIS
+    from braggfill.filling.bright_part import bright_part
+    from braggfill.filling.by_crystal import EFFORTS, LARGEST_PART, SMALLEST_AXIS
 
     if min(missing.shape) < SMALLEST_AXIS:
         return network
-    nothing = np.full(missing.shape, np.nan, np.float32)
-    counted = gapped_counts(np.maximum(measured * np.float32(unit), 0), missing, nothing, nothing)
+    counts = np.maximum(measured * np.float32(unit), 0)
+    part = bright_part(counts, missing, LARGEST_PART[options.effort])
+    nothing = np.full(missing[part].shape, np.nan, np.float32)
+    counted = gapped_counts(counts[part], missing[part], nothing, nothing)
     (rates,) = side_by_side([lambda: rates_of(counted, find_device(options.device), clock)])
     starts, climbs = EFFORTS[options.effort]
     return 2 * network + seconds_of_crystal(rates, starts, climbs, options.effort != "low", torch.get_num_threads())
