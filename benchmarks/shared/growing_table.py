@@ -16,11 +16,15 @@ class GrowingTable:
 
     def missing(self, crystals: Iterable[int]) -> Iterator[int]:
         """Those of some crystals that have no row yet."""
-        there = set()
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                there = {int(row["crystal"]) for row in csv.DictReader(file)}
+        there = {int(row["crystal"]) for row in self.rows()}
         return (index for index in crystals if index not in there)
+
+    def rows(self) -> list[dict[str, str]]:
+        """What is in it."""
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="") as file:
+            return list(csv.DictReader(file))
 
     def add(self, row: dict[str, Any]) -> None:
         """Write a row, and print it."""

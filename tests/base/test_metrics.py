@@ -11,7 +11,9 @@ from braggfill.base.metrics import (
     log_correlation,
     mean_absolute_error,
     poisson_deviance,
+    predictive_bounds,
     predictive_rank,
+    shares_inside,
     skill,
     total_bias,
 )
@@ -79,6 +81,24 @@ def test_ranks_of_negative_binomial_counts_are_uniform(rng, scale):
     for level in (0.5, 0.9):
         assert coverage(ranks, level) == pytest.approx(level, abs=0.015)
     assert coverage(predictive_rank(rng, mean, std / 3, counts), 0.9) < 0.9 or scale < 1
+
+
+def test_predictive_bounds_are_scipy_s_negative_binomial(rng):
+    mean = np.exp(rng.uniform(np.log(1e-3), np.log(1e9), 3000))
+    std = mean * np.exp(rng.uniform(np.log(1e-3), np.log(3), mean.size))
+    counts = np.floor(mean * rng.lognormal(0, std / mean))
+    shape = (mean / std) ** 2
+    for found, count in zip(predictive_bounds(mean, std, counts), (counts - 1, counts), strict=True):
+        np.testing.assert_allclose(found, stats.nbinom.cdf(count, shape, shape / (shape + mean)), atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.1, 5.0, 1e4])
+def test_shares_inside_are_the_mean_coverage_of_drawn_ranks(rng, scale):
+    mean, std = rng.gamma(2, scale, 500), rng.gamma(2, 0.3 * scale, 500)
+    counts = rng.poisson(mean)
+    drawn = np.mean([np.abs(predictive_rank(rng, mean, std, counts) - 0.5) <= 0.45 for _ in range(400)], 0)
+    assert shares_inside(mean, std, counts, 0.9) == pytest.approx(drawn, abs=0.13)
+    assert shares_inside(mean, std, counts, 0.9).mean() == pytest.approx(drawn.mean(), abs=0.003)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int32, np.uint16])

@@ -75,11 +75,33 @@ def predictive_rank(rng: np.random.Generator, mean: Values, std: Values, counts:
     ----------
     C. Czado, T. Gneiting, L. Held, Biometrics 65, 1254 (2009), https://doi.org/10.1111/j.1541-0420.2009.01191.x
     """
-    mean, counts = np.maximum(mean.astype(float), LEAST_MEAN), counts.astype(float)
-    shape = (mean / np.maximum(std.astype(float), 1e-3 * mean)) ** 2
-    below, upto = (scipy.stats.nbinom.cdf(counts - step, shape, shape / (shape + mean)) for step in (1, 0))
+    below, upto = predictive_bounds(mean, std, counts)
     rank: NDArray[np.float64] = below + rng.random(counts.shape) * (upto - below)
     return rank
+
+
+def predictive_bounds(mean: Values, std: Values, counts: Values) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The interval of ranks that a voxel's count stands for in its predicted distribution: both bounds are arrays like it.
+
+    The distribution function of the negative binomial is an incomplete beta function; of scipy it takes no ``stats``, whose
+    import takes as long as a small fill.
+    """
+    mean, counts = np.maximum(mean.astype(float), LEAST_MEAN), counts.astype(float)
+    shape = (mean / np.maximum(std.astype(float), 1e-3 * mean)) ** 2
+    upto = scipy.special.betainc(shape, np.floor(counts) + 1, shape / (shape + mean))
+    below = scipy.special.betainc(shape, np.maximum(np.floor(counts), 1e-300), shape / (shape + mean))
+    return np.where(counts < 1, 0.0, below), upto
+
+
+def shares_inside(mean: Values, std: Values, counts: Values, level: float) -> NDArray[np.float64]:
+    """Share of the ranks that each count stands for inside the central interval of probability ``level``; an array like it.
+
+    Its mean is what ``coverage`` of drawn ranks scatters about: nothing is drawn.
+    """
+    below, upto = predictive_bounds(mean, std, counts)
+    inside = np.minimum(upto, 0.5 + level / 2) - np.maximum(below, 0.5 - level / 2)
+    shares: NDArray[np.float64] = np.clip(inside / np.maximum(upto - below, 1e-12), 0, 1)
+    return shares
 
 
 def coverage(ranks: Values, level: float) -> float:

@@ -1,6 +1,7 @@
 """The table of methods. A new way of filling is a row at the end of this module, and its name in ``terms.MethodName``."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +55,10 @@ def unet(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt
         start = learned.on(options.device)
         learned, lesson = adapt(start, scan, options.adapt_minutes, options.seed, on_adapt, options.adaptation)
     sliding = Sliding(options.skip, options.device, options.precision, options.tta)
-    mean, std = estimated(learned, scan, sliding, on_progress)
-    return Estimate(mean, std, learned.sha256, lesson)
+    mean, std, calibration = estimated(learned, scan, sliding, on_progress, options.calibrate)
+    if calibration is None:
+        return Estimate(mean, std, learned.sha256, lesson)
+    return Estimate(mean, std, learned.sha256, lesson, calibration.in_words, {"calibration": asdict(calibration)})
 
 
 def retrieval(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt: OnStep) -> Estimate:

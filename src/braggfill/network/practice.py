@@ -132,10 +132,15 @@ def held_out_portions(
 
 def with_copies(scan: GappedScan, copies: NDArray[np.bool_], device: torch.device | str, fringes: FringeModel) -> GappedScan:
     """The scan without the voxels of copies (frames, rows, columns), which alone are filled; with kriging's first guess."""
+    practised = without_copies(scan, copies)
+    return practised.with_guess(smoothed(practised, device, fringes))
+
+
+def without_copies(scan: GappedScan, copies: NDArray[np.bool_]) -> GappedScan:
+    """The scan without the voxels of copies (frames, rows, columns), which alone are filled."""
     blank = GappedScan.blanked(scan.counts, scan.mask | copies)
     slabs = [s for s in blank.slabs if (np.moveaxis(copies, s.axis, 0)[s.first : s.last + 1] & s.target).any()]
-    practised = replace(blank, slabs=slabs)
-    return practised.with_guess(smoothed(practised, device, fringes))
+    return replace(blank, slabs=slabs)
 
 
 def bright_copies(

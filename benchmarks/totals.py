@@ -1,0 +1,171 @@
+"""Whether the totals of the network's fill are right, and its intervals honest, in gaps of any width and brightness.
+
+Each crystal of the validation and the test split is simulated anew for every brightness (another reflection, orientation,
+oversampling, distance from the peak and axis of the gap), with the dose at which the gap hides 10³ to 10⁹ counts, at most a
+tenth of them background; a gap that would need more than 10⁹ counts at the peak is moved towards it. Every gap is filled by
+the network as it is, and calibrated by a hidden copy of the gap. Totals are of the whole gap: a choice of its bright voxels by
+what was hidden there prefers voxels that a fill has to hold too faint (``total_bright`` is that of such a choice). Written are
+
+totals_cases.csv    a row for each gap, calibration off and on; a run goes on where the last one ended
+totals.csv          filled over hidden counts: median, its standard error, quartiles; counts in their 90 % intervals, and skill
+                    over the deviance of the truth, both in voxels whose smoothed expectation exceeds 0.5, means over gaps
+
+Usage: python benchmarks/totals.py [--first 0] [--number 24] [--size 96] [--out docs/results]
+"""
+
+import argparse
+import itertools
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from shared.growing_table import GrowingTable
+
+from braggfill.base.metrics import poisson_deviance, shares_inside, skill, total_bias
+from braggfill.base.writing import write_table
+from braggfill.classical.interpolate import linear
+from braggfill.judging.studies.crystals import HELD_OUT
+from braggfill.judging.studies.gaps import cut
+from braggfill.network.calibration import calibrate
+from braggfill.network.estimates import Sliding, slid
+from braggfill.network.weights import Learned
+from braggfill.scan.copies import bright
+from braggfill.scan.gapped import GappedScan
+from braggfill.simulation.library import Library
+from braggfill.simulation.measurement import ExpectedPattern, counting_noise
+from braggfill.simulation.scans import one_thread, random_pattern
+
+SEED = 80_000
+SPLITS = ("validation", "test")
+LEVELS, WIDTHS = (3, 4, 5, 6, 7, 8, 9), (3, 6, 9, 12)
+"""Powers of ten of the hidden counts; voxels across the gap."""
+DISTANCE = (2, 24)
+"""Measured voxels between peak and gap."""
+MOST_COUNTS = 1e9
+"""At the peak."""
+FEWEST_SCORED, LOOKED_AT = 300, 4000
+"""Voxels without which skill and coverage are not told, and of which as many intervals are looked at."""
+KEY = ("split", "crystal", "level", "width", "calibrated")
+ABOUT = ("axis", "from_peak", "oversampling", "peak_counts", "hidden_counts")
+SCORES = ("total", "total_bright", "coverage_90", "skill")
+COLUMNS = (*KEY, *ABOUT, *SCORES, "voxels", "seconds")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A gap in a pattern, and the dose with which it hides what it should; arrays are (frames, rows, columns)."""
+
+    gap: np.ndarray
+    from_peak: int
+    peak_counts: float
+    background: float
+
+
+def cut_gap(pattern: ExpectedPattern, peak: int, axis: int, width: int, distance: int, target: float) -> Cut:
+    """A gap beside the peak (an index along the axis), on the roomier side."""
+    intensity, background = pattern.intensity.numpy(), np.inf
+    shape = intensity.shape
+    for nearer in range(distance, DISTANCE[0] - 1, -1):
+        first = 1 + nearer if peak < shape[axis] / 2 else -nearer - width
+        gap = cut(shape, [peak] * 3, [(axis, first, width)])
+        sound = gap & ~pattern.faulty.numpy()
+        background = min(background, 0.1 * target / sound.sum())
+        peak_counts = float((target - background * sound.sum()) / intensity[sound].sum(dtype=float))
+        if peak_counts <= MOST_COUNTS:
+            break
+    return Cut(gap, nearer, peak_counts, background)
+
+
+def rows_of(split: str, crystal: int, level: int, size: int, widths: list[int], learned: Learned) -> Any:
+    """Fill the gaps of one simulated pattern: rows, calibration off and on."""
+    rng = np.random.default_rng([SEED, SPLITS.index(split), crystal, level])
+    with one_thread():
+        pattern, drawn = random_pattern(rng, (size,) * 3, [Library(split=split)[crystal]], HELD_OUT)
+    axis, distance = int(rng.integers(3)), int(rng.integers(DISTANCE[0], DISTANCE[1] + 1))
+    for width in widths:
+        some = cut_gap(pattern, round(drawn["peak"][axis]), axis, width, distance, 10.0**level)
+        expected = pattern.expected(some.peak_counts, some.background)
+        counts = counting_noise(np.random.default_rng([SEED, crystal, level, width]), expected).numpy()
+        about = {
+            "split": split, "crystal": crystal, "level": level, "width": width, "axis": axis, "from_peak": some.from_peak,
+            "oversampling": drawn["oversampling"][axis], "peak_counts": some.peak_counts,
+        }  # fmt: skip
+        scan = GappedScan.blanked(counts, some.gap)
+        for row in filled_rows(scan, counts, expected.numpy(), pattern.faulty.numpy(), learned):
+            yield about | row
+
+
+def filled_rows(scan: GappedScan, counts: np.ndarray, expected: np.ndarray, faulty: np.ndarray, learned: Learned) -> Any:
+    """Scores of the network's fill as it is, and calibrated."""
+
+    def fill(blank: GappedScan) -> tuple[np.ndarray, np.ndarray]:
+        return slid(learned, blank, Sliding(device="cpu"), lambda *_: None)
+
+    start = time.process_time()
+    plain = fill(scan)
+    between = time.process_time()
+    calibration = calibrate(scan, fill)
+    both = {"off": plain, "on": calibration.applied(*plain)}
+    seconds = {"off": between - start, "on": time.process_time() - start}
+    straight = np.expm1(linear(np.log1p(scan.counts), scan.mask, scan.slabs)[scan.wanted])
+    sound = ~np.broadcast_to(faulty, counts.shape)[scan.wanted]
+    truth, hidden = expected[scan.wanted], counts[scan.wanted]
+    lit = sound & bright(expected)[scan.wanted]
+    for calibrated, (mean, std) in both.items():
+        row = {"calibrated": calibrated, "hidden_counts": hidden[sound].sum(dtype=float)}
+        row |= {"total": total_bias(mean[sound], hidden[sound]), "voxels": int(sound.sum()), "seconds": seconds[calibrated]}
+        if lit.sum() >= FEWEST_SCORED:
+            floor, look = poisson_deviance(truth[lit], hidden[lit]), np.flatnonzero(lit)[:: -(-lit.sum() // LOOKED_AT)]
+            row["total_bright"] = total_bias(mean[lit], hidden[lit])
+            row["skill"] = skill(mean[lit], straight[lit], hidden[lit], floor)
+            row["coverage_90"] = float(shares_inside(mean[look], std[look], hidden[look], 0.9).mean())
+        yield row
+
+
+def summary(rows: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """A row for each split (and both), width and brightness (and all), calibration off and on."""
+    table = []
+    choices = [(*SPLITS, "both"), ("all", *WIDTHS), ("all", *LEVELS), ("off", "on")]
+    for split, width, level, calibrated in itertools.product(*choices):
+        asked = {"width": width, "level": level, "calibrated": calibrated} | ({} if split == "both" else {"split": split})
+        mine = [
+            row for row in rows if all(value in ("all", row[key]) for key, value in ((k, str(v)) for k, v in asked.items()))
+        ]
+        if mine:
+            table.append({"split": split, "width": width, "level": level, "calibrated": calibrated} | scores_of(mine))
+    return table
+
+
+def scores_of(rows: list[dict[str, str]]) -> dict[str, Any]:
+    """Medians and means over some gaps."""
+    total, lit, coverage, skills = (np.array([float(row[name]) for row in rows if row[name]]) for name in SCORES)
+    again = np.median(np.random.default_rng(0).choice(total, (500, len(total))), 1)
+    low, middle, high = np.percentile(total, (25, 50, 75))
+    found = {"gaps": len(total), "total": middle, "error": again.std(), "quartile_1": low, "quartile_3": high}
+    many = {"total_bright": np.median(lit), "coverage_90": coverage.mean(), "skill": skills.mean()} if len(lit) else {}
+    return found | {"total_bright": "", "coverage_90": "", "skill": ""} | many
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--number", type=int, default=24)
+    parser.add_argument("--size", type=int, default=96, help="voxels along each axis of a scan")
+    parser.add_argument("--out", type=Path, default=Path("docs/results"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    table, learned = GrowingTable(arguments.out / "totals_cases.csv", COLUMNS), Learned.read()
+    there = {tuple(row[name] for name in KEY[:-1]) for row in table.rows() if row["calibrated"] == "on"}
+    crystals = range(arguments.first, arguments.first + arguments.number)
+    for crystal, split, level in itertools.product(crystals, SPLITS, LEVELS):
+        widths = [width for width in WIDTHS if (split, str(crystal), str(level), str(width)) not in there]
+        for row in rows_of(split, crystal, level, arguments.size, widths, learned) if widths else ():
+            table.add(row)
+    write_table(arguments.out / "totals.csv", summary(table.rows()))
+
+
+if __name__ == "__main__":
+    main()
