@@ -84,16 +84,22 @@ def test_the_curve_is_the_conditional_mean_of_a_gaussian_process():
         places[:, None], told
     )
     bands = [Band(p, t, np.zeros(3), v) for p, t, v in zip(places, told, variance, strict=True)]
-    found = curve(bands, 0.1)
+    found = curve(bands, 0.1, 0.1)
     expected = process.predict(np.array(found.log_counts)[:, None])
     np.testing.assert_allclose(found.log_factor, expected, atol=1e-4)
     assert found.at(np.array([1e-3, 1e12])) == pytest.approx(1, abs=1e-2)  # far from every band nothing is known
 
 
+def test_in_the_dark_the_hidden_counts_are_believed_more():
+    factors = [max(curve([Band(at, 0.5, np.zeros(4), 0.0)], 0.1, 0.5).log_factor) for at in (-5.0, 5.0)]
+    assert 0.4 < factors[0] < 0.5
+    assert 0 < factors[1] < 0.3
+
+
 def test_blocks_that_err_together_count_as_one():
     alone = [Band(float(p), 0.2, np.eye(4)[n] * 0.1, 0.0) for n, p in enumerate((3, 4, 5, 6))]
     together = [replace(band, residuals=np.eye(4)[0] * 0.1) for band in alone]
-    assert max(curve(together, 0.1).log_factor) < max(curve(alone, 0.1).log_factor) < 0.2
+    assert max(curve(together, 0.1, 0.1).log_factor) < max(curve(alone, 0.1, 0.1).log_factor) < 0.2
 
 
 def test_a_dark_or_full_scan_changes_nothing(spotty):

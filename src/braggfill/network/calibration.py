@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from braggfill.base.metrics import LEAST_MEAN, shares_inside
@@ -48,7 +49,10 @@ ALIKE = 1.5
 crystals of the training split (docs/model.md)."""
 USUAL_FACTOR, USUAL_WIDENING = 0.1, 0.3
 """Standard deviation, before anything is known, of the logarithms of the factors on mean and standard deviation."""
-ELSEWHERE = 0.1
+DARK_FACTOR, DARK_COUNTS, DARK_EDGE = 0.5, 0.1, 0.5
+"""The first of these where fewer counts than that are expected, for there the background rules, which is the same all over a
+scan; and the width of the change from one to the other in the logarithm of the counts."""
+ELSEWHERE = 0.15
 """Standard deviation of what differs between a band of the copies and the same of the gaps, beside all that is alike."""
 
 
@@ -80,17 +84,30 @@ class Band:
     """Of what counting alone would scatter it by."""
 
 
-def curve(bands: list[Band], usual: float) -> Curve:
-    """The conditional mean of the logarithm of a factor, of standard deviation ``usual`` before, given what bands say of it."""
+def curve(bands: list[Band], usual: float, dark: float) -> Curve:
+    """The conditional mean of the logarithm of a factor, given what bands say of it; zero without any.
+
+    Before they say so its standard deviation is ``usual``, ``dark`` where hardly anything is expected.
+    """
     if not bands:
         return Curve()
     at, told = (np.array([getattr(band, name) for band in bands]) for name in ("log_counts", "logarithm"))
     residuals = np.array([band.residuals for band in bands])
     errors = residuals @ residuals.T + np.diag([band.variance + ELSEWHERE**2 for band in bands])
     places = np.arange(at[0] - 4 * ALIKE, at[-1] + 4 * ALIKE, BAND)
-    between, beside = (usual**2 * np.exp(-0.5 * ((x[:, None] - at) / ALIKE) ** 2) for x in (at, places))
+
+    between, beside = (
+        spread(x, usual, dark)[:, None] * spread(at, usual, dark) * np.exp(-0.5 * ((x[:, None] - at) / ALIKE) ** 2)
+        for x in (at, places)
+    )
     found = beside @ np.linalg.solve(between + errors, told)
     return Curve(tuple(places.round(3).tolist()), tuple(found.round(4).tolist()))
+
+
+def spread(log_counts: Floats, usual: float, dark: float) -> Floats:
+    """Standard deviation of the logarithm of a factor (places,) before anything is known."""
+    darkness: Floats = scipy.special.expit((np.log(DARK_COUNTS) - log_counts) / DARK_EDGE)
+    return usual + (dark - usual) * darkness
 
 
 @dataclass(frozen=True)
@@ -170,11 +187,16 @@ def calibrate(scan: GappedScan, fill: Fill) -> Calibration:
     wanted = at[blank.wanted]
     mean, std = (values[wanted] for values in fill(blank))
     numbers, block = np.unique(blocks(copies, scan.mask.shape)[at], return_inverse=True)
-    hidden = Hidden(mean, std, counts, block, len(numbers))
-    factor = curve([log_factor(place, some) for place, some in hidden.bands()], USUAL_FACTOR)
+    return told(Hidden(mean, std, counts, block, len(numbers)))
+
+
+def told(hidden: Hidden) -> Calibration:
+    """The factors that hidden voxels and their fill ask for."""
+    mean, std, counts = hidden.mean, hidden.std, hidden.counts
+    factor = curve([log_factor(place, some) for place, some in hidden.bands()], USUAL_FACTOR, DARK_FACTOR)
     right = replace(hidden, mean=mean * factor.at(mean), std=std * factor.at(mean))
     widenings = (log_widening(place, some.thinned()) for place, some in right.bands())
-    widening = curve([band for band in widenings if band], USUAL_WIDENING)
+    widening = curve([band for band in widenings if band], USUAL_WIDENING, USUAL_WIDENING)
     return Calibration(len(counts), float(counts.sum()), float(mean.sum()), factor, widening)
 
 
