@@ -10,29 +10,36 @@ totals_cases.csv    a row for each gap, calibration off and on; a run goes on wh
 totals.csv          filled over hidden counts: median, its standard error, quartiles; counts in their 90 % intervals, and skill
                     over the deviance of the truth, both in voxels whose smoothed expectation exceeds 0.5, means over gaps
 
-Usage: python benchmarks/totals.py [--first 0] [--number 24] [--size 96] [--out docs/results]
+totals_au.csv       with --measured SCAN instead: the nine gaps of ``accuracy.py --far`` in the Au scan, where the truth is not
+                    known: bright voxels are chosen by the counts, and skill is over a deviance of 1
+
+Usage: python benchmarks/totals.py [--first 0] [--number 24] [--size 96] [--measured au_34idc_s0054.npz] [--out docs/results]
 """
 
 import argparse
 import itertools
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from shared.au_scan import FAR, cropped
 from shared.growing_table import GrowingTable
 
 from braggfill.base.metrics import poisson_deviance, shares_inside, skill, total_bias
 from braggfill.base.writing import write_table
 from braggfill.classical.interpolate import linear
 from braggfill.judging.studies.crystals import HELD_OUT
+from braggfill.judging.studies.findings import Row
 from braggfill.judging.studies.gaps import cut
 from braggfill.network.calibration import calibrate
 from braggfill.network.estimates import Sliding, slid
 from braggfill.network.weights import Learned
 from braggfill.scan.copies import bright
+from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.library import Library
 from braggfill.simulation.measurement import ExpectedPattern, counting_noise
@@ -79,7 +86,7 @@ def cut_gap(pattern: ExpectedPattern, peak: int, axis: int, width: int, distance
     return Cut(gap, nearer, peak_counts, background)
 
 
-def rows_of(split: str, crystal: int, level: int, size: int, widths: list[int], learned: Learned) -> Any:
+def rows_of(split: str, crystal: int, level: int, size: int, widths: list[int], learned: Learned) -> Iterator[Row]:
     """Fill the gaps of one simulated pattern: rows, calibration off and on."""
     rng = np.random.default_rng([SEED, SPLITS.index(split), crystal, level])
     with one_thread():
@@ -98,8 +105,21 @@ def rows_of(split: str, crystal: int, level: int, size: int, widths: list[int], 
             yield about | row
 
 
-def filled_rows(scan: GappedScan, counts: np.ndarray, expected: np.ndarray, faulty: np.ndarray, learned: Learned) -> Any:
-    """Scores of the network's fill as it is, and calibrated."""
+def rows_of_measured(address: str, learned: Learned) -> Iterator[Row]:
+    """Fill the gaps cut into a measured scan."""
+    measured = cropped(address)
+    peak = brightest_voxel(measured.counts)
+    for case, arms in FAR.items():
+        gap = cut(measured.counts.shape, peak, arms)
+        scan = GappedScan.blanked(measured.counts, measured.mask | gap)
+        for row in filled_rows(scan, measured.counts, None, measured.mask, learned):
+            yield {"scan": measured.name, "case": case} | row
+
+
+def filled_rows(
+    scan: GappedScan, counts: np.ndarray, expected: np.ndarray | None, faulty: np.ndarray, learned: Learned
+) -> Iterator[Row]:
+    """Scores of the network's fill as it is, and calibrated; the deviance of an unknown truth is taken as 1."""
 
     def fill(blank: GappedScan) -> tuple[np.ndarray, np.ndarray]:
         return slid(learned, blank, Sliding(device="cpu"), lambda *_: None)
@@ -112,13 +132,14 @@ def filled_rows(scan: GappedScan, counts: np.ndarray, expected: np.ndarray, faul
     seconds = {"off": between - start, "on": time.process_time() - start}
     straight = np.expm1(linear(np.log1p(scan.counts), scan.mask, scan.slabs)[scan.wanted])
     sound = ~np.broadcast_to(faulty, counts.shape)[scan.wanted]
-    truth, hidden = expected[scan.wanted], counts[scan.wanted]
-    lit = sound & bright(expected)[scan.wanted]
+    hidden = counts[scan.wanted]
+    lit = sound & bright(counts if expected is None else expected)[scan.wanted]
     for calibrated, (mean, std) in both.items():
         row = {"calibrated": calibrated, "hidden_counts": hidden[sound].sum(dtype=float)}
         row |= {"total": total_bias(mean[sound], hidden[sound]), "voxels": int(sound.sum()), "seconds": seconds[calibrated]}
         if lit.sum() >= FEWEST_SCORED:
-            floor, look = poisson_deviance(truth[lit], hidden[lit]), np.flatnonzero(lit)[:: -(-lit.sum() // LOOKED_AT)]
+            floor = 1.0 if expected is None else poisson_deviance(expected[scan.wanted][lit], hidden[lit])
+            look = np.flatnonzero(lit)[:: -(-lit.sum() // LOOKED_AT)]
             row["total_bright"] = total_bias(mean[lit], hidden[lit])
             row["skill"] = skill(mean[lit], straight[lit], hidden[lit], floor)
             row["coverage_90"] = float(shares_inside(mean[look], std[look], hidden[look], 0.9).mean())
@@ -154,10 +175,14 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--number", type=int, default=24)
     parser.add_argument("--size", type=int, default=96, help="voxels along each axis of a scan")
+    parser.add_argument("--measured", help="the Au scan, in place of crystals")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     table, learned = GrowingTable(arguments.out / "totals_cases.csv", COLUMNS), Learned.read()
+    if arguments.measured:
+        write_table(arguments.out / "totals_au.csv", list(rows_of_measured(arguments.measured, learned)))
+        return
     there = {tuple(row[name] for name in KEY[:-1]) for row in table.rows() if row["calibrated"] == "on"}
     crystals = range(arguments.first, arguments.first + arguments.number)
     for crystal, split, level in itertools.product(crystals, SPLITS, LEVELS):

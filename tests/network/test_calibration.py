@@ -41,7 +41,7 @@ def test_totals_move_towards_the_truth_and_not_beyond(spotty, factor):
     scan, fill = GappedScan.blanked(counts, mask), filled(expected, factor)
     mean, _ = calibrate(scan, fill).applied(*fill(scan))
     before, after = (np.log(v.sum() / expected[mask].sum(dtype=float)) for v in (fill(scan)[0], mean))
-    assert np.abs(after) <= max(0.5 * np.abs(before), 0.02)
+    assert np.abs(after) <= max(0.95 * np.abs(before), 0.02)
     assert after * before >= 0 or np.abs(after) < 0.02
 
 
@@ -74,7 +74,7 @@ def test_intervals_are_widened_or_narrowed_until_they_hold_what_they_say(spotty,
     mean, std = fill(scan)
     calibrated = calibrate(scan, fill).applied(mean, std)
     before, after = (coverage(predictive_rank(rng, *said, counts[mask]), 0.9) for said in ((mean, std), calibrated))
-    assert np.abs(after - 0.9) < max(0.4 * np.abs(before - 0.9), 0.01)
+    assert np.abs(after - 0.9) < max(0.4 * np.abs(before - 0.9), 0.02)
 
 
 def test_the_curve_is_the_conditional_mean_of_a_gaussian_process():

@@ -47,7 +47,7 @@ LEAST_SLOPE = 0.02
 ALIKE = 1.5
 """Logarithm of the brightness over which factors are alike: two thirds of a decade. It and the next three were chosen on
 crystals of the training split (docs/model.md)."""
-USUAL_FACTOR, USUAL_WIDENING = 0.1, 0.3
+USUAL_FACTOR, USUAL_WIDENING = 0.05, 0.3
 """Standard deviation, before anything is known, of the logarithms of the factors on mean and standard deviation."""
 DARK_FACTOR, DARK_COUNTS, DARK_EDGE = 0.5, 0.1, 0.5
 """The first of these where fewer counts than that are expected, for there the background rules, which is the same all over a
@@ -64,7 +64,7 @@ class Curve:
     log_factor: tuple[float, ...] = ()
 
     def at(self, mean: Floats) -> Floats:
-        """The factor at some expected counts (voxels,)."""
+        """The factor at some expected counts, both (voxels,)."""
         if not self.log_factor:
             return np.ones_like(mean)
         factor: Floats = np.exp(np.interp(np.log(np.maximum(mean, LEAST_MEAN)), self.log_counts, self.log_factor))
@@ -105,7 +105,7 @@ def curve(bands: list[Band], usual: float, dark: float) -> Curve:
 
 
 def spread(log_counts: Floats, usual: float, dark: float) -> Floats:
-    """Standard deviation of the logarithm of a factor (places,) before anything is known."""
+    """Standard deviation of the logarithm of a factor before anything is known, by the brightness; both (places,)."""
     darkness: Floats = scipy.special.expit((np.log(DARK_COUNTS) - log_counts) / DARK_EDGE)
     return usual + (dark - usual) * darkness
 
@@ -133,7 +133,7 @@ class Calibration:
         return f"calibrated by {self.voxels:,} hidden voxels: estimates × {ranges[0]}, standard deviations × {ranges[1]}"
 
     def applied(self, mean: Floats, std: Floats) -> tuple[Floats, Floats]:
-        """Expected counts and their standard deviations (voxels,) by the factors; the second follows the first."""
+        """Expected counts and their standard deviations by the factors, all (voxels,); the second follows the first."""
         factor = self.mean.at(mean)
         return mean * factor, std * factor * self.std.at(mean)
 
@@ -161,7 +161,7 @@ class Hidden:
                 yield float(logarithm[at].mean()), some
 
     def part(self, at: NDArray[np.intp]) -> "Hidden":
-        """Some of the voxels."""
+        """Some of the voxels, by their indices (some,)."""
         return replace(self, mean=self.mean[at], std=self.std[at], counts=self.counts[at], block=self.block[at])
 
     def thinned(self) -> "Hidden":

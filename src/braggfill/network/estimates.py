@@ -49,7 +49,12 @@ def estimated(
 def slid(
     learned: Learned, scan: GappedScan, sliding: Sliding, on_progress: Progress
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What the network says as it is: it starts from kriging, by each set of constants, and the fills are averaged."""
+    """What the network says as it is: it starts from kriging, by each set of constants, and the fills are averaged.
+
+    Returns
+    -------
+    mean, std : float64 arrays (voxels,)
+    """
     device = find_device(sliding.device)
     predictor = network_predictor(learned.model, device, sliding.precision, sliding.mirrored)
     fills = []
