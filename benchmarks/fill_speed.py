@@ -13,6 +13,7 @@ import argparse
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from shared.paper_unet import PaperUNet
 from shared.timing import Clock, median_seconds, report, seconds
 from torch.utils.flop_counter import FlopCounterMode
 
-from braggfill import fill_gaps
+from braggfill import FillResult, fill_gaps
 from braggfill.base.metrics import poisson_deviance
 from braggfill.network.config import NORMAL
 from braggfill.network.portions import windows_for
@@ -74,6 +75,11 @@ def tiled(scan: SimulatedScan, shape: tuple[int, int, int]) -> np.ndarray:
     return np.pad(scan.counts, beyond, mode="symmetric")
 
 
+def by_network(counts: np.ndarray, mask: np.ndarray, **how: Any) -> FillResult:
+    """Fill a scan (frames, rows, columns) once: calibrated, it would be filled twice."""
+    return fill_gaps(counts, mask, method="unet", device="cpu", calibrate=False, **how)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--windows", type=int, default=100)
@@ -97,7 +103,7 @@ def main() -> None:
         LARGE: (large, large_mask, {}),
     }
     ours = {
-        name: median_seconds(lambda c=case: fill_gaps(c[0], c[1], method="unet", device="cpu", **c[2]), arguments.repeat, clock)
+        name: median_seconds(lambda c=case: by_network(c[0], c[1], **c[2]), arguments.repeat, clock)
         for name, case in cases.items()
         if name in arguments.cases.split(",")
     }
@@ -117,10 +123,7 @@ def main() -> None:
     if arguments.error:
         hidden = np.broadcast_to(mask, scan.counts.shape)
         kinds = {"k0": {"skip": 0}, "one pass": {}, "one pass bfloat16": {"precision": "bfloat16"}}
-        fills = {
-            name: fill_gaps(scan.counts, mask, method="unet", device="cpu", **kind).intensity[hidden]
-            for name, kind in kinds.items()
-        }
+        fills = {name: by_network(scan.counts, mask, **kind).intensity[hidden] for name, kind in kinds.items()}
         result["deviance_from_truth"] = {n: poisson_deviance(filled, scan.expected[hidden]) for n, filled in fills.items()}
     report(result, arguments.out)
 

@@ -112,6 +112,13 @@ def test_a_dark_or_full_scan_changes_nothing(spotty):
         assert found.in_words == ""
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e300])
+def test_estimates_beyond_all_numbers_tell_nothing(spotty, wrong):
+    _, counts, mask = spotty
+    scan = GappedScan.blanked(counts, mask)
+    assert calibrate(scan, lambda blank: (np.full(np.count_nonzero(blank.wanted), wrong),) * 2) == Calibration()
+
+
 def test_a_fill_says_by_what_it_was_calibrated(scan):
     mask = np.zeros(scan.counts.shape[1:], bool)
     mask[40:44] = True

@@ -38,6 +38,8 @@ FEWEST_BLOCKS, FEWEST_COUNTS, FEWEST_VOXELS = 4, 20, 100
 """Blocks, hidden counts and voxels with fewer of which a band says nothing."""
 MOST_VOXELS = 400
 """Voxels of a band whose intervals are looked at: more would cost time and, as neighbours err together, tell little."""
+LARGEST = 1e30
+"""Counts of an estimate, or of its standard deviation, with which nothing is told: the fill itself will be refused."""
 LEVEL = 0.9
 """Share of the counts that must lie in their intervals of that probability."""
 LOG_WIDENINGS = np.linspace(-1.2, 1.2, 9)
@@ -186,6 +188,8 @@ def calibrate(scan: GappedScan, fill: Fill) -> Calibration:
         return Calibration()
     wanted = at[blank.wanted]
     mean, std = (values[wanted] for values in fill(blank))
+    if not ((mean < LARGEST).all() and (std < LARGEST).all()):
+        return Calibration()
     numbers, block = np.unique(blocks(copies, scan.mask.shape)[at], return_inverse=True)
     return told(Hidden(mean, std, counts, block, len(numbers)))
 
