@@ -7,9 +7,9 @@ the network as it is, and calibrated by a hidden copy of the gap. Totals are of 
 what was hidden there prefers voxels that a fill has to hold too faint (``total_bright`` is that of such a choice). Written are
 
 totals_cases.csv    a row for each gap, calibration off and on; a run goes on where the last one ended
-totals.csv          filled over hidden counts: median, its standard error, quartiles; counts in their 90 % intervals, and skill
-                    over the deviance of the truth, both in voxels whose smoothed expectation exceeds 0.5, means over gaps
-
+totals.csv          filled over hidden counts: median, its standard error (from scan to scan, with five scans or more),
+                    quartiles; counts in their 90 % intervals, and skill over the deviance of the truth, both in voxels whose
+                    smoothed expectation exceeds 0.5, means over gaps
 totals_au.csv       with --measured SCAN instead: the nine gaps of ``accuracy.py --far`` in the Au scan, where the truth is not
                     known: bright voxels are chosen by the counts, and skill is over a deviance of 1
 
@@ -55,6 +55,8 @@ MOST_COUNTS = 1e9
 """At the peak."""
 FEWEST_SCORED, LOOKED_AT = 300, 4000
 """Voxels without which skill and coverage are not told, and of which as many intervals are looked at."""
+FEWEST_SCANS = 5
+"""With fewer no standard error is told."""
 KEY = ("split", "crystal", "level", "width", "calibrated")
 ABOUT = ("axis", "from_peak", "oversampling", "peak_counts", "hidden_counts")
 SCORES = ("total", "total_bright", "coverage_90", "skill")
@@ -163,11 +165,27 @@ def summary(rows: list[dict[str, str]]) -> list[dict[str, Any]]:
 def scores_of(rows: list[dict[str, str]]) -> dict[str, Any]:
     """Medians and means over some gaps."""
     total, lit, coverage, skills = (np.array([float(row[name]) for row in rows if row[name]]) for name in SCORES)
-    again = np.median(np.random.default_rng(0).choice(total, (500, len(total))), 1)
+    scans = [np.array(some) for some in grouped(rows).values()]
+    rng = np.random.default_rng(0)
+    again = [np.median(np.concatenate([scans[i] for i in rng.integers(len(scans), size=len(scans))])) for _ in range(500)]
     low, middle, high = np.percentile(total, (25, 50, 75))
-    found = {"gaps": len(total), "total": middle, "error": again.std(), "quartile_1": low, "quartile_3": high}
+    found = {
+        "gaps": len(total),
+        "total": middle,
+        "error": np.std(again) if len(scans) >= FEWEST_SCANS else "",
+        "quartile_1": low,
+        "quartile_3": high,
+    }
     many = {"total_bright": np.median(lit), "coverage_90": coverage.mean(), "skill": skills.mean()} if len(lit) else {}
     return found | {"total_bright": "", "coverage_90": "", "skill": ""} | many
+
+
+def grouped(rows: list[dict[str, str]]) -> dict[tuple[str, ...], list[float]]:
+    """Totals of the gaps by the scan that they were cut into: gaps of one scan err together."""
+    scans: dict[tuple[str, ...], list[float]] = {}
+    for row in rows:
+        scans.setdefault(tuple(row[name] for name in KEY[:3]), []).append(float(row["total"]))
+    return scans
 
 
 def main() -> None:
