@@ -49,9 +49,11 @@ class Plain:
 
     file: str
     columns: dict[str, str]
+    keep: Callable[[Row], bool] = lambda row: True
 
     def lines(self, rows: list[Row]) -> list[list[str]]:
         """Cells of the table, its heading first."""
+        rows = [row for row in rows if self.keep(row)]
         return [list(self.columns.values()), *([short(row[c]) for c in self.columns] for row in rows)]
 
 
@@ -119,19 +121,24 @@ TABLES: dict[str, Pivot | Plain] = {
     "distance": condition("distance"),
     "size": condition("size"),
     "dose": condition("dose"),
-    "advice": Plain(
-        "advice_au",
+    "advice: Au": Plain(
+        "advice",
         {
             "gap": "gap",
-            "said": "advised",
-            "true": "would have been right",
-            "skill_said": "skill, copies",
-            "skill_true": "skill, gap",
-            "bias_said": "total, copies",
-            "bias_true": "total, gap",
-            "hides_peak": "borders on the brightest voxel",
+            "width": "wide",
+            "at": "from the peak",
+            "advised": "advised",
+            "best": "best",
+            "skill_unet_copies": "skill of unet, copies",
+            "skill_unet_gap": "skill of unet, gap",
+            "bias_unet_copies": "total, copies",
+            "bias_unet_gap": "total, gap",
+            "right": "right",
         },
+        lambda row: row["case"].startswith("au"),
     ),
+    "measured": Plain("measured", {"files": "files", "command": "command", "date": "date", "commit": "commit"}),
+    "times": Plain("study_times", {"study": "study", "seconds": "seconds", "threads": "threads", "date": "date"}),
 } | {
     f"oversampling: {crystal}, {dose}, {width}": oversampling(crystal, dose, width)
     for crystal, dose in (("test 0", "1e6"), ("test 1", "1e6"), ("test 2", "1e6"), ("test 0", "1e9"))
@@ -141,6 +148,8 @@ TABLES: dict[str, Pivot | Plain] = {
 
 def short(value: str) -> str:
     """A number with the digits that a reader needs; anything else as it is."""
+    if value.startswith("+"):  # a place, not a number
+        return value
     try:
         number = float(value)
     except ValueError:

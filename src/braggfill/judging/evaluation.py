@@ -178,6 +178,10 @@ def no_brighter(
         Expected counts in copies and in the scan's own gaps.
     scored : bool array (voxels,), optional
         What of the copies is scored, else all.
+
+    Returns
+    -------
+    bool array (voxels,)
     """
     seen = own[own > SCORED_COUNTS]
     if not seen.size:
