@@ -50,11 +50,14 @@ class Plain:
     file: str
     columns: dict[str, str]
     keep: Callable[[Row], bool] = lambda row: True
+    words: tuple[str, ...] = ()
+    """Columns that are shown as they are, whatever looks like a number in them."""
 
     def lines(self, rows: list[Row]) -> list[list[str]]:
         """Cells of the table, its heading first."""
         rows = [row for row in rows if self.keep(row)]
-        return [list(self.columns.values()), *([short(row[c]) for c in self.columns] for row in rows)]
+        cells = ([row[c] if c in self.words else short(row[c]) for c in self.columns] for row in rows)
+        return [list(self.columns.values()), *cells]
 
 
 def oversampling(crystal: str, dose: str, width: str) -> Pivot:
@@ -90,7 +93,10 @@ SLICE = {
     "skill": "skill",
     "bias": "filled / hidden",
 }
+MEASURED = ("files", "command", "date", "commit")
 TABLES: dict[str, Pivot | Plain] = {
+    "protocol: counts": Pivot("protocol_crops", "method", "width", "pcc_counts", ceiling="ceiling"),
+    "protocol: truth": Pivot("protocol_crops", "method", "width", "pcc_truth_bright"),
     "width: counts": Pivot("study_width", "method", "width", "pcc_counts", ceiling="ceiling"),
     "width: truth": Pivot("study_width", "method", "width", "pcc_truth_bright"),
     "width: skill": Pivot("study_width", "method", "width", "skill"),
@@ -136,8 +142,9 @@ TABLES: dict[str, Pivot | Plain] = {
             "right": "right",
         },
         lambda row: row["case"].startswith("au"),
+        ("at",),
     ),
-    "measured": Plain("measured", {"files": "files", "command": "command", "date": "date", "commit": "commit"}),
+    "measured": Plain("measured", {name: name for name in MEASURED}, words=MEASURED),
     "times": Plain("study_times", {"study": "study", "seconds": "seconds", "threads": "threads", "date": "date"}),
 } | {
     f"oversampling: {crystal}, {dose}, {width}": oversampling(crystal, dose, width)
@@ -148,8 +155,6 @@ TABLES: dict[str, Pivot | Plain] = {
 
 def short(value: str) -> str:
     """A number with the digits that a reader needs; anything else as it is."""
-    if value.startswith("+"):  # a place, not a number
-        return value
     try:
         number = float(value)
     except ValueError:
