@@ -9,8 +9,8 @@ The advice is **right** if the method that it names has a skill in the gap withi
 to fill and the best method harms there: it removes less than a fifth of what a straight line leaves (which, taken as measured,
 makes more false strain than an empty gap, docs/retrieval.md), or its 90 % intervals hold less than 80 % of the counts.
 
-Written is advice.csv, a row for each case. Estimates are kept in the folder --work: a case that is there is not filled again,
-so that another rule takes seconds. A case takes about 4 s of one core, a place on the Au scan 20 s.
+Written are advice.csv, a row for each case, and advice_summary.csv. Estimates are kept in the folder --work: a case that is
+there is not filled again, so that another rule takes seconds. A case takes about 8 s of one core, a place on the Au scan 6 s.
 
 With --whole, instead, ``evaluate`` with all its baselines on the whole scan with a cross 6 wide, timed: evaluate_au.json, .png.
 
@@ -94,10 +94,11 @@ def parts(groups: list[str], number: int | None, address: str | None, kept: Kept
             yield name, part
 
 
-def in_the_copies(part: Part) -> list[Score]:
-    """Scores of the methods that may be advised, where copies are as bright as the gap."""
+def in_the_copies(part: Part, everywhere: bool = False) -> list[Score]:
+    """Scores of the methods that may be advised, where copies are as bright as the gap, or ``everywhere`` in them."""
     arrays = part.arrays
     alike = no_brighter(arrays["linear mean copies"], arrays["linear mean here"])
+    alike |= everywhere
     known = arrays["copies"][alike]
     said = {m: tuple(arrays[f"{m} {kind} copies"][alike].astype(float) for kind in ("mean", "std")) for m in METHODS_ASKED}
     return [score(m, said, known, np.nan) for m in WITH_SPREAD]
@@ -118,19 +119,43 @@ def harms(best: Score) -> bool:
     return best.skill < USEFUL_SKILL or (best.method in WITH_SPREAD and best.coverage_90 < HONEST_COVERAGE)
 
 
+def before(part: Part) -> str | None:
+    """What was advised until November 2026: by all of the copies, the network or nothing, and nothing if totals were off."""
+    ours = in_the_copies(part, everywhere=True)[0]
+    useful = ours.skill >= USEFUL_SKILL and abs(ours.bias - 1) <= TOLERABLE_BIAS and ours.coverage_90 >= HONEST_COVERAGE
+    return "unet" if useful and not part.rows[0]["hides_peak"] else None
+
+
 def row(name: str, part: Part) -> Row:
     """What was advised, and what would have been right."""
     about, said, true = part.rows[0], in_the_copies(part), in_the_gap(part)
-    take = recommended(said, about["hides_peak"])
     best = max(true.values(), key=lambda s: s.skill)
-    right = (take is None) if harms(best) else (take is not None and true[take].skill >= best.skill - AS_GOOD)
+
+    def right(method: str | None) -> bool:
+        if harms(best):
+            return method is None
+        return method is not None and bool(true[method].skill >= best.skill - AS_GOOD)
+
+    take = recommended(said, about["hides_peak"])
     keys = ("gap", "width", "at", "oversampling", "peak_counts", "hides_peak")
     found: Row = {"case": name} | {key: about.get(key, "") for key in keys}
-    found |= {"advised": take or "do not fill", "best": "do not fill" if harms(best) else best.method, "right": right}
+    found |= {"advised": take or "do not fill", "best": "do not fill" if harms(best) else best.method, "right": right(take)}
+    found |= {"right_before": right(before(part)), "right_always_unet": right("unet")}
     found["total_right"] = bool(take is None or abs(true[take].bias - 1) <= TOLERABLE_BIAS)
     found |= {f"skill_{s.method}_copies": s.skill for s in said} | {f"skill_{m}_gap": s.skill for m, s in true.items()}
     for figure in ("bias", "coverage_90"):
         found |= {f"{figure}_unet_copies": getattr(said[0], figure), f"{figure}_unet_gap": getattr(true["unet"], figure)}
+    return found
+
+
+def summary(table: list[Row]) -> list[Row]:
+    """How often advice was right, by group of cases."""
+    found = []
+    for group in dict.fromkeys(row["case"].split()[0] for row in table):
+        mine = [row for row in table if row["case"].startswith(group)]
+        shares = {key: float(np.mean([row[key] for row in mine])) for key in ("right", "right_before", "right_always_unet")}
+        off = [row for row in mine if not row["total_right"]]
+        found.append({"group": group, "cases": len(mine)} | shares | {"total_over_20_percent_off": len(off)})
     return found
 
 
@@ -159,15 +184,15 @@ def main() -> None:
     if arguments.whole:
         return judge_whole(arguments.measured, arguments.whole)
     groups = arguments.groups or [g for g in NUMBERS if g != "au" or arguments.measured]
-    table = []
+    table: list[Row] = []
     for name, part in parts(groups, arguments.number, arguments.measured, Kept(arguments.work)):
         table.append(row(name, part))
         print(table[-1], flush=True)
         if arguments.out:
             write_table(arguments.out / "advice.csv", table)
-    for group in groups:
-        mine = [r for r in table if r["case"].startswith(group)]
-        print(f"{group}: right in {sum(r['right'] for r in mine)} of {len(mine)}")
+    if arguments.out:
+        write_table(arguments.out / "advice_summary.csv", summary(table))
+    print(*summary(table), sep="\n")
     return None
 
 

@@ -127,6 +127,17 @@ TABLES: dict[str, Pivot | Plain] = {
     "distance": condition("distance"),
     "size": condition("size"),
     "dose": condition("dose"),
+    "advice": Plain(
+        "advice_summary",
+        {
+            "group": "cases",
+            "cases": "number",
+            "right": "right",
+            "right_before": "right by the rule before",
+            "right_always_unet": "if unet were always advised",
+            "total_over_20_percent_off": "advised fills whose total is over 20 % off",
+        },
+    ),
     "advice: Au": Plain(
         "advice",
         {
