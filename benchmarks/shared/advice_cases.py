@@ -18,7 +18,8 @@ from braggfill.simulation.scans import simulate
 
 Group = Literal["validation", "test", "au"]
 SEED = {"validation": 81_000, "test": 82_000}
-SHAPE = (80, 96, 96)
+SHAPE: dict[str, tuple[int, int, int]] = {"validation": (48, 64, 64), "test": (80, 96, 96)}
+"""The rule is chosen where it is hardest, in scans that have little room for copies like the gap."""
 RANGES = replace(
     HELD_OUT,
     patterns=replace(HELD_OUT.patterns, detector_oversampling=(2.4, 9.0)),
@@ -90,12 +91,13 @@ def simulated_case(number: int, split: Split) -> Case:
     """A random gap in a scan of a crystal of a split, always the same for a number."""
     rng, library = np.random.default_rng((SEED[split], number)), Library(split=split)
     crystal = library[number % len(library)]
+    shape = SHAPE[split]
     while True:
-        (scan,) = simulate(1, shape=SHAPE, seed=int(rng.integers(2**31)), crystals=[crystal], config=RANGES)
-        peak, mask = scan.description["peak"], np.broadcast_to(scan.faulty, SHAPE)
-        kind, arms = random_gap(rng, peak)
+        (scan,) = simulate(1, shape=shape, seed=int(rng.integers(2**31)), crystals=[crystal], config=RANGES)
+        peak, mask = scan.description["peak"], np.broadcast_to(scan.faulty, shape)
+        kind, arms = random_gap(rng, peak, shape)
         try:
-            gap = cut(SHAPE, tuple(round(p) for p in peak), arms)
+            gap = cut(shape, tuple(round(p) for p in peak), arms)
         except InputError:
             continue
         across = scan.description["oversampling"][arms[0][0]]
@@ -105,13 +107,13 @@ def simulated_case(number: int, split: Split) -> Case:
             return case
 
 
-def random_gap(rng: np.random.Generator, peak: tuple[float, ...]) -> tuple[str, tuple[Arm, ...]]:
+def random_gap(rng: np.random.Generator, peak: tuple[float, ...], shape: tuple[int, int, int]) -> tuple[str, tuple[Arm, ...]]:
     """A gap somewhere beside the peak, on the roomier side, or over it."""
     kind, axes = AXES[rng.integers(len(AXES))]
     width, between, through = int(rng.choice(WIDTHS)), int(rng.integers(NEAREST, FARTHEST + 1)), rng.random() < THROUGH_SHARE
     if through:
         return f"{kind} through the peak", tuple((axis, -(width // 2), width) for axis in axes)
-    before = [round(peak[axis]) >= SHAPE[axis] / 2 for axis in axes]
+    before = [round(peak[axis]) >= shape[axis] / 2 for axis in axes]
     return kind, tuple((axis, -between - width if b else 1 + between, width) for axis, b in zip(axes, before, strict=True))
 
 
