@@ -6,7 +6,7 @@ BIN := .venv/bin
 CODE := src tests benchmarks docs/*.py
 # A process a core, each on one thread: threads of several tests that wait for each other cost more than they bring.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
-.PHONY: demo test fuzz coverage lint docs bench peers clean
+.PHONY: demo test fuzz coverage lint docs bench peers results clean
 
 $(BIN)/.program: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -51,6 +51,16 @@ bench: $(BIN)/.installed
 
 peers: $(BIN)/.program
 	$(BIN)/python benchmarks/peers/run.py --work peers --out docs/results/peers.csv
+
+# Studies, advice, the paper's protocol and the strain study, into docs/results; stopped, it goes on when it is called again.
+# AU is the measured scan au_34idc_s0054.npz; put the day and the commit into docs/results/measured.csv afterwards.
+results: $(BIN)/.program
+	$(BIN)/python benchmarks/studies.py --measured $(AU)
+	$(BIN)/python benchmarks/advice.py --measured $(AU) --work results_work --out docs/results
+	$(BIN)/python benchmarks/protocol.py --work results_work --out docs/results
+	$(BIN)/python benchmarks/retrieval_gaps.py regimes
+	$(BIN)/python benchmarks/retrieval_gaps.py draw
+	$(BIN)/python benchmarks/results_page.py
 
 clean:
 	rm -rf .venv demo peers site

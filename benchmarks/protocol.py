@@ -12,7 +12,9 @@ protocol_cases.csv     for every gap: share of the linear fill's excess deviance
 
 ``braggfill benchmark width`` does the same for widths 1 to 14, on a third of the crystals and smaller scans.
 
-Usage: python benchmarks/protocol.py [--number 24] [--out docs/results]
+With --work a run that was cut short goes on, a crystal at a time.
+
+Usage: python benchmarks/protocol.py [--number 24] [--work FOLDER] [--out docs/results]
 """
 
 import argparse
@@ -28,9 +30,10 @@ SHOWN = ("unet", "kriging", "ridge", "linear", "idw")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--number", type=int, default=24)
+    parser.add_argument("--work", type=Path)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    put_to_protocol({name: CONTENDERS[name] for name in SHOWN}, arguments.number, arguments.out, "protocol")
+    put_to_protocol({name: CONTENDERS[name] for name in SHOWN}, arguments.number, arguments.out, "protocol", arguments.work)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from matplotlib.colors import LogNorm
 
-from braggfill.base.pictures import new_figure, write_picture
+from braggfill.base.pictures import COUNTS_MAP, SIGNED_MAP, new_figure, print_style, write_picture
 from braggfill.base.writing import write_table
 from braggfill.simulation.crystal import Crystal, box_round, finest_size
 from braggfill.simulation.degrade import ObjectRanges, degraded_object, replaced_phase, smooth_modulus, uneven_modulus
@@ -86,28 +86,28 @@ def stages(library: Library, out: Path) -> None:
     ideal = {n: diffraction_pattern(o, shape, oversampling, (64.0, 64.0, 64.0)) for n, o in objects.items() if n != "uneven"}
     blurred = partial_coherence(rng, ideal["phase replaced"], MeasurementRanges(coherence_sigma=(0.8, 0.8)))
     patterns = ideal | {"blurred": blurred, "counts": counting_noise(rng, blurred * 1e6 + 0.005) / 1e6}
-    figure = new_figure(15, 12)
+    figure = new_figure(7.2, 6.2)
     axes = figure.subplots(4, 5)
     for column, (name, pattern) in enumerate(patterns.items()):
         log = LogNorm(1e-7, 1)
-        axes[0, column].imshow(pattern.sum(0).clamp(min=1e-9), norm=LogNorm(1e-6, 10), cmap="turbo")
-        axes[0, column].set_title(f"{name}: projection")
-        axes[1, column].imshow(pattern[64].clamp(min=1e-9), norm=log, cmap="turbo")
-        axes[1, column].set_title(f"{name}: central frame")
+        axes[0, column].imshow(pattern.sum(0).clamp(min=1e-9), norm=LogNorm(1e-6, 10), cmap=COUNTS_MAP)
+        axes[0, column].set_title(f"{name}:\nprojection")
+        axes[1, column].imshow(pattern[64].clamp(min=1e-9), norm=log, cmap=COUNTS_MAP)
+        axes[1, column].set_title(f"{name}:\ncentral frame")
     middle = box // 2
     for column, (name, shown) in enumerate(objects.items()):
         modulus = shown.abs()
         axes[2, column].imshow(modulus[middle], cmap="viridis", vmin=0, vmax=1.4)
-        axes[2, column].set_title(f"{name}: modulus")
+        axes[2, column].set_title(f"{name}:\nmodulus")
         inside = modulus > 0.5
         phase = torch.where(inside, shown.angle(), torch.nan)
-        axes[3, column].imshow(phase[middle], cmap="twilight", vmin=-1.5, vmax=1.5)
-        axes[3, column].set_title(f"{name}: phase")
+        axes[3, column].imshow(phase[middle], cmap=SIGNED_MAP, vmin=-1.5, vmax=1.5)
+        axes[3, column].set_title(f"{name}:\nphase (±1.5 rad)")
     for name, shown in objects.items():
         share, centres = modulus_histogram(shown.abs().numpy())
         axes[2, 4].plot(centres, share / share.max(), label=f"{name}: {histogram_width(shown.abs().numpy()):.3f}")
-    axes[2, 4].set(title="modulus histogram and its width", xlabel="modulus / mode", xlim=(0, 1.6))
-    axes[2, 4].legend(fontsize=8)
+    axes[2, 4].set(title="histogram of the\nmodulus, its width", xlabel="modulus / mode", xlim=(0, 1.6))
+    axes[2, 4].legend(fontsize=4)
     axes[3, 4].axis("off")
     for panel in axes.ravel():
         if panel is not axes[2, 4]:
@@ -115,7 +115,7 @@ def stages(library: Library, out: Path) -> None:
             panel.set_yticks([])
     relaxed = crystal.particle
     figure.suptitle(f"{relaxed.metal} {relaxed.shape} of {len(relaxed.sites)} atoms, 111")
-    write_picture(out, figure, 70)
+    write_picture(out, figure, 200)
 
 
 def au_like_scans(number: int, library: Library) -> list[np.ndarray]:
@@ -179,10 +179,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scan", type=Path, help="measured scan, array 'data'")
     parser.add_argument("--number", type=int, default=24, help="simulated scans to compare with it")
+    parser.add_argument("--stages", action="store_true", help="only the picture of one crystal's stages")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     library = Library()
-    stages(library, arguments.out / "simulation_stages.png")
+    with print_style():
+        stages(library, arguments.out / "simulation_stages.png")
+    if arguments.stages:
+        return
     widths = histogram_widths(library)
     write_table(arguments.out / "simulation_widths.csv", widths)
     measured = np.load(arguments.scan)["data"] if arguments.scan else None

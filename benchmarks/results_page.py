@@ -49,10 +49,15 @@ class Plain:
 
     file: str
     columns: dict[str, str]
+    keep: Callable[[Row], bool] = lambda row: True
+    words: tuple[str, ...] = ()
+    """Columns that are shown as they are, whatever looks like a number in them."""
 
     def lines(self, rows: list[Row]) -> list[list[str]]:
         """Cells of the table, its heading first."""
-        return [list(self.columns.values()), *([short(row[c]) for c in self.columns] for row in rows)]
+        rows = [row for row in rows if self.keep(row)]
+        cells = ([row[c] if c in self.words else short(row[c]) for c in self.columns] for row in rows)
+        return [list(self.columns.values()), *cells]
 
 
 def oversampling(crystal: str, dose: str, width: str) -> Pivot:
@@ -88,7 +93,10 @@ SLICE = {
     "skill": "skill",
     "bias": "filled / hidden",
 }
+MEASURED = ("files", "command", "date", "commit")
 TABLES: dict[str, Pivot | Plain] = {
+    "protocol: counts": Pivot("protocol_crops", "method", "width", "pcc_counts", ceiling="ceiling"),
+    "protocol: truth": Pivot("protocol_crops", "method", "width", "pcc_truth_bright"),
     "width: counts": Pivot("study_width", "method", "width", "pcc_counts", ceiling="ceiling"),
     "width: truth": Pivot("study_width", "method", "width", "pcc_truth_bright"),
     "width: skill": Pivot("study_width", "method", "width", "skill"),
@@ -120,18 +128,35 @@ TABLES: dict[str, Pivot | Plain] = {
     "size": condition("size"),
     "dose": condition("dose"),
     "advice": Plain(
-        "advice_au",
+        "advice_summary",
         {
-            "gap": "gap",
-            "said": "advised",
-            "true": "would have been right",
-            "skill_said": "skill, copies",
-            "skill_true": "skill, gap",
-            "bias_said": "total, copies",
-            "bias_true": "total, gap",
-            "hides_peak": "borders on the brightest voxel",
+            "group": "cases",
+            "cases": "number",
+            "right": "right",
+            "right_before": "right by the rule before",
+            "right_always_unet": "if unet were always advised",
+            "total_over_20_percent_off": "advised fills whose total is over 20 % off",
         },
     ),
+    "advice: Au": Plain(
+        "advice",
+        {
+            "gap": "gap",
+            "width": "wide",
+            "at": "from the peak",
+            "advised": "advised",
+            "best": "best",
+            "skill_unet_copies": "skill of unet, copies",
+            "skill_unet_gap": "skill of unet, gap",
+            "bias_unet_copies": "total, copies",
+            "bias_unet_gap": "total, gap",
+            "right": "right",
+        },
+        lambda row: row["case"].startswith("au"),
+        ("at",),
+    ),
+    "measured": Plain("measured", {name: name for name in MEASURED}, words=MEASURED),
+    "times": Plain("study_times", {"study": "study", "seconds": "seconds", "threads": "threads", "date": "date"}),
 } | {
     f"oversampling: {crystal}, {dose}, {width}": oversampling(crystal, dose, width)
     for crystal, dose in (("test 0", "1e6"), ("test 1", "1e6"), ("test 2", "1e6"), ("test 0", "1e9"))

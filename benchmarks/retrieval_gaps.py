@@ -5,30 +5,36 @@ strain): its average, which is 0 in truth, and the root mean square of what is l
 interior. Once with the true phases, as the paper did it, and once with retrieval from random starts, whose spread is given:
 of single starts with full coherence, of the best of three each time with partial coherence (the default).
 
-    python benchmarks/retrieval_gaps.py widths 6 true --work s7     # 0, 3, 6, 9, 12; 80³ voxels, oversampling 3.4, peak 10⁶
-    python benchmarks/retrieval_gaps.py widths 6 free --work s7     # free, zero, linear, idw, filled, bounded
-    python benchmarks/retrieval_gaps.py regimes 0 free --work s7    # one of REGIMES; 64³ voxels: sampling, dose, distance
-    python benchmarks/retrieval_gaps.py draw --work s7 --out docs/results
+``widths`` are crosses 0, 3, 6, 9 and 12 wide (80³ voxels, oversampling 3.4, peak 10⁶), ``regimes`` 24 other measurements (64³:
+oversampling 2.5, 3.4 and 5, peak 10⁵ and 10⁷, a cross 3 or 6 wide, 6 or 16 voxels beside the peak). Everything is run that is
+not in the table yet, or some parts of it; every part is written as soon as it is done. ``draw`` makes the pictures of the
+tables that are there.
 
-The figures in docs/results were made with ``--coherence full``. ``draw`` writes retrieval_gaps.csv, retrieval_regimes.csv,
-retrieval_gaps.png and retrieval_gaps_phase.png of what is there.
+Usage: python benchmarks/retrieval_gaps.py regimes [NUMBER ...] [--treatments free,filled,bounded] [--coherence full]
+       python benchmarks/retrieval_gaps.py widths [WIDTH ...] [--treatments true,free,zero,…] --work s7
+       python benchmarks/retrieval_gaps.py draw --work s7
+
+Tables: retrieval_gaps.csv and retrieval_regimes.csv with full coherence, …_partial.csv with partial.
 """
 
 import argparse
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import torch
+from shared.growing_table import GrowingTable
 from shared.known_crystals import Known, cross, measure, object_of
+from shared.strain_pictures import conditions, curves, slices
 
 from braggfill import fill_gaps
-from braggfill.base.pictures import new_figure, write_picture
-from braggfill.base.writing import write_table
+from braggfill.base.pictures import print_style
 from braggfill.crystal.starts import first_support
 from braggfill.filling.result import FillResult
+from braggfill.judging.studies.kept import Row, read_rows
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.coherent import run_start
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient
@@ -40,7 +46,10 @@ from braggfill.retrieval.result import Found
 WIDTHS = (0, 3, 6, 9, 12)
 SEED = 7001
 STARTS = 3
-COLOURS = {"zero": "C7", "linear": "C2", "idw": "C3", "free": "C0", "filled": "C1", "bounded": "k"}
+TREATMENTS = {
+    "widths": ("true", *("free", "zero", "linear", "idw", "filled", "bounded")),
+    "regimes": ("free", "filled", "bounded"),
+}
 FEW = 3
 """Random starts with partial coherence of which the best is kept: one alone may be stuck, and says so."""
 ROWS_AXIS = 1
@@ -62,6 +71,10 @@ class Case:
     seed: int = SEED
 
 
+COLUMNS = (
+    *("part", "size", "oversampling", "peak_counts", "distance", "width", "seed", "phases", "treatment", "start"),
+    *("hidden_deviance", "correlation", "average", "rmse", "strain_oscillation", "modulus_oscillation", "seconds"),
+)
 REGIMES = tuple(
     Case(64, oversampling, peak, distance, width, SEED + 1)
     for oversampling, peak, distance, width in product((2.5, 3.4, 5.0), (1e5, 1e7), (6, 16), (3, 6))
@@ -111,21 +124,20 @@ def of_a_few(arrays: tuple, treatment: str, seed: int) -> Found:
     return partial_starts(pattern, treatment, None, options, torch.device("cpu"), lambda done, total: None)[1][0]
 
 
-def study(case: Case, treatment: str, coherence: Coherence, starts: int, work: Path, name: str) -> None:
-    """Judge a treatment (``true``: all, with the true phases): rows into NAME.json, middle slices of phase into NAME.npz."""
-    shape = (case.size,) * 3
+def study(case: Case, treatment: str, coherence: Coherence, starts: int) -> tuple[list[Row], dict[str, np.ndarray]]:
+    """Judge a treatment (``true``: all, with the true phases): rows of the table, middle slices of phase (rows, columns)."""
+    began, shape = process_time(), (case.size,) * 3
     known = measure("perfect", case.seed, shape, case.oversampling, case.peak_counts)
     inside = check_crystal(known.crystal)
     mask = cross(shape, case.width, case.distance)
     blank = np.where(mask, 0, known.counts).astype(np.float32)
-    rows: list[dict] = []
+    rows: list[Row] = []
     phases: dict[str, np.ndarray] = {}
 
     def note(crystal: np.ndarray, **what: object) -> None:
         rows.append({**case.__dict__, **what, **scores(crystal, inside)})
         middle = np.angle(crystal * np.exp(-1j * np.angle((crystal * inside).sum())))[case.size // 2]
         phases.setdefault(f"{what['phases']} {what['treatment']}", np.where(inside[case.size // 2], middle, np.nan))
-        print(rows[-1], flush=True)
 
     if treatment == "true":
         note(with_true_phases(known.counts, known), phases="true", treatment="no gap", start=0)
@@ -140,81 +152,58 @@ def study(case: Case, treatment: str, coherence: Coherence, starts: int, work: P
         shown = treatment if case.width else "no gap"
         for crystal, fit in retrieved(fill, known, used if case.width else "free", coherence, starts):
             note(crystal, phases="retrieved", treatment=shown, **fit)
-    (work / f"{name}.json").write_text(json.dumps(rows))
-    np.savez(work / f"{name}.npz", **phases)
+    return [row | {"seconds": process_time() - began} for row in rows], phases
 
 
-def tables(work: Path, out: Path) -> None:
-    """Write the tables of what was run, and draw them."""
-    for kind in ("widths", "regimes"):
-        rows = [row for path in sorted(work.glob(f"{kind}_*.json")) for row in json.loads(path.read_text())]
-        if rows:
-            columns = dict.fromkeys((key for row in rows for key in row), "")
-            write_table(out / f"retrieval_{'gaps' if kind == 'widths' else kind}.csv", [columns | row for row in rows])
-        if rows and kind == "widths":
-            curves(rows, out / "retrieval_gaps.png")
-            slices(work, out / "retrieval_gaps_phase.png")
+def run(kind: str, cases: dict[int, Case], treatments: list[str], arguments: argparse.Namespace) -> None:
+    """Study what is not in the table of a kind yet."""
+    table = GrowingTable(table_of(kind, arguments.coherence, arguments.out), COLUMNS, "part")
+    parts = {
+        f"{number:02d} {treatment}": (case, treatment)
+        for number, case in cases.items()
+        for treatment in treatments
+        if case.width or treatment in ("true", "free")
+    }
+    for name in table.missing(parts):
+        case, treatment = parts[name]
+        rows, phases = study(replace(case, size=arguments.size or case.size), treatment, arguments.coherence, arguments.starts)
+        table.add(*({"part": name} | row for row in rows))
+        if arguments.work:
+            np.savez(arguments.work / f"{kind}_{name.replace(' ', '_')}.npz", **phases)
 
 
-def curves(rows: list[dict], path: Path) -> None:
-    """Draw average strain (bars: its spread) and zero-average RMSE against the gap's width (Figs 17 and 18)."""
-    figure = new_figure(9, 6.5)
-    axes = figure.subplots(2, 2, sharex=True)
-    for column, phases in zip(axes.T, ("true", "retrieved"), strict=True):
-        mine = [row for row in rows if row["phases"] == phases]
-        reference = [row for row in mine if row["width"] == 0]
-        for treatment in dict.fromkeys(row["treatment"] for row in mine if row["width"]):
-            if treatment == "no gap":
-                continue
-            points = [[r for r in mine if r["treatment"] == treatment and r["width"] == w] for w in WIDTHS[1:]]
-            groups = [reference, *points]
-            widths = [w for w, g in zip(WIDTHS, groups, strict=True) if g]
-            groups = [g for g in groups if g]
-            average, rmse = ([[r[key] for r in group] for group in groups] for key in ("average", "rmse"))
-            mean = [np.mean(v) for v in rmse]
-            column[0].errorbar(
-                widths, [np.mean(v) for v in average], mean, label=treatment, capsize=2, color=COLOURS[treatment]
-            )
-            spread = [
-                [m - min(v) for m, v in zip(mean, rmse, strict=True)],
-                [max(v) - m for m, v in zip(mean, rmse, strict=True)],
-            ]
-            column[1].errorbar(widths, mean, spread, label=treatment, capsize=2, color=COLOURS[treatment])
-        column[0].set(title=f"{phases} phases", ylabel="average strain ± spread", ylim=(-60, 60))
-        column[1].set(xlabel="width of the cross in voxels", ylabel="zero-average strain RMSE", yscale="log")
-        column[1].legend(fontsize=8)
-    figure.suptitle("10⁻³ radians a voxel; the true strain is 0")
-    write_picture(path, figure)
+def table_of(kind: str, coherence: Coherence, out: Path) -> Path:
+    """Where the rows of a kind are."""
+    return out / f"retrieval_{'gaps' if kind == 'widths' else kind}{'' if coherence == 'full' else '_partial'}.csv"
 
 
-def slices(work: Path, path: Path) -> None:
-    """Draw the phase in the middle frame for every width and treatment (Fig 16)."""
-    shown = ("true zero", "true filled", "retrieved zero", "retrieved free", "retrieved filled", "retrieved bounded")
-    found: dict[int, dict[str, np.ndarray]] = {w: {} for w in WIDTHS[1:]}
-    for width in found:
-        for part in sorted(work.glob(f"widths_{width:02d}*.npz")):
-            with np.load(part) as phases:
-                found[width] |= dict(phases)
-    there = [w for w in found if set(shown) <= set(found[w])]
-    figure = new_figure(11, 2 * len(there))
-    axes = figure.subplots(len(there), len(shown), squeeze=False)
-    for line, width in zip(axes, there, strict=True):
-        for panel, name in zip(line, shown, strict=True):
-            phase = found[width][name]
-            rows, columns = (slice(n.min() - 2, n.max() + 3) for n in np.nonzero(np.isfinite(phase)))
-            drawn = panel.imshow(phase[rows, columns], cmap="RdBu_r", vmin=-0.3, vmax=0.3)
-            panel.set(xticks=[], yticks=[], title=name if width == there[0] else None)
-        line[0].set_ylabel(f"{width} wide")
-    figure.colorbar(drawn, ax=axes, label="phase in radians; truth is 0", shrink=0.6)
-    write_picture(path, figure, 70)
+def draw(out: Path, work: Path | None) -> None:
+    """Draw the tables that are there, and the phases of what was kept."""
+    with print_style():
+        for coherence, ending in (("full", ""), ("partial", "_partial")):
+            widths, regimes = (table_of(kind, coherence, out) for kind in ("widths", "regimes"))
+            if widths.exists():
+                curves(read_rows(widths), out / f"retrieval_gaps{ending}.png")
+            if regimes.exists():
+                conditions(read_rows(regimes), out / f"retrieval_regimes{ending}.png")
+        if work:
+            slices(work, WIDTHS[1:], out / "retrieval_gaps_phase.png")
+
+
+def numbered(kind: str, numbers: list[int]) -> Iterator[tuple[int, Case]]:
+    """The cases of a kind by their numbers, or all."""
+    if kind == "regimes":
+        yield from ((n, REGIMES[n]) for n in numbers or range(len(REGIMES)))
+    else:
+        yield from ((width, Case(width=width)) for width in numbers or WIDTHS)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("widths", "regimes", "draw"))
-    parser.add_argument("number", nargs="?", type=int, help="width, or number of a regime")
-    parser.add_argument("treatment", nargs="?", choices=("true", "free", "zero", "linear", "idw", "filled", "bounded"))
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("numbers", nargs="*", type=int, help="widths, or numbers of regimes; else all")
+    parser.add_argument("--treatments", help="some of true,free,zero,linear,idw,filled,bounded; else those of the study")
+    parser.add_argument("--work", type=Path, help="folder of the phases that are drawn")
     parser.add_argument("--out", type=Path, default=Path("docs/results"))
     parser.add_argument("--starts", type=int, default=STARTS)
     parser.add_argument("--coherence", choices=("partial", "full"), default="partial")
@@ -222,13 +211,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    arguments.work.mkdir(exist_ok=True)
+    if arguments.work:
+        arguments.work.mkdir(exist_ok=True)
     if arguments.part == "draw":
-        return tables(arguments.work, arguments.out)
-    case = REGIMES[arguments.number] if arguments.part == "regimes" else Case(width=arguments.number)
-    name = f"{arguments.part}_{arguments.number:02d}_{arguments.treatment}"
-    case = replace(case, size=arguments.size or case.size)
-    return study(case, arguments.treatment, arguments.coherence, arguments.starts, arguments.work, name)
+        return draw(arguments.out, arguments.work)
+    treatments = (arguments.treatments or ",".join(TREATMENTS[arguments.part])).split(",")
+    return run(arguments.part, dict(numbered(arguments.part, arguments.numbers)), treatments, arguments)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import torch
 from shared.known_crystals import cross, measure, object_of
 
 from braggfill import fill_gaps
-from braggfill.base.pictures import new_figure, write_picture
+from braggfill.base.pictures import SIGNED_MAP, new_figure, write_picture
 from braggfill.base.writing import write_table
 from braggfill.retrieval.alignment import align, correlation
 from braggfill.retrieval.coherent import run_schedule
@@ -162,7 +162,7 @@ def picture(path: Path, parts: dict[str, dict[str, np.ndarray]]) -> None:
         rows, columns = (slice(n.min() - 4, n.max() + 5) for n in np.nonzero(part["inside"]))
         modulus = part["modulus"][rows, columns]
         column[0].imshow(modulus / np.median(part["modulus"][part["inside"]]), cmap="gray", vmin=0.6, vmax=1.3)
-        column[1].imshow(part["gradient"][rows, columns], cmap="RdBu_r", vmin=-0.12, vmax=0.12)
+        column[1].imshow(part["gradient"][rows, columns], cmap=SIGNED_MAP, vmin=-0.12, vmax=0.12)
         column[2].imshow(np.log10(1 + part["intensity"]), cmap="gray", vmin=0, vmax=4)
         column[0].set_title(treatment if treatment != "none" else "no gap")
         for panel in column:

@@ -1,11 +1,13 @@
 """The page of the public names holds every one of them, and every page is built from what is there."""
 
+import csv
 import importlib
 import re
 import runpy
 import shlex
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +58,22 @@ def test_every_module_that_a_text_names_is_there(text):
     for path in re.findall(r"`(?:python )?([\w/]+\.py)\b", text.read_text()):
         room = [m for m in SOURCE.rglob(Path(path).name) if str(m).endswith(f"/{path}")]
         assert room or (ROOT / path).exists(), f"{text.name} names {path}"
+
+
+def test_every_result_says_by_which_command_and_program_it_was_measured():
+    with (DOCS / "results" / "measured.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    told = [name for row in rows for name in row["files"].split()]
+    there = {p.name for kind in ("csv", "json") for p in (DOCS / "results").glob(f"*.{kind}")} - {
+        "measured.csv",
+        "study_times.csv",
+    }
+    assert sorted(told) == sorted(there)
+    for row in rows:
+        date.fromisoformat(row["date"])
+        assert re.fullmatch(r"[0-9a-f]{7,40}", row["commit"])
+        script = row["command"].split()[0]
+        assert script in ("make", "braggfill") or (ROOT / "benchmarks" / script).exists(), row
 
 
 def test_the_way_of_a_fill_is_at_most_twelve_modules_long_and_true(tmp_path):

@@ -43,7 +43,7 @@ HOUSE = [
     Room("filling", "from a scan and its mask to estimates: the table of methods, the result, its record"),
     Room("training", "where the network learns from simulated scans: random gaps, a stream, the loop"),
     Room("judging", "how right a fill is: on the scan itself, and by what becomes of the crystal"),
-    Room("judging.studies", "how right fills are in general, one module a question"),
+    Room("judging.studies", "how right fills are in general, one module a question", ("kept",)),
     Room("reports", "what a person sees: tables, pictures, the page", ("webpage",)),
     Room("commands", "the verbs of the command line: parse, load, call one function, save"),
     Room("", "the door: the public names, and the entry point"),

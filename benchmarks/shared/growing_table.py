@@ -9,30 +9,30 @@ from braggfill.base.writing import rounded
 
 
 class GrowingTable:
-    """A CSV file with a row for each crystal; what is in it already is not made again."""
+    """A CSV file with one row or some for each key, such as a crystal's number; what is in it already is not made again."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self.path, self.columns = path, columns
-
-    def missing(self, crystals: Iterable[int]) -> Iterator[int]:
-        """Those of some crystals that have no row yet."""
-        there = {int(row["crystal"]) for row in self.rows()}
-        return (index for index in crystals if index not in there)
+    def __init__(self, path: Path, columns: Sequence[str], key: str = "crystal") -> None:
+        self.path, self.columns, self.key = path, columns, key
 
     def rows(self) -> list[dict[str, str]]:
-        """What is in it."""
+        """What is there."""
         if not self.path.exists():
             return []
         with self.path.open(newline="") as file:
             return list(csv.DictReader(file))
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Write a row, and print it."""
-        said = {key: rounded(value) if isinstance(value, float) else value for key, value in row.items()}
-        print(said, flush=True)
+    def missing(self, keys: Iterable[Any]) -> Iterator[Any]:
+        """Those of some keys that have no row yet."""
+        there = {row[self.key] for row in self.rows()}
+        return (key for key in keys if str(key) not in there)
+
+    def add(self, *rows: dict[str, Any]) -> None:
+        """Write all rows of one key together, and print them."""
+        said = [{k: rounded(value) if isinstance(value, float) else value for k, value in row.items()} for row in rows]
+        print(*said, sep="\n", flush=True)
         new = not self.path.exists()
         with self.path.open("a", newline="") as file:
             writer = csv.DictWriter(file, self.columns, lineterminator="\n", restval="")
             if new:
                 writer.writeheader()
-            writer.writerow(said)
+            writer.writerows(said)

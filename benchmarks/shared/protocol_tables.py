@@ -8,14 +8,20 @@ import numpy as np
 from braggfill.base.writing import write_table
 from braggfill.judging.studies.contenders import Contender
 from braggfill.judging.studies.findings import Row
+from braggfill.judging.studies.kept import Kept
 from braggfill.judging.studies.protocol import Protocol, carry_out_protocol, crop_table
 
 CORRELATIONS = ("pcc_truth", "pcc_truth_bright", "pcc_truth_bright_fine", "pcc_counts", "ceiling")
 
 
-def put_to_protocol(contenders: Mapping[str, Contender], crystals: int, out: Path | None, name: str) -> None:
-    """Fill the paper's gaps in some crystals; write NAME_cases.csv and NAME_crops.csv into a folder."""
-    cases, crops = carry_out_protocol(contenders, Protocol(crystals))
+def put_to_protocol(
+    contenders: Mapping[str, Contender], crystals: int, out: Path | None, name: str, work: Path | None = None
+) -> None:
+    """Fill the paper's gaps in some crystals; write NAME_cases.csv and NAME_crops.csv into a folder.
+
+    A crystal that was filled before by the same program and is kept in ``work`` is not filled again.
+    """
+    cases, crops = carry_out_protocol(contenders, Protocol(crystals), kept=Kept(work))
     table = crop_table(crops, list(contenders))
     print_means(cases, table)
     if out:

@@ -7,9 +7,10 @@ from scipy.special import xlogy
 from typer.testing import CliRunner
 
 from braggfill import InputError, evaluate, fill_gaps, simulate
+from braggfill.base.metrics import skill
 from braggfill.commands.cli import app
-from braggfill.judging.evaluation import hides_peak
-from braggfill.judging.verdict import Band, Score, advised, in_words
+from braggfill.judging.evaluation import hides_peak, no_brighter
+from braggfill.judging.verdict import Band, Score, advised, in_words, recommended
 from braggfill.scan.copies import RELAXED, CopyRules, Trial
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.scans import detector_cross
@@ -45,9 +46,12 @@ def test_the_verdict_is_what_the_hidden_counts_of_the_copies_say(scan, cross):
     """The same copies, filled by ``fill_gaps`` and scored by hand."""
     verdict = evaluate(np.where(cross, 0, scan.counts), cross, method="kriging", baselines=CHEAP)
     missing = np.broadcast_to(cross, scan.counts.shape)
+    blank, both = np.where(verdict.hidden, 0, scan.counts), missing | verdict.hidden
+    by_kriging, by_line = (fill_gaps(blank, both, method=m).intensity.astype(float) for m in ("kriging", "linear"))
+    own = by_line[missing]
     where = verdict.hidden & (gaussian_filter(np.where(missing, 0, scan.counts).astype(np.float32), 3) > 0.5)
-    blank, both, hidden = np.where(verdict.hidden, 0, scan.counts), missing | verdict.hidden, scan.counts[where]
-    filled, straight = (fill_gaps(blank, both, method=m).intensity[where].astype(float) for m in ("kriging", "linear"))
+    where &= by_line <= np.quantile(own[own > 0.5], 0.99)
+    filled, straight, hidden = by_kriging[where], by_line[where], scan.counts[where]
     ours = verdict.scores[0]
     assert [s.method for s in verdict.scores] == ["kriging", *CHEAP]
     assert verdict.voxels == where.sum()
@@ -90,7 +94,9 @@ def test_network_and_kriging_share_one_kriging(scan, cross, monkeypatch):
 def test_the_ceiling_is_what_the_expected_counts_would_score(scan, cross):
     verdict = evaluate(np.where(cross, 0, scan.counts), cross, method="linear", baselines=CHEAP)
     missing = np.broadcast_to(cross, scan.counts.shape)
-    where = verdict.hidden & (gaussian_filter(np.where(missing, 0, scan.counts).astype(np.float32), 3) > 0.5)
+    where = np.zeros(missing.shape, bool)
+    where[verdict.hidden] = verdict.scored
+    assert not (where & missing).any()
     truth, counts = np.log1p(scan.expected[where]), np.log1p(scan.counts[where])
     assert verdict.ceiling == pytest.approx(np.corrcoef(truth, counts)[0, 1], abs=0.01)
 
@@ -111,33 +117,68 @@ def a_score(method="unet", skill=0.8, bias=1.01, coverage=0.9, deviance=2.0):
     [
         (a_score(), True),
         (a_score(skill=0.1), False),
-        (a_score(bias=1.3), False),
-        (a_score(bias=0.7), False),
+        (a_score(bias=1.3), True),
         (a_score(coverage=0.6), False),
     ],
 )
 def test_filling_is_advised_only_if_it_is_right_and_honest(ours, good):
     assert advised(ours) == good
-    assert ("is advisable" in in_words([ours], [], advised(ours))) == good
+    words = in_words([ours], [])
+    assert ("is advisable" in words) == good
+    assert ("do not rely on the total" in words) == (ours.bias == 1.3)
 
 
 def test_the_advice_names_the_best_rival_and_where_not_to_rely_on_the_fill():
     rivals = [a_score("linear", 0.0, deviance=9.0), a_score("ridge", 0.5, deviance=4.0)]
     bands = [Band(0, 1, 900, -0.2, 0.9), Band(1, 10, 900, 0.5, 0.9), Band(100, np.inf, 900, 0.5, 0.4)]
-    words = in_words([a_score(), *rivals], bands, True)
+    words = in_words([a_score(), *rivals], bands)
     assert "ridge, 50 %" in words
     assert "under 1 counts or over 100 counts" in words
-    assert "is better here" not in words
-    assert "ridge is better here" in in_words([a_score(), a_score("ridge", 0.9, deviance=1.5)], [], True)
+    assert "better here" not in words
+    assert "take ridge, which is clearly better here" in in_words([a_score(skill=0.5), a_score("ridge", 0.8)], [])
+
+
+def test_another_method_is_recommended_where_it_is_clearly_better_and_none_where_no_fill_is_worth_it():
+    ours, near, far, line = a_score(skill=0.5), a_score("kriging", 0.65), a_score("ridge", 0.75), a_score("linear", 0.0)
+    assert recommended([ours, near, line]) == "unet"
+    assert recommended([ours, near, far, line]) == "ridge"
+    assert recommended([ours, a_score("ridge", 0.75, coverage=0.5)]) is None
+    assert recommended([a_score(skill=0.1), a_score("idw", 0.15), line]) is None
+    assert recommended([a_score(skill=-1.0), a_score("idw", 0.3), line]) == "idw"
+    assert recommended([ours, far], hides_peak=True) is None
+    assert "better here" not in in_words([ours, far], [], hides_peak=True)
+
+
+def test_copies_are_scored_where_they_are_as_bright_as_the_gap():
+    """A gap of 1 to 100 counts and copies of 1 to 1000: scored is what is at most the gap's 99th hundredth."""
+    own, copies = np.concatenate([np.zeros(500), np.linspace(1, 100, 1000)]), np.linspace(1, 1000, 10_000)
+    np.testing.assert_array_equal(no_brighter(copies, own), copies <= np.quantile(np.linspace(1, 100, 1000), 0.99))
+    assert no_brighter(copies, np.zeros(500)).all()
+    assert no_brighter(copies + 1e4, own).all()
+    scored = np.zeros(copies.shape, bool)
+    scored[:150] = True
+    assert no_brighter(copies, own, scored).all()
+
+
+def test_a_copy_nearer_to_the_peak_does_not_decide():
+    """Two halves of the copies: a fill is perfect where it is as dim as the gap, and wrong where it is far brighter."""
+    rng = np.random.default_rng(0)
+    dim, bright_part = rng.uniform(2, 20, 4000), rng.uniform(2000, 5000, 400)
+    truth = np.concatenate([dim, bright_part])
+    hidden = rng.poisson(truth).astype(np.float32)
+    ours, line = np.concatenate([dim, 0.5 * bright_part]), np.concatenate([2 * dim, 0.8 * bright_part])
+    alike = no_brighter(line, rng.uniform(2, 40, 4000))
+    assert skill(ours, line, hidden) < 0
+    assert skill(ours[alike], line[alike], hidden[alike]) > 0.9
 
 
 def test_the_advice_says_what_the_default_would_be_where_another_fill_was_judged(scan, cross, monkeypatch):
-    told = in_words([a_score()], [], True, default="retrieval")
+    told = in_words([a_score()], [], default="retrieval")
     assert "judged was unet, while 'braggfill fill' takes retrieval" in told
     assert "'braggfill evaluate --method retrieval' judges that fill" in told
-    assert "judged was" not in in_words([a_score("retrieval")], [], True, default="retrieval")
-    assert "judged was" not in in_words([a_score()], [], True, default="unet")
-    assert "takes unet for this scan" in in_words([a_score("kriging")], [], True, default="unet")
+    assert "judged was" not in in_words([a_score("retrieval")], [], default="retrieval")
+    assert "judged was" not in in_words([a_score()], [], default="unet")
+    assert "takes unet for this scan" in in_words([a_score("kriging")], [], default="unet")
     for largest, default in ((scan.counts.size, "retrieval"), (scan.counts.size - 1, "unet")):
         monkeypatch.setattr("braggfill.filling.options.MOST_VOXELS_BY_CRYSTAL", largest)
         advice = evaluate(np.where(cross, 0, scan.counts), cross, method="linear", baselines=()).advice

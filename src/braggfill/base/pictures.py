@@ -3,9 +3,11 @@
 All colours grow lighter with the value, so that they read in grey print as well.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,16 @@ OUTLINE, UNDER_OUTLINE = ("white", 0.6), ("black", 1.3)
 """Colour and width in points of the line round a gap, and of the one under it: together they are seen on every colour."""
 FINE_PIXELS = 160
 """Pixels along a picture from which on lines are thinner, so that they leave room in a narrow gap."""
+
+
+@contextmanager
+def print_style() -> Iterator[None]:
+    """Letters and lines that are read at the width of a printed page (7.2 inches), for figures made and written meanwhile."""
+    import matplotlib
+
+    sizes: Any = {"font.size": 8, "axes.titlesize": 8, "figure.titlesize": 9, "legend.fontsize": 7, "axes.linewidth": 0.6}
+    with matplotlib.rc_context(sizes):
+        yield
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Figure":

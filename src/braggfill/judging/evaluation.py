@@ -19,21 +19,26 @@ from braggfill.base.tasks import Progress, part_of
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.judging.options import EvaluationOptions
-from braggfill.judging.verdict import Band, Score, advised, in_words, judge_bands, score
-from braggfill.scan.copies import FEWEST_VOXELS, Trial, bright, large_gaps
+from braggfill.judging.verdict import Band, Score, advised, in_words, judge_bands, recommended, score
+from braggfill.scan.copies import FEWEST_VOXELS, SCORED_COUNTS, Trial, bright, large_gaps
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import voxels_to_fill
 
+ALL_BUT_BRIGHTEST = 0.99
+"""Copies are scored where they are estimated to be no brighter than this share of the gap."""
+
 
 @dataclass(frozen=True)
 class FilledTrial:
-    """What a method puts into the copies, in the order of ``array[trial.scored]``."""
+    """What a method puts into the copies, in the order of ``array[trial.scored]``, and into the scan's own gaps."""
 
     mean: NDArray[np.float64]
     """Expected counts (voxels,)."""
     std: NDArray[np.float64]
     """Their standard deviation (voxels,)."""
+    own: NDArray[np.float64]
+    """Expected counts in the scan's own gaps (gap voxels,)."""
     seconds: float
 
 
@@ -66,6 +71,9 @@ class Evaluation:
     hides_peak: bool
     """Whether the brightest voxel measured borders on a gap, so that the Bragg peak itself may lie in it."""
     advisable: bool
+    """Whether to fill by the method that was judged."""
+    recommended: str | None
+    """The method to fill with; None where the gaps are better left open."""
     advice: str
     """One sentence a person can act on."""
 
@@ -112,12 +120,12 @@ def evaluate(
 
 def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: dict[str, FilledTrial]) -> Evaluation:
     """Compare fills of a trial, the one to judge first, with what was measured; ``scored`` (trial voxels,) tells where."""
+    scored = scored & no_brighter(filled["linear"].mean, filled["linear"].own, scored)
     known, estimates = scan.counts[trial.scored], {name: (f.mean[scored], f.std[scored]) for name, f in filled.items()}
     method, hidden = next(iter(filled)), known[scored]
     scores = [score(name, estimates, hidden, fill.seconds) for name, fill in filled.items()]
     bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], hidden) if b.voxels >= FEWEST_VOXELS]
     hidden_peak = hides_peak(scan)
-    advisable = advised(scores[0], hidden_peak)
     return Evaluation(
         scores=scores,
         bands=bands,
@@ -131,8 +139,9 @@ def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: di
         filled=filled[method].mean.astype(np.float32),
         std=filled[method].std.astype(np.float32),
         hides_peak=hidden_peak,
-        advisable=advisable,
-        advice=in_words(scores, bands, advisable, hidden_peak, FillOptions().method_for(scan.mask.size)),
+        advisable=advised(scores[0], hidden_peak),
+        recommended=recommended(scores, hidden_peak),
+        advice=in_words(scores, bands, hidden_peak, FillOptions().method_for(scan.mask.size)),
     )
 
 
@@ -151,8 +160,35 @@ def fill_trial(trial: Trial, asked: Sequence[FillOptions], on_progress: Progress
         method, start = METHODS[options.method_for(scan.mask.size)], perf_counter()
         estimate = method.estimate(scan, options, advance, lambda *_: None)
         seconds = perf_counter() - start + (shared if method.guessed else 0.0)
-        filled[options.method] = FilledTrial(estimate.mean[copied], estimate.std[copied], seconds)
+        filled[options.method] = FilledTrial(estimate.mean[copied], estimate.std[copied], estimate.mean[~copied], seconds)
     return filled
+
+
+def no_brighter(
+    copies: NDArray[np.floating], own: NDArray[np.floating], scored: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """Which voxels of copies are about as bright as the gaps, by estimates of one method: of the gaps nothing else is known.
+
+    Where a copy runs nearer to the peak than its gap, the few voxels about the peak would outweigh all others: deviances grow
+    with counts. All are taken where too few would be left.
+
+    Parameters
+    ----------
+    copies, own : arrays (voxels,), (gap voxels,)
+        Expected counts in copies and in the scan's own gaps.
+    scored : bool array (voxels,), optional
+        What of the copies is scored, else all.
+
+    Returns
+    -------
+    bool array (voxels,)
+    """
+    seen = own[own > SCORED_COUNTS]
+    if not seen.size:
+        return np.ones(copies.shape, bool)
+    dim: NDArray[np.bool_] = copies <= np.quantile(seen, ALL_BUT_BRIGHTEST)
+    enough = np.count_nonzero(dim if scored is None else dim & scored) >= FEWEST_VOXELS
+    return dim if enough else np.ones(copies.shape, bool)
 
 
 def hides_peak(scan: GappedScan) -> bool:

@@ -19,6 +19,7 @@ def write_evaluation(path: Path, verdict: "Evaluation", input_name: str) -> None
         "version": __version__,
         "input": input_name,
         "advisable": verdict.advisable,
+        "recommended": verdict.recommended,
         "advice": verdict.advice,
         "voxels": verdict.voxels,
         "pcc_log_ceiling": verdict.ceiling,

@@ -21,8 +21,17 @@ from braggfill.filling.options import MethodName
 
 BANDS = (0.0, 1.0, 10.0, 100.0, np.inf)
 """Bands of estimated counts for which advice is given."""
-USEFUL_SKILL, HONEST_COVERAGE, TOLERABLE_BIAS = 0.2, 0.8, 0.2
-"""What filling must reach to be advised: share of linear's excess removed, counts in the 90 % interval, error of the total."""
+USEFUL_SKILL = 0.2
+"""Share of the linear fill's excess that must be removed: a straight line taken as measured makes more false strain in the
+crystal than an empty gap (docs/retrieval.md)."""
+HONEST_COVERAGE, LEAST_COVERAGE = 0.8, 0.65
+"""Share of counts that 90 % intervals must hold to be relied on; and what they must hold in copies for that: intervals hold
+more in the gap than in its copies, which are brighter and less well sampled."""
+TOLERABLE_BIAS = 0.2
+"""Error of the total in the copies from which on the total is not to be relied on."""
+CLEARLY_BETTER = 0.2
+"""How much more skill another method must have in the copies to be recommended instead: less is chance (chosen on crystals of
+the validation split, benchmarks/advice.py)."""
 
 Estimated = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Mean and standard deviation of counts, each (voxels,)."""
@@ -100,17 +109,24 @@ def judge_bands(estimate: Estimated, linear: NDArray[np.float64], hidden: NDArra
 
 
 def advised(ours: Score, hides_peak: bool = False) -> bool:
-    """Whether a method is right and honest enough; never where the Bragg peak may be hidden, for no copy is like that place."""
-    right = ours.skill >= USEFUL_SKILL and abs(ours.bias - 1) <= TOLERABLE_BIAS
-    return right and ours.coverage_90 >= HONEST_COVERAGE and not hides_peak
+    """Whether a method is right and honest enough; never where the Bragg peak may be hidden, for no copy is like that place.
+
+    The total is not asked for: what it is in the copies says too little of what it is in the gap.
+    """
+    return ours.skill >= USEFUL_SKILL and ours.coverage_90 >= LEAST_COVERAGE and not hides_peak
 
 
-def in_words(
-    scores: list[Score], bands: list[Band], advisable: bool, hides_peak: bool = False, default: MethodName = "unet"
-) -> str:
+def recommended(scores: list[Score], hides_peak: bool = False) -> str | None:
+    """The method to fill with: the first, unless another is clearly better; None where the gaps are better left open."""
+    ours, best = scores[0], max(scores, key=lambda s: s.skill)
+    chosen = best if best.skill > ours.skill + CLEARLY_BETTER else ours
+    return chosen.method if advised(chosen, hides_peak) else None
+
+
+def in_words(scores: list[Score], bands: list[Band], hides_peak: bool = False, default: MethodName = "unet") -> str:
     """The verdict as one sentence; ``default`` is the method that a scan of this size is filled by if none is asked for."""
     ours, others = scores[0], scores[1:]
-    verdict = "is advisable" if advisable else "is not advisable"
+    verdict = "is advisable" if advised(ours, hides_peak) else "is not advisable"
     sentence = (
         f"Filling this scan with {ours.method} {verdict}: of what a straight line leaves it removes {100 * ours.skill:.0f} %"
     )
@@ -118,8 +134,11 @@ def in_words(
         best = min(others, key=lambda s: s.deviance)
         sentence += f" (the best classical fill, {best.method}, {100 * best.skill:.0f} %)"
     sentence += f", its total is {100 * (ours.bias - 1):+.0f} % off, and its 90 % intervals hold {100 * ours.coverage_90:.0f} %"
-    if others and best.deviance < ours.deviance:
-        sentence += f"; {best.method} is better here"
+    take = recommended(scores, hides_peak)
+    if take and take != ours.method:
+        sentence += f"; take {take}, which is clearly better here"
+    elif take and abs(ours.bias - 1) > TOLERABLE_BIAS:
+        sentence += "; do not rely on the total"
     if hides_peak:
         sentence += (
             "; but the brightest voxel measured borders on a gap, which may hide the Bragg peak itself, and no copy tests that"

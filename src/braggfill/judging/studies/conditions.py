@@ -1,21 +1,29 @@
 """What else decides how right a fill is: the gap's distance from the peak, the dose, and how much of the scan there is."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from braggfill.base.pictures import new_figure
-from braggfill.judging.studies.contenders import CONTENDERS, draw_curves
-from braggfill.judging.studies.crystals import Shape, held_out, with_dose
-from braggfill.judging.studies.findings import Findings, Row, Setting
+from braggfill.judging.studies.contenders import CONTENDERS
+from braggfill.judging.studies.crystals import Shape, held_out_numbers, held_out_scan, with_dose
+from braggfill.judging.studies.curves import draw_curves, legend_below, places_won
+from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import box_about, columns_beside
-from braggfill.judging.studies.protocol import fill_stripe, means_of
+from braggfill.judging.studies.kept import Part, asked
+from braggfill.judging.studies.protocol import fill_stripe, means_of, with_spread
 from braggfill.simulation.scans import SimulatedScan
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 6
+LABELS = {
+    "distance": "measured columns to the peak",
+    "size": "edge of the scan (voxels)",
+    "dose": "counts at the peak",
+}
+"""What is varied, by its name in the table."""
 SCORES = ("skill", "skill_over_truth", "bias", "coverage_90")
 
 
@@ -42,27 +50,27 @@ QUICK = Conditions(1, (32, 40, 64), (2, 16), (36,), (1e6,))
 def carry_out(setting: Setting) -> Findings:
     """Fill a gap 6 wide under each condition, on some held-out crystals."""
     varied = QUICK if setting.quick else FULL
-    cases = []
-    for done, row in enumerate(conditions(varied)):
-        setting.on_progress(
-            done, varied.crystals * len(CONTENDERS) * (len(varied.distances) + len(varied.sizes) + len(varied.doses))
-        )
-        cases.append(row)
-    rows = averaged(cases)
-    return Findings({"study_conditions": rows, "study_conditions_gaps": cases}, {"study_conditions": draw(rows)})
+    cases: list[Row] = []
+    for index in held_out_numbers(varied.crystals):
+        setting.on_progress(index, varied.crystals)
+        part = setting.kept.part(f"crystal_{index}_{asked(varied)}", partial(one_crystal, varied, index))
+        cases += part.rows
+    return Findings({"study_conditions": averaged(cases), "study_conditions_gaps": cases})
 
 
-def conditions(varied: Conditions) -> Iterator[Row]:
-    """Scores of every method under each condition on each crystal."""
-    for name, scan in held_out(varied.crystals, varied.shape):
-        for distance in varied.distances:
-            yield from scores(name, scan, "distance", distance, distance)
-        for size in varied.sizes:
-            yield from scores(name, cut_out(scan, size, varied.usual_distance), "size", size, varied.usual_distance)
-        yield from scores(name, scan, "size", max(varied.shape), varied.usual_distance)
+def one_crystal(varied: Conditions, index: int) -> Part:
+    """Scores of every method under each condition on a crystal."""
+    rows: list[Row] = []
+    name, scan = held_out_scan(index, varied.shape)
+    for distance in varied.distances:
+        rows += scores(name, scan, "distance", distance, distance)
+    for size in varied.sizes:
+        rows += scores(name, cut_out(scan, size, varied.usual_distance), "size", size, varied.usual_distance)
+    rows += scores(name, scan, "size", max(varied.shape), varied.usual_distance)
     for dose in varied.doses:
-        for name, scan in held_out(varied.crystals, varied.shape, with_dose(dose)):
-            yield from scores(name, scan, "dose", dose, varied.usual_distance)
+        _, measured = held_out_scan(index, varied.shape, with_dose(dose))
+        rows += scores(name, measured, "dose", dose, varied.usual_distance)
+    return Part(rows)
 
 
 def scores(name: str, scan: SimulatedScan, condition: str, value: float, distance: int) -> list[Row]:
@@ -90,18 +98,25 @@ def averaged(cases: list[Row]) -> list[Row]:
     return rows
 
 
-def draw(rows: list[Row]) -> "Figure":
-    """Skill against each condition."""
-    figure = new_figure(13, 4.6)
-    labels = {
-        "distance": "measured columns between peak and gap",
-        "size": "edge of the scan (voxels)",
-        "dose": "counts at the peak",
-    }
-    for panel, (condition, label) in zip(figure.subplots(1, 3, sharey=True), labels.items(), strict=True):
-        draw_curves(panel, [row for row in rows if row["condition"] == condition], "value", "skill")
-        panel.set(xlabel=label, ylabel="share of linear's excess deviance removed", ylim=(-1, 1))
-        if condition == "dose":
-            panel.set_xscale("log")
-    figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=7)
-    return figure
+def conclude(tables: Tables) -> str:
+    """In how many conditions the default fill is the best, and where it is the least help."""
+    rows = tables["study_conditions"]
+    won, places = places_won(rows, ["condition", "value"], "skill")
+    worst = min((row for row in rows if row["method"] == "unet"), key=lambda row: float(row["skill"]))
+    return (
+        f"The network removes more of what a straight line leaves than any other fill under {won} of {places} conditions; "
+        f"least of it ({100 * worst['skill']:.0f} %) at {LABELS[worst['condition']]}: {worst['value']:g}"
+    )
+
+
+def draw(tables: Tables) -> "dict[str, Figure]":
+    """Skill against each condition; bars are the spread over crystals."""
+    rows = with_spread(tables["study_conditions"], tables["study_conditions_gaps"], ["condition", "value", "method"], "skill")
+    figure = new_figure(7.2, 3.6)
+    panels = figure.subplots(1, 3, sharey=True)
+    for panel, (condition, label) in zip(panels, LABELS.items(), strict=True):
+        draw_curves(panel, [row for row in rows if row["condition"] == condition], "value", "skill", condition == "dose")
+        panel.set(xlabel=label, ylim=(-1, 1))
+    panels[0].set_ylabel("share of linear's excess deviance removed")
+    legend_below(figure, panels[0])
+    return {"study_conditions": figure}

@@ -4,7 +4,7 @@ All contenders for a scan's gaps share one kriging.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,9 @@ from braggfill.classical.spread import LogFill, filled_counts
 from braggfill.filling.methods import METHODS, of_logarithms
 from braggfill.filling.options import FillOptions
 from braggfill.filling.terms import Estimate
-from braggfill.judging.studies.findings import Row
 from braggfill.network.gapnet import GapNet
 from braggfill.network.sliding import network_predictor, slide
 from braggfill.scan.gapped import GappedScan
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Contender = Callable[[GappedScan], Estimate]
 """From a scan with its first guess to the estimates of its wanted voxels."""
@@ -93,11 +89,3 @@ def expected_in(
         volume[scan.wanted] = contender(scan).mean
         found[name] = volume[gap]
     return found
-
-
-def draw_curves(panel: "Axes", rows: list[Row], across: str, score: str) -> None:
-    """Draw a score against a column of the table, one curve a contender, the default's the thickest."""
-    for method in CONTENDERS:
-        mine = sorted((row for row in rows if row["method"] == method), key=lambda row: float(row[across]))
-        style = {"lw": 2.5} if method == "unet" else {"lw": 1}
-        panel.plot([row[across] for row in mine], [row[score] for row in mine], ".-", label=method, **style)

@@ -1,10 +1,12 @@
-"""What a study is asked and what it gives: tables, a picture, and sentences."""
+"""What a study is asked and what it gives: tables, pictures, and sentences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from braggfill.base.tasks import Progress
+from braggfill.judging.studies.kept import Kept
+from braggfill.judging.studies.kept import Row as Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
 
 StudyName = Literal["width", "portions", "slices", "skip", "oversampling", "conditions"]
 """The studies; what each asks stands in their table."""
-Row = dict[str, Any]
-"""Numbers and words by the names of a table's columns."""
+Tables = dict[str, list[Row]]
+"""Rows by the name of their file, without its ending."""
 UNMEASURED = "simulated scans only; name a measured one with --measured"
 """What is said where a study that measured scans belong to was given none."""
 
@@ -28,16 +30,17 @@ class Setting:
     measured: "MeasuredScan | None" = None
     """A scan of the user's own; without one, studies of measured scans leave that part out."""
     on_progress: Progress = lambda done, total: None
+    kept: Kept = field(default_factory=Kept)
+    """What was computed before."""
 
 
 @dataclass(frozen=True)
 class Findings:
     """What a study found."""
 
-    tables: dict[str, list[Row]]
-    """Rows by the name of their file, without its ending."""
-    pictures: dict[str, "Figure"]
-    """By the name of their file, without its ending."""
+    tables: Tables
+    pictures: "dict[str, Figure]" = field(default_factory=dict)
+    """Those that show voxels, which no table holds, by the name of their file without its ending."""
     remarks: list[str] = field(default_factory=list)
     """Sentences for whoever runs it."""
 
@@ -48,5 +51,9 @@ class Study:
 
     question: str
     carry_out: Callable[[Setting], Findings]
+    conclude: Callable[[Tables], str]
+    """The one sentence that the tables support, whatever they hold."""
+    draw: "Callable[[Tables], dict[str, Figure]] | None" = None
+    """The curves of the tables, by the name of their file without its ending; None where all pictures show voxels."""
     takes_measured: bool = False
     """Whether it looks at a measured scan too; the others need a truth that is only known where a scan is simulated."""

@@ -7,6 +7,7 @@ that are far enough apart not to see each other are filled together.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 
 from braggfill.base.metrics import log_correlation
 from braggfill.base.pictures import new_figure, show_counts
-from braggfill.judging.studies.contenders import CONTENDERS, Contender, draw_curves, expected_in
+from braggfill.judging.studies.contenders import CONTENDERS, Contender, expected_in
 from braggfill.judging.studies.crystals import sampled_pattern
-from braggfill.judging.studies.findings import Findings, Row, Setting
+from braggfill.judging.studies.curves import draw_curves, legend_below, places_won, spread
+from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import columns
+from braggfill.judging.studies.kept import Part, asked
 from braggfill.network.config import NORMAL
 
 if TYPE_CHECKING:
@@ -27,6 +30,10 @@ MARGIN = 16
 """Measured voxels kept around the region."""
 BACKGROUND_COUNTS = 1e-3
 DRAWN_WIDTHS = (3, 6, 12)
+RESOLVED = 4.0
+"""Voxels a fringe from which on fringes count as resolved."""
+LEAST_CORRELATION = 0.4
+"""What is worse is not drawn."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +49,10 @@ class Samplings:
     """Extent of the region along each axis, the peak in its middle."""
 
 
-Shown = tuple[NDArray[np.float64], NDArray[np.float64], float]
-"""Truth and prediction of a region (frames, rows, columns), and their correlation."""
 FULL = Samplings()
 QUICK = Samplings((2.0, 3.0), (6,), ((0, 1e6),), fringes=4.0)
+TRUTH = "truth"
+"""Name of the array with the true middle frame."""
 
 
 def carry_out(setting: Setting) -> Findings:
@@ -53,26 +60,30 @@ def carry_out(setting: Setting) -> Findings:
     samplings = QUICK if setting.quick else FULL
     cases = [(*case, s) for case in samplings.cases for s in samplings.oversamplings]
     rows: list[Row] = []
-    shown = {}
+    shown: dict[float, Part] = {}
     for done, (crystal, peak_counts, oversampling) in enumerate(cases):
         setting.on_progress(done, len(cases))
-        counts, truth = sampled(samplings, crystal, peak_counts, oversampling)
-        place: Row = {
-            "crystal": f"test {crystal}",
-            "peak_counts": peak_counts,
-            "oversampling": oversampling,
-            "voxels": truth.size,
-        }
-        first = (crystal, peak_counts) == samplings.cases[0]
-        for width in samplings.widths:
-            predicted = predict_everywhere(CONTENDERS, counts, width)
-            place |= {"width": width, "ceiling_counts": log_correlation(truth, within(counts))}
-            scores = {name: log_correlation(within(mean), truth) for name, mean in predicted.items()}
-            rows += [place | {"method": name, "pcc_truth": value} for name, value in scores.items()]
-            if first:
-                shown[oversampling, width] = (truth, within(predicted["unet"]), scores["unet"])
-    pictures = {"study_oversampling": draw(rows), "study_oversampling_arrays": draw_arrays(shown)}
-    return Findings({"study_oversampling": rows}, pictures)
+        name = f"crystal_{crystal}_{peak_counts:.0e}_{oversampling:g}_{asked(samplings)}"
+        part = setting.kept.part(name, partial(one_sampling, samplings, crystal, peak_counts, oversampling))
+        rows += part.rows
+        if (crystal, peak_counts) == samplings.cases[0]:
+            shown[oversampling] = part
+    return Findings({"study_oversampling": rows}, {"study_oversampling_arrays": draw_arrays(shown)})
+
+
+def one_sampling(samplings: Samplings, crystal: int, peak_counts: float, oversampling: float) -> Part:
+    """Scores of one pattern at every width, and its middle frame (rows, columns), true and predicted at each width."""
+    counts, truth = sampled(samplings, crystal, peak_counts, oversampling)
+    middle = len(truth) // 2
+    place: Row = {"crystal": f"test {crystal}", "peak_counts": peak_counts, "oversampling": oversampling, "voxels": truth.size}
+    rows, frames = [], {TRUTH: truth[middle]}
+    for width in samplings.widths:
+        predicted = predict_everywhere(CONTENDERS, counts, width)
+        place |= {"width": width, "ceiling_counts": log_correlation(truth, within(counts))}
+        scores = {name: log_correlation(within(mean), truth) for name, mean in predicted.items()}
+        rows += [place | {"method": name, "pcc_truth": value} for name, value in scores.items()]
+        frames[str(width)] = within(predicted["unet"])[middle]
+    return Part(rows, frames)
 
 
 def sampled(
@@ -114,33 +125,58 @@ def predict_everywhere(
     return joined
 
 
-def draw(rows: list[Row]) -> "Figure":
-    """Correlation with the truth against oversampling, one panel a width, one line of panels a crystal and dose."""
+def conclude(tables: Tables) -> str:
+    """In how many places the default fill is the best, and how right it is where fringes are resolved."""
+    rows = tables["study_oversampling"]
+    won, places = places_won(rows, ["crystal", "peak_counts", "oversampling", "width"], "pcc_truth")
+    averaged = over_crystals(rows)
+    said = []
+    for width in sorted({row["width"] for row in averaged}):
+        ours = [row for row in averaged if (row["method"], row["width"]) == ("unet", width)]
+        mine = [row["pcc_truth"] for row in ours if row["oversampling"] >= RESOLVED]
+        if mine:
+            said.append(f"{min(mine):.3f} to {max(mine):.3f} in gaps {width} wide")
+    reached = f"; from {RESOLVED:g} voxels a fringe on it correlates with the truth by {', '.join(said)}" if said else ""
+    return f"The network is nearest to the truth in {won} of {places} places{reached}"
+
+
+def over_crystals(rows: list[Row]) -> list[Row]:
+    """Means over the crystals of the lowest dose, with their spread."""
+    dose = min(row["peak_counts"] for row in rows)
+    groups: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        if row["peak_counts"] == dose:
+            groups.setdefault((row["oversampling"], row["width"], row["method"]), []).append(row["pcc_truth"])
+    keys = ("oversampling", "width", "method")
+    return [
+        dict(zip(keys, key, strict=True)) | {"pcc_truth": float(np.mean(found)), "pcc_truth_spread": spread(found)}
+        for key, found in groups.items()
+    ]
+
+
+def draw(tables: Tables) -> "dict[str, Figure]":
+    """Correlation with the truth against oversampling, one panel a width: mean over crystals, bars their spread."""
+    rows = over_crystals(tables["study_oversampling"])
     widths = sorted({row["width"] for row in rows})
-    cases = list(dict.fromkeys((row["crystal"], row["peak_counts"]) for row in rows))
-    figure = new_figure(3.8 * len(widths), 3.4 * len(cases))
-    panels = figure.subplots(len(cases), len(widths), squeeze=False, sharex=True)
-    for line, (crystal, dose) in zip(panels, cases, strict=True):
-        here = [row for row in rows if (row["crystal"], row["peak_counts"]) == (crystal, dose)]
-        for panel, width in zip(line, widths, strict=True):
-            draw_curves(panel, [row for row in here if row["width"] == width], "oversampling", "pcc_truth")
-            panel.set(title=f"{width} wide, {crystal}, peak {dose:.0e}", xlabel="oversampling", ylabel="PCC with the truth")
-            panel.set_ylim(bottom=max(panel.get_ylim()[0], 0.5))
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7)
-    return figure
+    figure = new_figure(7.2, 3.2 * -(-len(widths) // 2))
+    panels = figure.subplots(-(-len(widths) // 2), 2, squeeze=False, sharex=True).ravel()
+    for panel, width in zip(panels, widths, strict=False):
+        draw_curves(panel, [row for row in rows if row["width"] == width], "oversampling", "pcc_truth")
+        panel.set(title=f"gaps {width} voxels wide", xlabel="voxels a fringe", ylabel="PCC of log(1 + I) with the truth")
+        panel.set_ylim(max(panel.get_ylim()[0], LEAST_CORRELATION), 1)
+    legend_below(figure, panels[0])
+    return {"study_oversampling": figure}
 
 
-def draw_arrays(shown: dict[tuple[float, int], Shown]) -> "Figure":
+def draw_arrays(shown: dict[float, Part]) -> "Figure":
     """The middle frame: truth above, below it what the network predicts at each width."""
-    oversamplings = sorted({key[0] for key in shown})
-    widths = [w for w in sorted({key[1] for key in shown}) if w in DRAWN_WIDTHS]
-    figure = new_figure(2.3 * len(oversamplings), 2.6 * (1 + len(widths)))
-    panels = figure.subplots(1 + len(widths), len(oversamplings), squeeze=False)
-    for column, oversampling in enumerate(oversamplings):
-        truth = shown[oversampling, widths[0]][0]
-        middle = len(truth) // 2
-        show_counts(panels[0, column], truth[middle], truth.max(), f"truth, {oversampling:g} voxels a fringe")
-        for line, width in enumerate(widths, 1):
-            _, predicted, score = shown[oversampling, width]
-            show_counts(panels[line, column], predicted[middle], truth.max(), f"{width} wide: {score:.3f}")
+    widths = [w for w in next(iter(shown.values())).arrays if w != TRUTH and int(w) in DRAWN_WIDTHS]
+    figure = new_figure(7.2, 1.4 * (1 + len(widths)))
+    panels = figure.subplots(1 + len(widths), len(shown), squeeze=False)
+    for column, (oversampling, part) in zip(panels.T, shown.items(), strict=True):
+        truth = part.arrays[TRUTH]
+        show_counts(column[0], truth, truth.max(), f"truth, {oversampling:g} a fringe")
+        scores = {str(row["width"]): row["pcc_truth"] for row in part.rows if row["method"] == "unet"}
+        for panel, width in zip(column[1:], widths, strict=True):
+            show_counts(panel, part.arrays[width], truth.max(), f"{width} wide: {scores[width]:.3f}")
     return figure

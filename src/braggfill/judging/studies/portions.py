@@ -1,16 +1,17 @@
 """Portions of 32³ voxels as the paper shows them: masked, true and predicted, of simulated and of measured scans."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from braggfill.base.metrics import log_ceiling, log_correlation
 from braggfill.base.pictures import new_figure, show_counts
 from braggfill.judging.studies.contenders import CONTENDERS, expected_in
 from braggfill.judging.studies.crystals import held_out
-from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting
+from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import cut, known
+from braggfill.judging.studies.kept import Part, asked
 from braggfill.network.config import PORTION
 from braggfill.scan.boxes import with_margin
 from braggfill.scan.counts import brightest_voxel
@@ -27,9 +28,6 @@ FROM_PEAK = (6, 10, 14, 18, 12)
 MARGIN = 16
 """Measured voxels around a portion that the fill also sees."""
 
-Views = dict[str, NDArray[np.float64]]
-"""Pictures (height, width) of a portion's middle frame: masked, true, predicted."""
-
 
 def carry_out(setting: Setting) -> Findings:
     """Fill portions beside the peaks of scans that nothing was trained on."""
@@ -42,14 +40,14 @@ def carry_out(setting: Setting) -> Findings:
         shown = []
         for done, (index, scan) in enumerate(zip(chosen, scans, strict=True)):
             setting.on_progress(done, len(chosen))
-            shown.append(portion(scan, index))
-        tables[f"study_portions_{kind}"] = [row for row, _ in shown]
+            shown.append(setting.kept.part(f"{kind}_{index}_{asked(scan.name, scan.sha256)}", partial(portion, scan, index)))
+        tables[f"study_portions_{kind}"] = [part.rows[0] for part in shown]
         pictures[f"study_portions_{kind}"] = draw(shown, kind == "measured")
     return Findings(tables, pictures, [] if setting.measured else [UNMEASURED])
 
 
-def portion(scan: MeasuredScan, index: int) -> tuple[Row, Views]:
-    """Scores and the middle frame of a portion with a gap in its middle."""
+def portion(scan: MeasuredScan, index: int) -> Part:
+    """Scores of a portion with a gap in its middle, and its middle frame (height, width): masked, true, predicted."""
     peak, half = brightest_voxel(scan.counts), PORTION // 2
     width, distance = WIDTHS[index], 1 + FROM_PEAK[index]
     arms = [(2, distance, width)] + ([(1, CROSSED_AT, width)] if index == CROSSED else [])
@@ -65,20 +63,30 @@ def portion(scan: MeasuredScan, index: int) -> tuple[Row, Views]:
     within[box] = True
     at = within[gap] & np.isfinite(means["unet"])
     hidden = counts[gap][at]
-    row = {"scan": scan.name, "from_peak": FROM_PEAK[index], "width": width, "arms": len(arms)}
+    row: Row = {"scan": scan.name, "from_peak": FROM_PEAK[index], "width": width, "arms": len(arms)}
     row |= {"mean_counts": float(counts[box].mean())}
     row |= {f"pcc_{name}": log_correlation(mean[at], hidden) for name, mean in means.items()}
     row |= {"ceiling": log_ceiling(np.random.default_rng(index), hidden)}
     views = {"masked": known(counts, gap | mask), "true": known(counts, mask), "predicted": predicted}
     middle = min(half, centre[0])
-    return row, {kind: volume[box][middle] for kind, volume in views.items()}
+    return Part([row], {kind: volume[box][middle] for kind, volume in views.items()})
 
 
-def draw(shown: list[tuple[Row, Views]], same_scan: bool) -> "Figure":
+def conclude(tables: Tables) -> str:
+    """In how many portions the network is nearer than a straight line, and how much of the ceiling it reaches."""
+    rows = [row for some in tables.values() for row in some]
+    won = sum(row["pcc_unet"] > row["pcc_linear"] for row in rows)
+    shares = [row["pcc_unet"] / row["ceiling"] for row in rows if np.isfinite(row["ceiling"])]
+    reached = f", and by {100 * min(shares):.0f} to {100 * max(shares):.0f} % of what noise allows" if shares else ""
+    return f"The network correlates better with what was hidden than a straight line in {won} of {len(rows)} portions{reached}"
+
+
+def draw(shown: list[Part], same_scan: bool) -> "Figure":
     """Portions side by side: masked above, true, predicted below; those of one scan are told apart by their place."""
-    figure = new_figure(2.6 * len(shown), 8)
+    figure = new_figure(7.2, 5)
     panels = figure.subplots(3, len(shown), squeeze=False)
-    for column, (row, views) in enumerate(shown):
+    for column, part in enumerate(shown):
+        (row,), views = part.rows, part.arrays
         name = f"{row['from_peak']} from the peak" if same_scan else row["scan"]
         for line, (kind, picture) in enumerate(views.items()):
             titles = {

@@ -7,6 +7,7 @@ drawn from all scans together. Faulty pixels are left out.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,10 @@ from braggfill.classical.kriging import guessed
 from braggfill.filling.terms import Estimate
 from braggfill.judging.studies.contenders import CONTENDERS, Contender
 from braggfill.judging.studies.crystals import Shape, held_out_numbers, held_out_scan
+from braggfill.judging.studies.curves import spread
 from braggfill.judging.studies.findings import Row
 from braggfill.judging.studies.gaps import columns, columns_beside
+from braggfill.judging.studies.kept import Kept, Part, asked
 from braggfill.network.config import PORTION
 from braggfill.scan.copies import bright
 from braggfill.scan.gapped import GappedScan
@@ -68,8 +71,9 @@ def carry_out_protocol(
     protocol: Protocol,
     on_progress: Progress = lambda done, total: None,
     only: Collection[int] | None = None,
+    kept: Kept | None = None,
 ) -> tuple[list[Row], list[Crops]]:
-    """Fill every gap of a protocol, or of some crystals ``only``, by every contender.
+    """Fill every gap of a protocol, or of some crystals ``only``, by every contender; what is ``kept`` is not filled again.
 
     Returns
     -------
@@ -78,21 +82,35 @@ def carry_out_protocol(
     crops : list of Crops
         One a width.
     """
-    cases: list[Row] = []
-    crops: dict[int, list[Row]] = {width: [] for width in protocol.widths}
+    parts: list[Part] = []
+    what = asked(protocol, list(contenders))
     for index in held_out_numbers(protocol.crystals) if only is None else only:
         on_progress(index, protocol.crystals)
-        name, scan = held_out_scan(index, protocol.shape)
-        rng = np.random.default_rng(index)
-        measured = int(rng.integers(protocol.distance[0], protocol.distance[1] + 1))
-        for width in protocol.widths:
-            first = columns_beside(scan, measured, width)
-            place = {"scan": name, "width": width, "from_peak": measured}
-            rows, means = fill_stripe(contenders, scan, first, width)
-            cases += [place | row for row in rows]
-            share = protocol.crops // protocol.crystals + (index < protocol.crops % protocol.crystals)
-            crops[width] += [crop_scores(rng, means, scan, first, width) for _ in range(share)]
-    return cases, [Crops(width, {key: np.array([r[key] for r in rows]) for key in rows[0]}) for width, rows in crops.items()]
+        parts.append((kept or Kept()).part(f"crystal_{index}_{what}", partial(one_crystal, contenders, protocol, index)))
+    names = {width: [n for n in parts[0].arrays if n.startswith(f"{width} ")] for width in protocol.widths}
+    crops = [
+        Crops(width, {n.partition(" ")[2]: np.concatenate([p.arrays[n] for p in parts]) for n in names[width]})
+        for width in protocol.widths
+    ]
+    return [row for part in parts for row in part.rows], crops
+
+
+def one_crystal(contenders: Mapping[str, Contender], protocol: Protocol, index: int) -> Part:
+    """The cases of one crystal's gaps, and the scores of its crops (crops,), by width and name."""
+    cases: list[Row] = []
+    crops: dict[str, NDArray[np.float64]] = {}
+    name, scan = held_out_scan(index, protocol.shape)
+    rng = np.random.default_rng(index)
+    measured = int(rng.integers(protocol.distance[0], protocol.distance[1] + 1))
+    share = protocol.crops // protocol.crystals + (index < protocol.crops % protocol.crystals)
+    for width in protocol.widths:
+        first = columns_beside(scan, measured, width)
+        place = {"scan": name, "width": width, "from_peak": measured}
+        rows, means = fill_stripe(contenders, scan, first, width)
+        cases += [place | row for row in rows]
+        some = [crop_scores(rng, means, scan, first, width) | {"crystal": index} for _ in range(share)]
+        crops |= {f"{width} {key}": np.array([float(row[key]) for row in some]) for key in (some[0] if some else ())}
+    return Part(cases, crops)
 
 
 def fill_stripe(
@@ -185,6 +203,18 @@ def binned_mean(values: NDArray[np.float64], bins: NDArray[np.int64]) -> float:
     return float(np.mean([values[known & (bins == b)].mean() for b in np.unique(bins[known])])) if known.any() else np.nan
 
 
+def spread_over_crystals(values: NDArray[np.float64], some: Crops, bins: NDArray[np.int64] | None = None) -> float:
+    """Standard deviation over crystals of their crops' means, or of the means over their ``bins``; all arrays are (crops,).
+
+    NaN where crops do not say whose they are.
+    """
+    crystals = some.scores.get("crystal")
+    if crystals is None:
+        return np.nan
+    mine = [crystals == crystal for crystal in np.unique(crystals)]
+    return spread([mean_of(values[m]) if bins is None else binned_mean(values[m], bins[m]) for m in mine])
+
+
 def crop_table(crops: Sequence[Crops], methods: Sequence[str]) -> list[Row]:
     """One row for each width and method: means over bins of brightness, over bright crops, over bright and fine ones."""
     table: list[Row] = []
@@ -195,9 +225,11 @@ def crop_table(crops: Sequence[Crops], methods: Sequence[str]) -> list[Row]:
         for method in methods:
             row: Row = {"width": some.width, "method": method} | sizes
             for score in ("counts", "truth"):
-                values = some.scores[f"{method}_{score}"]
-                row[f"pcc_{score}"] = binned_mean(values, some.bins())
+                values, bins = some.scores[f"{method}_{score}"], some.bins()
+                row[f"pcc_{score}"] = binned_mean(values, bins)
+                row[f"pcc_{score}_spread"] = spread_over_crystals(values, some, bins)
                 row[f"pcc_{score}_bright"] = mean_of(values[lit])
+                row[f"pcc_{score}_bright_spread"] = spread_over_crystals(np.where(lit, values, np.nan), some)
                 row[f"pcc_{score}_bright_fine"] = mean_of(values[fine])
             row["ceiling"] = binned_mean(some.scores["ceiling"], some.bins())
             table.append(row | {"ceiling_bright": mean_of(some.scores["ceiling"][lit])})
@@ -215,14 +247,25 @@ def brightness_table(crops: Sequence[Crops], methods: Sequence[str]) -> list[Row
             place: Row = {"width": some.width, "mean_counts": mean_counts, "crops": int(here.sum())}
             ceiling = {"ceiling": mean_of(some.scores["ceiling"][here])}
             for method in methods:
-                means = {f"pcc_{score}": mean_of(some.scores[f"{method}_{score}"][here]) for score in ("counts", "truth")}
-                table.append(place | {"method": method} | means | ceiling)
+                row = place | {"method": method}
+                for score in ("counts", "truth"):
+                    values = np.where(here, some.scores[f"{method}_{score}"], np.nan)
+                    row |= {f"pcc_{score}": mean_of(values), f"pcc_{score}_spread": spread_over_crystals(values, some)}
+                table.append(row | ceiling)
     return table
 
 
 def means_of(rows: Sequence[Row], scores: Sequence[str]) -> Row:
     """Mean of every score over the rows in which it is known."""
     return {name: mean_of(np.array([row[name] for row in rows])) for name in scores}
+
+
+def with_spread(rows: Sequence[Row], cases: Sequence[Row], keys: Sequence[str], score: str) -> list[Row]:
+    """Rows of means with the spread of a score over the cases, a crystal each, that agree with them in some columns."""
+    groups: dict[tuple[object, ...], list[float]] = {}
+    for case in cases:
+        groups.setdefault(tuple(case[key] for key in keys), []).append(float(case[score]))
+    return [row | {f"{score}_spread": spread(groups.get(tuple(row[key] for key in keys), ()))} for row in rows]
 
 
 def mean_of(values: NDArray[np.float64]) -> float:

@@ -1,6 +1,7 @@
 """Sliding portions and the voxels skipped between them: time, error, and borders of portions that show (blocking)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from braggfill.base.pictures import new_figure, show_counts
 from braggfill.classical.kriging import guessed
 from braggfill.judging.studies.borders import borders
 from braggfill.judging.studies.crystals import HELD_OUT, held_out
-from braggfill.judging.studies.findings import Findings, Row, Setting
+from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import columns
+from braggfill.judging.studies.kept import Part
 from braggfill.network.portions import LARGEST_PORTION, Predictor, windows_for
 from braggfill.network.sliding import network_predictor, slide
 from braggfill.network.weights import SHIPPED_WEIGHTS, read_weights
@@ -36,16 +38,8 @@ LARGE_SHAPE, QUICK_LARGE_SHAPE = (2 * LARGEST_PORTION - 40, 64, 48), (2 * LARGES
 """The plane of a gap across columns of these scans is cut into two portions in a single pass, which meet at the peak."""
 
 
-@dataclass(frozen=True)
-class TimedFill:
-    """A cross filled in one way."""
-
-    skip: int | None
-    windows: int
-    seconds: float
-    """Without kriging, which is the same for all."""
-    mean: NDArray[np.float64]
-    """Expected counts (voxels,)."""
+ONE_PASS = "one pass"
+"""What the default fill is called in the tables, where others have the voxels skipped."""
 
 
 def carry_out(setting: Setting) -> Findings:
@@ -54,17 +48,17 @@ def carry_out(setting: Setting) -> Findings:
     where = np.broadcast_to(detector_cross(scan, WIDTH), scan.counts.shape)
     gapped, predictor = guessed(GappedScan.blanked(scan.counts, where)), shipped_predictor()
     skips = (None, 4, 12, 30) if setting.quick else (None, *SKIPS)
-    fills = []
+    fills: dict[int | None, Part] = {}
     for done, skip in enumerate(skips):
         setting.on_progress(done, len(skips))
-        fills.append(timed(gapped, predictor, skip))
-    rows = table(fills, scan, gapped)
-    factor, exponent = power_law(rows)
-    remarks = [f"time = {factor:.3g} s × (k + 1)^{exponent:.2f}, fitted for k up to {FITTED_SKIP}"]
-    blocking = [across_borders(gapped, scan.expected, predictor, skip) for skip in skips if skip]
-    blocking.append(in_a_large_plane(predictor, setting.quick))
-    pictures = {"study_skip": draw(rows, factor, exponent), "study_skip_slices": draw_slices(fills, scan, gapped)}
-    return Findings({"study_skip": rows, "study_skip_borders": blocking}, pictures, remarks)
+        name = f"skip_{skip}_{torch.get_num_threads()}_threads"
+        fills[skip] = setting.kept.part(name, partial(timed, scan, gapped, predictor, skip))
+    large = setting.kept.part("large_plane", partial(in_a_large_plane, predictor, setting.quick))
+    blocking = [row for part in fills.values() for row in part.rows[1:]] + large.rows
+    return Findings(
+        {"study_skip": table(fills), "study_skip_borders": blocking},
+        {"study_skip_slices": draw_slices({skip: part.arrays["mean"] for skip, part in fills.items()}, scan, gapped)},
+    )
 
 
 def shipped_predictor() -> Predictor:
@@ -73,38 +67,36 @@ def shipped_predictor() -> Predictor:
     return network_predictor(model, find_device("cpu"))
 
 
-def timed(scan: GappedScan, predictor: Predictor, skip: int | None) -> TimedFill:
-    """Fill by portions with a skip, or by default in one pass."""
-    windows = sum(len(windows_for(slab, skip)) for slab in scan.slabs)
-    start = perf_counter()
-    mean, _ = slide(scan, predictor, skip)
-    return TimedFill(skip, windows, perf_counter() - start, mean)
+def timed(scan: SimulatedScan, gapped: GappedScan, predictor: Predictor, skip: int | None) -> Part:
+    """Fill by portions with a skip, or by default in one pass: time and error, jumps at borders, and the mean (voxels,).
 
-
-def table(fills: list[TimedFill], scan: SimulatedScan, gapped: GappedScan) -> list[Row]:
-    """Time and error of every skip, the default fill (one pass) first."""
+    Kriging, which is the same for all, is not in the seconds.
+    """
     truth, counts = scan.expected[gapped.wanted], scan.counts[gapped.wanted]
-    logs = np.log1p(truth)
-    sums = {f.skip: float(np.abs(np.log1p(f.mean) - logs).sum()) for f in fills}
-    finest = min(skip for skip in sums if skip is not None)
-    return [
-        {
-            "skip": "one pass" if f.skip is None else f.skip,
-            "portions": f.windows,
-            "seconds": f.seconds,
-            "threads": torch.get_num_threads(),
-            "sum_abs_log_error": sums[f.skip],
-            "over_finest": sums[f.skip] / sums[finest],
-            "pcc_truth": log_correlation(f.mean, truth),
-            "deviance": poisson_deviance(f.mean, counts),
-        }
-        for f in fills
-    ]
+    start = perf_counter()
+    mean, _ = slide(gapped, predictor, skip)
+    row: Row = {
+        "skip": ONE_PASS if skip is None else skip,
+        "portions": sum(len(windows_for(slab, skip)) for slab in gapped.slabs),
+        "seconds": perf_counter() - start,
+        "threads": torch.get_num_threads(),
+        "sum_abs_log_error": float(np.abs(np.log1p(mean) - np.log1p(truth)).sum()),
+        "pcc_truth": log_correlation(mean, truth),
+        "deviance": poisson_deviance(mean, counts),
+    }
+    blocking = [across_borders(gapped, scan.expected, predictor, skip)] if skip else []
+    return Part([row, *blocking], {"mean": mean})
+
+
+def table(fills: dict[int | None, Part]) -> list[Row]:
+    """Time and error of every skip, the default fill (one pass) first, and the error over that of the smallest skip."""
+    finest = fills[min(skip for skip in fills if skip is not None)].rows[0]["sum_abs_log_error"]
+    return [(row := part.rows[0]) | {"over_finest": row["sum_abs_log_error"] / finest} for part in fills.values()]
 
 
 def power_law(rows: list[Row]) -> tuple[float, float]:
     """Factor and exponent of time against k + 1, by least squares of the logarithms."""
-    pairs = [(row["skip"] + 1, row["seconds"]) for row in rows if row["skip"] != "one pass" and row["skip"] <= FITTED_SKIP]
+    pairs = [(row["skip"] + 1, row["seconds"]) for row in rows if row["skip"] != ONE_PASS and row["skip"] <= FITTED_SKIP]
     steps, seconds = np.log(np.array(pairs)).T
     exponent, intercept = np.polyfit(steps, seconds, 1)
     return float(np.exp(intercept)), float(exponent)
@@ -114,48 +106,63 @@ def across_borders(scan: GappedScan, expected: NDArray[np.float32], predictor: P
     """Jumps across the portions' borders in the first arm of a cross, of expected counts (frames, rows, columns)."""
     slab = scan.slabs[0]
     truth = np.moveaxis(expected, slab.axis, 0)[slab.first : slab.last + 1]
-    name = "one pass" if skip is None else skip
+    name = ONE_PASS if skip is None else skip
     return {"skip": name} | borders(scan, slab, truth, predictor, windows_for(slab, skip))
 
 
-def in_a_large_plane(predictor: Predictor, quick: bool) -> Row:
+def in_a_large_plane(predictor: Predictor, quick: bool) -> Part:
     """Jumps where the default fill cuts a plane into portions because it is larger than ``LARGEST_PORTION``."""
     centred = replace(HELD_OUT, patterns=replace(HELD_OUT.patterns, peak_offset=(0.0, 0.0)))
     _, scan = next(held_out(1, QUICK_LARGE_SHAPE if quick else LARGE_SHAPE, centred))
     where = columns(scan.counts.shape, scan.counts.shape[2] // 2 + 1 + FROM_PEAK, WIDTH)
-    return across_borders(guessed(GappedScan.blanked(scan.counts, where)), scan.expected, predictor, None)
+    return Part([across_borders(guessed(GappedScan.blanked(scan.counts, where)), scan.expected, predictor, None)])
 
 
-def draw(rows: list[Row], factor: float, exponent: float) -> "Figure":
+def conclude(tables: Tables) -> str:
+    """How time follows the skip, and whether the error does."""
+    rows = tables["study_skip"]
+    factor, exponent = power_law(rows)
+    excess = max(abs(100 * (row["over_finest"] - 1)) for row in rows)
+    return (
+        f"time = {factor:.3g} s × (k + 1)^{exponent:.2f}, fitted for k up to {FITTED_SKIP}, while the error changes by "
+        f"{excess:.2g} % at most: skipping voxels costs nothing, and one pass is all that is needed"
+    )
+
+
+def draw(tables: Tables) -> "dict[str, Figure]":
     """Time and error against the skip."""
-    figure = new_figure(10, 4.2)
+    rows = tables["study_skip"]
+    factor, exponent = power_law(rows)
+    figure = new_figure(7.2, 3.2)
     time, error = figure.subplots(1, 2)
-    slid, default = [row for row in rows if row["skip"] != "one pass"], rows[0]
+    slid = [row for row in rows if row["skip"] != ONE_PASS]
+    (default,) = (row for row in rows if row["skip"] == ONE_PASS)
     steps = np.array([row["skip"] + 1 for row in slid])
-    time.loglog(steps, [row["seconds"] for row in slid], "o", label="measured")
-    time.loglog(steps, factor * steps**exponent, label=f"{factor:.3g} s × (k + 1)^{exponent:.2f}")
-    time.axhline(default["seconds"], color="C2", ls="--", label="one pass (default)")
+    time.loglog(steps, [row["seconds"] for row in slid], "ko", ms=3.5, label="measured")
+    time.loglog(steps, factor * steps**exponent, color="0.5", label=f"{factor:.3g} s × (k + 1)^{exponent:.2f}")
+    time.axhline(default["seconds"], color="k", ls="--", label="one pass (default)")
     time.set(xlabel="k + 1", ylabel="seconds without kriging", title="time")
     excess = [100 * (row["over_finest"] - 1) for row in (*slid, default)]
-    error.plot(steps - 1, excess[:-1], "o-", label="sliding portions")
-    error.axhline(excess[-1], color="C2", ls="--", label="one pass (default)")
+    error.plot(steps - 1, excess[:-1], "ko-", ms=3.5, label="sliding portions")
+    error.axhline(excess[-1], color="k", ls="--", label="one pass (default)")
     reach = max(2.0, *map(abs, excess))
-    error.set(xlabel="k", ylabel="% over that at the smallest k", ylim=(-reach, reach), title="sum of |error of log(1 + I)|")
+    error.set(xlabel="k (voxels skipped)", ylabel="% over that at the smallest k", ylim=(-reach, reach))
+    error.set_title("sum of |error of log(1 + I)|")
     for panel in (time, error):
-        panel.legend(fontsize=8)
-    return figure
+        panel.legend()
+    return {"study_skip": figure}
 
 
-def draw_slices(fills: list[TimedFill], scan: SimulatedScan, gapped: GappedScan) -> "Figure":
-    """The slice in the middle of the cross's first arm: truth, some skips, one pass."""
+def draw_slices(means: dict[int | None, NDArray[np.float64]], scan: SimulatedScan, gapped: GappedScan) -> "Figure":
+    """The slice in the middle of the cross's first arm: truth, some skips, one pass; the means are (voxels,), by skip."""
     slab = gapped.slabs[0]
     middle = (slab.first + slab.last) // 2
     shown = {"truth": scan.expected}
-    for f in fills:
-        if f.skip is None or f.skip in DRAWN_SKIPS:
-            shown["one pass" if f.skip is None else f"k = {f.skip}"] = volume = scan.counts.copy()
-            volume[gapped.wanted] = f.mean
-    figure = new_figure(3 * len(shown), 3.4)
+    for skip, mean in means.items():
+        if skip is None or skip in DRAWN_SKIPS:
+            shown[ONE_PASS if skip is None else f"k = {skip}"] = volume = scan.counts.copy()
+            volume[gapped.wanted] = mean
+    figure = new_figure(7.2, 1.6)
     brightest = float(np.take(scan.expected, middle, slab.axis).max())
     for panel, (name, volume) in zip(figure.subplots(1, len(shown)), shown.items(), strict=True):
         show_counts(panel, np.take(volume, middle, slab.axis), brightest, name)

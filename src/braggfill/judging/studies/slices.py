@@ -1,5 +1,6 @@
 """What every method puts into a cross 6 voxels wide, slice by slice, beside what was measured there."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,9 @@ from braggfill.base.metrics import log_ceiling, log_correlation, poisson_devianc
 from braggfill.base.pictures import new_figure, show_counts
 from braggfill.judging.studies.contenders import CONTENDERS, expected_in
 from braggfill.judging.studies.crystals import held_out
-from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting
+from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import box_about, cut, known
+from braggfill.judging.studies.kept import Part, asked
 from braggfill.scan.copies import FEWEST_VOXELS, bright
 from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.measured import MeasuredScan
@@ -35,8 +37,8 @@ def carry_out(setting: Setting) -> Findings:
     tables, pictures = {}, {}
     for done, (kind, scan) in enumerate(sources.items()):
         setting.on_progress(done, len(sources))
-        rows, slices = in_cross(scan)
-        tables[f"study_slices_{kind}"], pictures[f"study_slices_{kind}"] = rows, draw(rows, slices, kind)
+        part = setting.kept.part(f"{kind}_{asked(scan.name, scan.sha256)}", partial(in_cross, scan))
+        tables[f"study_slices_{kind}"], pictures[f"study_slices_{kind}"] = part.rows, draw(part, kind)
     return Findings(tables, pictures, [] if setting.measured else [UNMEASURED])
 
 
@@ -46,7 +48,7 @@ def about_peak(scan: MeasuredScan) -> MeasuredScan:
     return MeasuredScan(scan.name, scan.counts[box], scan.mask[box])
 
 
-def in_cross(scan: MeasuredScan) -> tuple[list[Row], dict[str, NDArray[np.float64]]]:
+def in_cross(scan: MeasuredScan) -> Part:
     """Scores of every method in a cross beside the peak, and the slice (frames, columns) in the middle of its arm across rows.
 
     Raises
@@ -71,7 +73,7 @@ def in_cross(scan: MeasuredScan) -> tuple[list[Row], dict[str, NDArray[np.float6
         volume[gap] = mean
         slices[name] = volume[:, middle]
         rows.append({"method": name, "voxels": len(hidden)} | cross_scores(mean[scored], means["linear"][scored], hidden))
-    return rows, slices
+    return Part(rows, slices)
 
 
 def beside(peak: int, length: int) -> int:
@@ -90,14 +92,25 @@ def cross_scores(mean: NDArray[np.float64], linear: NDArray[np.float64], hidden:
     }
 
 
-def draw(rows: list[Row], slices: dict[str, NDArray[np.float64]], kind: str) -> "Figure":
+def conclude(tables: Tables) -> str:
+    """On which scans the network is nearer to what was hidden than every other fill, and by how much than a straight line."""
+    said = []
+    for name, rows in tables.items():
+        best = min(rows, key=lambda row: float(row["deviance"]))["method"]
+        (ours,) = (row for row in rows if row["method"] == "unet")
+        kind = name.rpartition("_")[2]
+        said.append(f"on the {kind} scan {best} is nearest to the hidden counts, and unet removes {100 * ours['skill']:.0f} %")
+    return f"Of what a straight line leaves in a cross {WIDTH} wide: {'; '.join(said)}"
+
+
+def draw(part: Part, kind: str) -> "Figure":
     """The in-gap slice (frames, columns) of every method."""
-    figure = new_figure(13, 6.2)
+    figure = new_figure(7.2, 4.6)
     panels = figure.subplots(2, 4).ravel()
-    scores = {row["method"]: row for row in rows}
+    scores, slices = {row["method"]: row for row in part.rows}, part.arrays
     brightest = float(np.nanmax(slices["measured"]))
     for panel, (name, picture) in zip(panels, slices.items(), strict=True):
-        title = f"{name}: PCC {scores[name]['pcc']:.3f}" if name in scores else f"hidden: ceiling {rows[0]['ceiling']:.3f}"
+        title = f"{name}: PCC {scores[name]['pcc']:.3f}" if name in scores else f"hidden: ceiling {part.rows[0]['ceiling']:.3f}"
         show_counts(panel, picture, brightest, title)
     figure.suptitle(f"frames × columns in the middle of the gap across rows, {kind} scan, log(1 + counts)")
     return figure
