@@ -76,8 +76,8 @@ def tiled(scan: SimulatedScan, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def by_network(counts: np.ndarray, mask: np.ndarray, **how: Any) -> FillResult:
-    """Fill a scan (frames, rows, columns) once: calibrated, it would be filled twice."""
-    return fill_gaps(counts, mask, method="unet", device="cpu", calibrate=False, **how)
+    """Fill a scan (frames, rows, columns) on the processor."""
+    return fill_gaps(counts, mask, method="unet", device="cpu", **how)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ class FillOptions:
     """Arithmetic of the network; bfloat16 and float16 are for graphics cards."""
     tta: bool = False
     """Average the network's predictions over the eight mirror images of every portion (test-time augmentation)."""
-    calibrate: bool = True
+    calibrate: bool = False
     """Hold the network against hidden copies of the gaps first, which tell how far it is off; doubles its time."""
     effort: Effort = "usual"
     """How many random starts phase retrieval makes, and how long it works on the best (the method 'retrieval')."""

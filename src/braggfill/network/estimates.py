@@ -28,7 +28,7 @@ class Sliding:
 
 
 def estimated(
-    learned: Learned, scan: GappedScan, sliding: Sliding, on_progress: Progress, calibrated: bool = True
+    learned: Learned, scan: GappedScan, sliding: Sliding, on_progress: Progress, calibrated: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], Calibration | None]:
     """Slide a network along the gaps, and along hidden copies of them to calibrate what it says.
 
