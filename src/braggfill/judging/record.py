@@ -20,6 +20,7 @@ def write_evaluation(path: Path, verdict: "Evaluation", input_name: str) -> None
         "input": input_name,
         "advisable": verdict.advisable,
         "advice": verdict.advice,
+        "fell_back": verdict.fell_back or None,
         "voxels": verdict.voxels,
         "pcc_log_ceiling": verdict.ceiling,
         "hides_peak": verdict.hides_peak,
