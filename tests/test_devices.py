@@ -408,6 +408,17 @@ def test_a_training_goes_on_from_its_state_on_the_processor(monkeypatch, tmp_pat
     assert ours[1]["fell_back"] == "" and "memory did not suffice" in theirs[1]["fell_back"]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no graphics card here")
+def test_a_real_cards_lack_of_memory_is_seen(small):
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1e-5)
+    try:
+        result = fill_gaps(*small, method="kriging", device="cuda")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert "memory did not suffice" in result.fell_back
+
+
 def test_other_errors_and_those_of_the_processor_are_raised():
     def fail(error):
         def work(device):
