@@ -15,6 +15,8 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 CARD, PROCESSOR = torch.device("cuda", 0), torch.device("cpu")
 ARRAYS = {torch.Tensor.numpy, torch.Tensor.__array__}
 """What makes an array of a tensor."""
+FETCHING = {getattr(torch.Tensor, name) for name in ("cpu", "tolist", "item", "__float__", "__int__", "__bool__")}
+"""What takes numbers from the card; ``Tensor.to`` does so, too."""
 INDEXING = {torch.Tensor.__getitem__, torch.Tensor.__setitem__, torch.Tensor.index_select}
 """Where places may be told by the processor."""
 NUMBERS = {torch.Tensor.mul_}
@@ -41,12 +43,13 @@ class OnCard(torch.Tensor):
 class StandInCard(TorchFunctionMode):
     """Lets torch work with the card's tensors as long as it would on a real one.
 
-    Tensors that the ``forgetful`` functions make are on the processor, as if the program did not say where they belong.
+    Tensors that the ``forgetful`` functions make are on the processor, as if the program did not say where they belong. How
+    many numbers a tensor had that went from the card to the processor is added to ``fetched``.
     """
 
-    def __init__(self, forgetful=()):
+    def __init__(self, forgetful=(), fetched=None):
         super().__init__()
-        self.forgetful = set(forgetful)
+        self.forgetful, self.fetched = set(forgetful), [] if fetched is None else fetched
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
@@ -55,6 +58,8 @@ class StandInCard(TorchFunctionMode):
         of_card = [isinstance(tensor, OnCard) for tensor in tensors]
         if func in ARRAYS and any(of_card):
             raise TypeError("can't convert a tensor of the card to an array: it has to be copied to the processor first")
+        if func in FETCHING and any(of_card):
+            self.fetched.append(size_of(args[0]))
         if func is torch.Tensor.cpu:
             return moved(args[0], PROCESSOR)
         wanted = kwargs.get("device")
@@ -63,11 +68,18 @@ class StandInCard(TorchFunctionMode):
         if func is torch.Tensor.to and wanted is None:
             wanted, args = asked_device(args)
         on_card = any(of_card) if wanted is None else torch.device(wanted).type == CARD.type
+        if func is torch.Tensor.to and any(of_card) and not on_card:
+            self.fetched.append(size_of(args[0]))
         on_card = on_card and name_of(func) not in self.forgetful
         check_one_device(func, args, tensors, of_card, leaves)
         with torch._C.DisableTorchFunctionSubclass():
             result = func(*args, **kwargs)
         return tree_map_only(torch.Tensor, lambda tensor: placed(tensor, on_card, func), result)
+
+
+def size_of(tensor) -> int:
+    with torch._C.DisableTorchFunctionSubclass():
+        return tensor.numel()
 
 
 def name_of(func) -> str:
@@ -115,14 +127,14 @@ def moved(tensor, device, copy=True):
 
 
 @contextmanager
-def stand_in_card(patch, forgetful=()) -> Iterator[torch.device]:
+def stand_in_card(patch, forgetful=(), fetched=None) -> Iterator[torch.device]:
     """A machine with such a card, as long as it lasts; ``patch`` is pytest's."""
     patch.setattr(torch.cuda, "is_available", lambda: True)
     patch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     before = torch.__future__.get_swap_module_params_on_conversion()
     torch.__future__.set_swap_module_params_on_conversion(True)  # else a network's weights keep saying where they were
     try:
-        with StandInCard(forgetful):
+        with StandInCard(forgetful, fetched):
             yield CARD
     finally:
         torch.__future__.set_swap_module_params_on_conversion(before)

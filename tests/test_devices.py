@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 from braggfill import evaluate, fill_gaps, finetune, retrieve, train
 from braggfill.base.errors import InputError
 from braggfill.base.fallback import on_card_or_processor
+from braggfill.base.randomness import seeded
 from braggfill.base.threads import side_by_side
 from braggfill.classical.fringe_model import SHIPPED
 from braggfill.classical.gaussian_field import conditional_mean
@@ -149,6 +150,33 @@ def test_a_search_and_its_climb(card, monkeypatch):
         return [*parts(state), *parts(polish.Kept.of(settled).state), efficiency_of(whole, state, 0.05)]
 
     same_on(card, work)
+
+
+def descents(device, evaluations, patch):
+    level, state = begun(device)
+    fit(level, state.crystal, state.support, state.instrument, evaluations, Terms(0.05, 0.3))
+
+
+def iterations(device, number, patch):
+    level, state = begun(device)
+    search.iterated(level, state, Turn(number, 2 * number, number, 0), (1.0, 1.0))
+
+
+def steps_of_kriging(device, number, patch):
+    patch.setattr("braggfill.classical.gaussian_field.MOST_ITERATIONS", number)
+    conditional_mean(*(torch.rand(shape, generator=seeded(0)).to(device) for shape in ((5, 5, 5), SHAPE, SHAPE)))
+
+
+@pytest.mark.parametrize("work", [descents, iterations, steps_of_kriging])
+def test_arrays_stay_on_the_card_between_steps(monkeypatch, work):
+    """More steps fetch more single numbers, such as a width or a residual, and no more arrays."""
+    fetched = {}
+    for steps in (3, 9):
+        fetched[steps] = []
+        with stand_in_card(monkeypatch, fetched=fetched[steps]) as device:
+            work(device, steps, monkeypatch)
+    assert sum(n > max(SHAPE) for n in fetched[9]) == sum(n > max(SHAPE) for n in fetched[3])
+    assert len(fetched[9]) > len(fetched[3]) or work is iterations
 
 
 @pytest.mark.parametrize("gap", [slice(12, 16), slice(0, 0)], ids=["dark layers", "none"])
