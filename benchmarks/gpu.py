@@ -2,10 +2,12 @@
 
 On the bundled scan and on a simulated one of 128³ voxels with a cross 6 wide. Times on the card are of a second call, the first
 one makes what is kept (plans of transforms, choices of convolutions). The training's time is extrapolated from its steps.
-Retrievals follow decisions that hang on the last digits, so that beside what they say in the end, one evaluation of the
-likelihood and one projection are compared. Without a card the script says so and ends with exit code 2.
+Searches for the crystal follow decisions that hang on the last digits, so that beside what they say in the end, one evaluation
+of the likelihood and one projection are compared. Without a card the script says so and ends with exit code 2; --rounding needs
+none: it tells how far a fill by the crystal moves on the processor when its sums are made in another order.
 
 Usage: python benchmarks/gpu.py [--steps 60] [--without retrieve,retrieval] [--out docs/results/gpu.json]
+       python benchmarks/gpu.py --rounding --out docs/results/gpu_rounding.json
 """
 
 import argparse
@@ -22,6 +24,7 @@ from shared.timing import report, seconds
 from braggfill import FillResult, evaluate, fill_gaps, retrieve
 from braggfill.base.config import read_config
 from braggfill.base.devices import wait_for
+from braggfill.crystal import frames
 from braggfill.crystal.coherence import project_modulus
 from braggfill.crystal.levels import WHOLE, tapered_level
 from braggfill.crystal.likelihood import Likelihood, Terms
@@ -137,12 +140,26 @@ def training_figures(steps: int) -> dict[str, object]:
     }
 
 
+def rounding_figures() -> dict[str, object]:
+    """Of fills by the crystal on the processor, some frames at a time and fewer: the same sums in another order."""
+    simulated = next(simulate(1, shape=(64, 64, 64), seed=1))
+    mask, fills = detector_cross(simulated, 3), []
+    for voxels in (frames.CACHED_VOXELS, frames.CACHED_VOXELS // 16):
+        frames.CACHED_VOXELS = voxels
+        fills.append(fill_gaps(simulated.counts, mask, method="retrieval", effort="low", device="cpu"))
+    return off_by(fills[1], fills[0]) | {"said": [fill.sentence for fill in fills]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--without", default="")
+    parser.add_argument("--rounding", action="store_true")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    if arguments.rounding:
+        report(rounding_figures(), arguments.out)
+        return
     if not torch.cuda.is_available():
         print("gpu: torch finds no graphics card here, so that nothing was run", file=sys.stderr)
         sys.exit(2)
