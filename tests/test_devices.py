@@ -143,9 +143,9 @@ def test_a_search_and_its_climb(card, monkeypatch):
 
     def work(device):
         coarse, begin = begun(device, 0.75, 1)
-        found = search.search(coarse, begin, BRIEF, 0.05, 0.03)
+        found = search.search(coarse, begin, BRIEF, climbing.Prior().searching)
         whole = level_of(scattering()[0], 1.0, device=device)
-        state = climbing.climb([coarse, whole], found, climbing.Prior())
+        state, _ = climbing.climb([coarse, whole], found, climbing.Prior().climbing())
         settled = polish.settled(whole, state, polish.Way(0.05, 2, smoother=1.0), 0.3)
         return [*parts(state), *parts(polish.Kept.of(settled).state), efficiency_of(whole, state, 0.05)]
 
@@ -285,7 +285,7 @@ def test_a_fill_by(card, small, method):
 @pytest.fixture
 def brief(monkeypatch):
     """Searches that are too short to find anything, but go all ways."""
-    for module in ("crystal.search", "crystal.climb", "retrieval.partial"):
+    for module in ("crystal.search", "crystal.climb", "crystal.support", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.REFINING", 2)
     for module in ("crystal.climb", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.LIFT", BRIEF[1])
