@@ -49,7 +49,7 @@ HOUSE = [
     Room("", "the door: the public names, and the entry point"),
 ]
 NEEDED_BY_A_FILL = {"crystal", "base", "scan.formats", "scan", "classical", "network", "filling", ""}
-AT_THE_TOP_OF_THE_TESTS = {"structure", "docstrings", "examples", "docs", "fuzz"}
+AT_THE_TOP_OF_THE_TESTS = {"devices", "structure", "docstrings", "examples", "docs", "fuzz"}
 SUBJECTS = {"filling": {"real_scan"}}
 """Tests that are named after neither a module nor a room."""
 

@@ -8,6 +8,7 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from braggfill.base.fourier import along_each_axis
+from braggfill.base.randomness import normal_numbers, seeded
 
 LINES_AT_ONCE = 16
 """Frames or rows that are smoothed together in place."""
@@ -50,7 +51,6 @@ def correlated_field(
     rng: np.random.Generator, shape: Sequence[int], correlation: float, device: torch.device | str = "cpu"
 ) -> Float32[Tensor, "frames rows columns"]:
     """Gaussian random field, correlated over some voxels, of zero mean and unit variance."""
-    generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    white = torch.randn(tuple(shape), generator=generator, device=device)
+    white = normal_numbers(tuple(shape), seeded(int(rng.integers(2**62))), device)
     field = gaussian_blur(white, correlation, wrap=True)
     return (field - field.mean()) / field.std()

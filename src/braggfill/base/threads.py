@@ -12,11 +12,16 @@ import torch
 Result = TypeVar("Result")
 
 
-def side_by_side(work: Sequence[Callable[[], Result]], stop: Callable[[], None] = lambda: None) -> list[Result]:
+def side_by_side(
+    work: Sequence[Callable[[], Result]], stop: Callable[[], None] = lambda: None, device: torch.device | str = "cpu"
+) -> list[Result]:
     """Results of all pieces in their order, as many at a time as torch has threads.
 
-    ``stop`` is called when one fails or the user interrupts: those that run are waited for.
+    ``stop`` is called when one fails or the user interrupts: those that run are waited for. On a graphics card, which works
+    off one stream, they are done one after the other, and one alone needs memory.
     """
+    if torch.device(device).type != "cpu":
+        return [piece() for piece in work]
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(min(threads, max(len(work), 1)), initializer=torch.set_num_threads, initargs=(1,))
     try:

@@ -232,12 +232,12 @@ def guessed(scan: GappedScan, device: str | torch.device = "cpu") -> GappedScan:
     return scan if scan.guess is not None else scan.with_guess(smoothed(scan, device))
 
 
-def kriging(scan: GappedScan) -> Float32[NDArray[np.float32], "frames rows columns"]:
-    """Fill the gaps with the best linear estimate of log(1 + counts).
+def kriging(scan: GappedScan, device: str | torch.device = "cpu") -> Float32[NDArray[np.float32], "frames rows columns"]:
+    """Fill the gaps with the best linear estimate of log(1 + counts), computed on a torch device.
 
     Returns
     -------
     float32 array
         log(1 + counts) where measured, zero where nothing was estimated.
     """
-    return np.where(scan.mask, np.nan_to_num(guessed(scan).first_guess), np.log1p(scan.counts))
+    return np.where(scan.mask, np.nan_to_num(guessed(scan, device).first_guess), np.log1p(scan.counts))

@@ -77,7 +77,8 @@ def attempt(job: FillJob) -> Outcome:
         if done_alike(job):
             return Outcome(job.scan, "there already", f"made alike before: {job.output}")
         result = fill_scan(job)
-        return Outcome(job.scan, "filled", summary(result), perf_counter() - start)
+        told = "; ".join(filter(None, (summary(result), result.fell_back)))
+        return Outcome(job.scan, "filled", told, perf_counter() - start)
     except InputError as error:
         return Outcome(job.scan, "failed", str(error), perf_counter() - start)
     except Exception as error:  # what is wrong with one scan must not stop the others

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from braggfill.commands.options import with_flags
-from braggfill.commands.shell import Overwrite, ScanFile, console, progress_bar, say
+from braggfill.commands.shell import Overwrite, ScanFile, console, progress_bar, say, warn
 from braggfill.judging.options import EvaluationOptions
 from braggfill.scan.choice import MaskChoice, Preparation
 
@@ -39,6 +39,7 @@ def evaluate(
     with progress_bar("evaluating") as advance:
         verdict = judge(opened.scan.intensity, opened.mask, options=options, on_progress=advance)
     console.print(score_table(verdict))
+    warn(filter(None, [verdict.fell_back]))
     if json:
         write_evaluation(json, verdict, opened.scan.name)
     if plot:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from braggfill.commands.options import Part, with_flags
-from braggfill.commands.shell import Overwrite, ScanFile, adaptation_bar, console, say
+from braggfill.commands.shell import Overwrite, ScanFile, adaptation_bar, console, say, warn
 from braggfill.network.config import FinetuneOptions
 from braggfill.scan.choice import MaskChoice
 
@@ -30,4 +30,5 @@ def finetune(
     opened = open_measured(scan, choice, {".safetensors": output}, overwrite, [options.start])
     with adaptation_bar() as on_step:
         lesson = learn(opened.scan.intensity, opened.mask, out=output, options=options, name=opened.scan.name, on_step=on_step)
+    warn(filter(None, [lesson.fell_back]))
     say(console, f"{lesson_in_words(lesson)}; written to {output}")

@@ -100,6 +100,7 @@ def compare(
             on_progress=advance,
         )
     console.print(comparison_table(comparison.compared))
+    warn(filter(None, [comparison.fell_back]))
     warn(f"{treatment} is left out: {why}" for treatment, why in comparison.left_out.items())
     warn(f"{c.treatment}: {sentence}" for c in comparison.compared for sentence in c.result.warnings)
     plot_comparison(output, comparison, opened.scan.name, Units(voxel_nm, q_inv_nm), through)

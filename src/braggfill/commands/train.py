@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from braggfill.base.options import Device
-from braggfill.commands.shell import console, progress_bar, say
+from braggfill.commands.shell import console, progress_bar, say, warn
 
 
 def train(
@@ -44,5 +44,7 @@ def train(
             devices=devices,
             on_step=lambda step, loss: foretold(step, chosen.steps),
         )
-    plot_training(out / "curve.png", read_tensors(out / STATE_NAME)[1]["curve"])
+    description = read_tensors(out / STATE_NAME)[1]
+    plot_training(out / "curve.png", description["curve"])
+    warn(filter(None, [description.get("fell_back")]))
     say(console, f"weights written to {weights}")

@@ -17,6 +17,7 @@ from braggfill.commands.forecast import Clock
 if TYPE_CHECKING:
     import torch
 
+    from braggfill.base.options import Device
     from braggfill.commands.opening import Opened
     from braggfill.crystal.climb import Lifts
     from braggfill.crystal.levels import GappedCounts, Level
@@ -59,6 +60,7 @@ class Rates:
     @classmethod
     def on(cls, level: "Level", clock: Clock = perf_counter) -> "Rates":
         """As a few of them take, after a first one that makes what is kept."""
+        from braggfill.base.devices import wait_for
         from braggfill.crystal.climb import BLUR, LOOSE, Prior
         from braggfill.crystal.likelihood import Terms, fit
         from braggfill.crystal.search import Turn, iterated, random_starts
@@ -67,6 +69,7 @@ class Rates:
 
         def iterate(number: int) -> None:
             iterated(level, state, Turn(number, 0, 0, 0), (BLUR, BLUR))
+            wait_for(level.target.device)
 
         def evaluate(number: int) -> None:
             fit(level, state.crystal, state.support, state.instrument, number, Terms(LOOSE, Prior().search_mu))
@@ -165,6 +168,7 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
     import torch
 
     from braggfill.base.devices import find_device
+    from braggfill.base.fallback import on_card_or_processor
     from braggfill.base.threads import side_by_side
     from braggfill.crystal.retrieved import gapped_counts
     from braggfill.filling.bright_part import bright_part
@@ -176,9 +180,14 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
     part = bright_part(counts, missing, LARGEST_PART[options.effort])
     nothing = np.full(missing[part].shape, np.nan, np.float32)
     counted = gapped_counts(counts[part], missing[part], nothing, nothing)
-    (rates,) = side_by_side([lambda: rates_of(counted, find_device(options.device), clock)])
-    starts, climbs = EFFORTS[options.effort]
-    return 2 * network + seconds_of_crystal(rates, starts, climbs, options.effort != "low", torch.get_num_threads())
+    (starts, climbs), place = EFFORTS[options.effort], find_device(options.device)
+
+    def rates(device: "Device") -> list[Rates]:
+        return side_by_side([lambda: rates_of(counted, find_device(device), clock)], device=place)[0]
+
+    threads = torch.get_num_threads() if place.type == "cpu" else 1
+    known, _ = on_card_or_processor(rates, options.device)
+    return 2 * network + seconds_of_crystal(known, starts, climbs, options.effort != "low", threads)
 
 
 def evaluation_seconds(scan: "Opened", options: "EvaluationOptions", clock: Clock = perf_counter) -> float:
@@ -217,18 +226,24 @@ def _pattern(scan: "Opened", options: "SearchOptions") -> "Pattern":
 def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "SearchOptions", clock: Clock) -> float:
     """Of phase retrieval with one treatment of the gaps."""
     from braggfill.base.devices import find_device
+    from braggfill.base.fallback import on_card_or_processor
     from braggfill.retrieval.options import SCHEDULE
     from braggfill.retrieval.partial import level_shares, view_of
     from braggfill.retrieval.pattern import clear_box
     from braggfill.retrieval.treatments import check_treatment
 
     check_treatment(treatment, pattern)
-    pattern, place = clear_box(pattern) if treatment == "crop" else pattern, find_device(options.device)
-    if options.coherence == "full":
-        return options.starts * _schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, place, clock)
-    view = view_of(pattern, treatment, options.seed, 0, place)
-    rates = [Rates.on(view.level(share), clock) for share in level_shares(pattern, treatment)]
-    return seconds_of_partial(rates, options.starts, options.keep)
+    pattern = clear_box(pattern) if treatment == "crop" else pattern
+
+    def seconds(device: "Device") -> float:
+        place = find_device(device)
+        if options.coherence == "full":
+            return options.starts * _schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, place, clock)
+        view = view_of(pattern, treatment, options.seed, 0, place)
+        rates = [Rates.on(view.level(share), clock) for share in level_shares(pattern, treatment)]
+        return seconds_of_partial(rates, options.starts, options.keep)
+
+    return on_card_or_processor(seconds, options.device)[0]
 
 
 def _schedule_seconds(
@@ -237,6 +252,7 @@ def _schedule_seconds(
     """Of one start with full coherence."""
     import torch
 
+    from braggfill.base.devices import wait_for
     from braggfill.crystal.starts import first_support
     from braggfill.retrieval.iterations import Iterate
     from braggfill.retrieval.treatments import amplitude_bounds
@@ -249,6 +265,7 @@ def _schedule_seconds(
         def make(number: int) -> None:
             for _ in range(number):
                 iterate.step(name)
+            wait_for(place)
 
         return make
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from braggfill.base.randomness import normal_numbers, poisson_counts, seeded
 from braggfill.crystal.blur import WIDEST, Blur
 from braggfill.crystal.box import BoxTransform
 from braggfill.crystal.coherence import Instrument
@@ -272,12 +273,12 @@ def misfit(level: Level, expected: Volumes, kappa: float = 0.0) -> PerStart:
 
 def noise_misfit(level: Level, expected: Volumes, kappa: float = 0.0, varied: float = 0.0, seed: int = 0) -> PerStart:
     """The misfit (starts,) that the model's own counts would have with Poisson noise, and if they varied by a share besides."""
-    generator = torch.Generator(expected.device).manual_seed(seed)
+    generator = seeded(seed)
     light = expected
     if varied:
-        spread = torch.randn(expected.shape, generator=generator, device=expected.device)
+        spread = normal_numbers(expected.shape, generator, expected.device)
         light = expected * spread.mul_(varied).add_(1).clamp_(min=0)
-    drawn = torch.poisson(light, generator)
+    drawn = poisson_counts(light, generator)
     return mean_square(expected, drawn, level.weighted(kappa), level.measured)
 
 

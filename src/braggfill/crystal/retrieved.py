@@ -141,17 +141,20 @@ class CrystalSearch:
                 return coarse_start(self.levels[0], self.options, number, tick)
 
         name_phase(self.steps.on_progress, f"{self.options.starts} random starts")
-        return side_by_side([partial(start, number) for number in range(self.options.starts)], self.steps.stop)
+        pieces = [partial(start, number) for number in range(self.options.starts)]
+        return side_by_side(pieces, self.steps.stop, self.options.device)
 
     def ended(self, states: list[State]) -> list[Ended]:
         """What becomes of the best starts on the whole pattern, the ends that tell the hidden counts best first."""
         chosen = np.argsort([float(s.misfit) for s in states])[: self.options.climbs].tolist()
         name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
-        climbs = side_by_side([partial(self._climb, states[number]) for number in chosen], self.steps.stop)
+        device = self.options.device
+        climbs = side_by_side([partial(self._climb, states[number]) for number in chosen], self.steps.stop, device)
         most = (WORTH if self.options.thorough else 1.0) * min(climb.excess for climb in climbs)
         name_phase(self.steps.on_progress, "last fits, judged by hidden counts")
         pieces = [partial(self._end, *one, one[1].excess <= most) for one in zip(chosen, climbs, strict=True)]
-        return sorted(chain.from_iterable(side_by_side(pieces, self.steps.stop)), key=lambda end: end.polished.wrong)
+        ends = chain.from_iterable(side_by_side(pieces, self.steps.stop, device))
+        return sorted(ends, key=lambda end: end.polished.wrong)
 
     def _climb(self, state: State) -> Begun:
         with self.steps.piece(CLIMB_STEPS) as tick:
@@ -214,5 +217,6 @@ def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: C
         return whole.ended(ends[number].number, found)
 
     chosen = sorted({0, *weights.used} - {len(ends)})
-    last = dict(zip(chosen, side_by_side([partial(again, number) for number in chosen]), strict=True))
+    found = side_by_side([partial(again, number) for number in chosen], device=options.device)
+    last = dict(zip(chosen, found, strict=True))
     return [last.get(number, end) for number, end in enumerate(ends)]

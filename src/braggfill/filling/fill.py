@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.memory import give_back
-from braggfill.base.options import spelled_out
+from braggfill.base.options import Device, spelled_out
 from braggfill.base.tasks import OnStep, Progress
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
@@ -69,9 +70,13 @@ def fill_gaps(
     name = options.method_for(missing.size)
     options, method = replace(options, method=name), METHODS[name]
     scan = GappedScan(counts, missing, find_slabs(missing, method.widest))
-    std, estimate = np.zeros(measured.shape, np.float32), Estimate(np.zeros(0), np.zeros(0))
+    std, estimate, fell_back = np.zeros(measured.shape, np.float32), Estimate(np.zeros(0), np.zeros(0)), ""
+
+    def work(device: Device) -> Estimate:
+        return method.estimate(scan, replace(options, device=device), on_progress, on_adapt)
+
     if scan.slabs:
-        estimate = method.estimate(scan, options, on_progress, on_adapt)
+        estimate, fell_back = on_card_or_processor(work, options.device)
         give_back()
     options = replace(options, method=estimate.filled_by or name)
     known = np.isfinite(estimate.mean)
@@ -90,4 +95,5 @@ def fill_gaps(
         sentence=estimate.sentence,
         how=estimate.record,
         crystal=estimate.crystal,
+        fell_back=fell_back,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +18,23 @@ from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import WIDEST_MODULE_GAP, Slab
 
 
-def classical(fill: LogFill, summary: str, guessed: bool = False) -> Method:
+def classical(fill: LogFill, summary: str) -> Method:
     """A method that fills log(1 + counts), with its spread measured on copies of the gaps."""
 
     def estimate(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt: OnStep) -> Estimate:
-        on_progress(0, 2)
-        mean = filled_counts(fill, scan)
-        on_progress(1, 2)
-        std = standard_deviation(fill, scan, mean)
-        on_progress(2, 2)
-        return Estimate(mean, std)
+        return with_spread(fill, scan, on_progress)
 
-    return Method("log(1 + counts)", summary, estimate, guessed=guessed)
+    return Method("log(1 + counts)", summary, estimate)
+
+
+def with_spread(fill: LogFill, scan: GappedScan, on_progress: Progress) -> Estimate:
+    """What a classical fill estimates, and its spread on copies of the gaps."""
+    on_progress(0, 2)
+    mean = filled_counts(fill, scan)
+    on_progress(1, 2)
+    std = standard_deviation(fill, scan, mean)
+    on_progress(2, 2)
+    return Estimate(mean, std)
 
 
 def of_logarithms(fill: Callable[[NDArray[np.float32], NDArray[np.bool_], list[Slab]], NDArray[np.float32]]) -> LogFill:
@@ -36,11 +42,12 @@ def of_logarithms(fill: Callable[[NDArray[np.float32], NDArray[np.bool_], list[S
     return lambda scan: fill(np.log1p(scan.counts), scan.mask, scan.slabs)
 
 
-def kriging(scan: GappedScan) -> NDArray[np.float32]:
-    """Kriging (frames, rows, columns), whose import takes seconds (torch) that the other classical fills do not need."""
+def kriging(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt: OnStep) -> Estimate:
+    """Kriging, whose import takes seconds (torch) that the other classical fills do not need."""
+    from braggfill.base.devices import find_device
     from braggfill.classical.kriging import kriging as fill
 
-    return fill(scan)
+    return with_spread(partial(fill, device=find_device(options.device)), scan, on_progress)
 
 
 def unet(scan: GappedScan, options: FillOptions, on_progress: Progress, on_adapt: OnStep) -> Estimate:
@@ -74,7 +81,7 @@ ROWS: dict[MethodName, Method] = {
     "retrieval": Method(
         "counts", "the crystal that explains the counts, if hidden ones say so; else unet", retrieval, WIDEST_MODULE_GAP, True
     ),
-    "kriging": classical(kriging, "best linear estimate from the scan's own autocovariance", guessed=True),
+    "kriging": Method("log(1 + counts)", "best linear estimate from the scan's own autocovariance", kriging, guessed=True),
     "ridge": classical(of_logarithms(ridge), "regression from both banks, fitted on the rest of the same scan"),
     "linear": classical(of_logarithms(interpolate.linear), "straight line between the banks"),
     "cubic": classical(of_logarithms(interpolate.cubic), "cubic spline through three voxels of each bank"),

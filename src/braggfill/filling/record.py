@@ -94,6 +94,7 @@ def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
         "adaptation": asdict(result.lesson) if result.lesson else None,
         "options": options,
         "how": result.how or None,
+        "fell_back": result.fell_back or None,
         "input": input_name,
         "gaps": summarise_gaps(result.gaps),
     }

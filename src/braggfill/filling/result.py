@@ -38,6 +38,8 @@ class FillResult:
     """The same for a program, JSON-ready."""
     crystal: RetrievedObject | None = None
     """The object that explains the scan, where the gaps were filled by one; it is not kept in files."""
+    fell_back: str = ""
+    """Why the processor computed all of it and not the graphics card, where the card's memory did not suffice."""
 
     @property
     def relative_std(self) -> NDArray[np.float32]:

@@ -59,6 +59,8 @@ class Comparison:
     """Which of them to use, and why."""
     left_out: dict[TreatmentName, str]
     """Treatments that found no object, and what was wrong."""
+    fell_back: str = ""
+    """Why the processor filled the scan and not the graphics card, where the card's memory did not suffice."""
 
     @property
     def counts(self) -> NDArray[np.float32]:
@@ -118,11 +120,12 @@ def compare(
     InputError
         As ``retrieve`` and ``strain`` raise it, before the search where that can be, and if no treatment finds an object.
     """
+    fell_back = ""
     if filled is None:
         fill = fill_gaps(
             intensity, mask, device=options.device, counts_per_unit=options.counts_per_unit, negatives=options.negatives
         )
-        intensity, mask, filled, std = fill.intensity, fill.mask, fill.filled, fill.std
+        intensity, mask, filled, std, fell_back = fill.intensity, fill.mask, fill.filled, fill.std, fill.fell_back
     pattern = prepare_pattern(intensity, mask, filled, std, options.counts_per_unit, options.negatives)
     for treatment in options.treatments or ():
         check_treatment(treatment, pattern)
@@ -141,7 +144,7 @@ def compare(
     if not results:
         raise InputError(f"treatments: got none that finds an object ({next(iter(left_out.values()))})")
     compared = side_by_side(results, voxel_nm, q_inv_nm)
-    return Comparison(compared, pattern, advise([c.evidence for c in compared]), left_out)
+    return Comparison(compared, pattern, advise([c.evidence for c in compared]), left_out, fell_back)
 
 
 def allowed_treatments(pattern: Pattern) -> tuple[TreatmentName, ...]:

@@ -5,7 +5,7 @@ the real gaps' normals, clear of them, where the scan is about as bright as besi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
+from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.metrics import log_ceiling
-from braggfill.base.options import spelled_out
+from braggfill.base.options import Device, spelled_out
 from braggfill.base.tasks import Progress, part_of
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
@@ -76,6 +77,8 @@ class Evaluation:
     """The method to fill with; None where the gaps are better left open."""
     advice: str
     """One sentence a person can act on."""
+    fell_back: str = ""
+    """Why the processor computed all of it and not the graphics card, where the card's memory did not suffice."""
 
 
 @spelled_out
@@ -105,7 +108,6 @@ def evaluate(
     InputError
         If an argument does not fit, or the scan has no room for copies of its gaps that hold counts.
     """
-    asked = options.asked
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit, options.negatives)
     scan = GappedScan.blanked(measured * np.float32(scale), missing)
     trial = Trial.of(scan)
@@ -115,7 +117,12 @@ def evaluate(
             f"intensity: got {np.count_nonzero(scored)} voxels with counts where copies of the gaps fit, expected at least "
             f"{FEWEST_VOXELS}; crop less of the scan"
         )
-    return judged(scan, trial, scored, fill_trial(trial, asked, on_progress))
+
+    def work(device: Device) -> dict[str, FilledTrial]:
+        return fill_trial(trial, replace(options, device=device).asked, on_progress)
+
+    filled, fell_back = on_card_or_processor(work, options.device)
+    return replace(judged(scan, trial, scored, filled), fell_back=fell_back)
 
 
 def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: dict[str, FilledTrial]) -> Evaluation:

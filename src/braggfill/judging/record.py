@@ -21,6 +21,7 @@ def write_evaluation(path: Path, verdict: "Evaluation", input_name: str) -> None
         "advisable": verdict.advisable,
         "recommended": verdict.recommended,
         "advice": verdict.advice,
+        "fell_back": verdict.fell_back or None,
         "voxels": verdict.voxels,
         "pcc_log_ceiling": verdict.ceiling,
         "hides_peak": verdict.hides_peak,

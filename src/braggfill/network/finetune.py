@@ -1,10 +1,11 @@
 """Weights adapted to one scan, for it and for the next ones of a series."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
-from braggfill.base.options import spelled_out
+from braggfill.base.fallback import on_card_or_processor
+from braggfill.base.options import Device, spelled_out
 from braggfill.base.paths import PathLike, as_path
 from braggfill.base.tasks import OnStep
 from braggfill.network.adaptation import adapt
@@ -49,7 +50,13 @@ def finetune(
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit, options.negatives)
     scan = GappedScan.blanked(measured * np.float32(scale), missing)
     origin = Learned.read(options.start)
-    learned, lesson = adapt(origin.on(options.device), scan, options.minutes, options.seed, on_step, options.config)
+
+    def work(device: Device) -> tuple[Learned, Lesson]:
+        start = Learned.read(options.start).on(device)  # read anew, for the weights are changed in place
+        return adapt(start, scan, options.minutes, options.seed, on_step, options.config)
+
+    (learned, lesson), fell_back = on_card_or_processor(work, options.device)
+    lesson = replace(lesson, fell_back=fell_back)
     entry = {"scan": options.name, "started_from": origin.sha256} | asdict(lesson)
     lessons = [*origin.description.get("lessons", []), entry]
     kept = {"lessons": lessons, "fringes": [asdict(fringes) for fringes in learned.fringes]}

@@ -34,3 +34,5 @@ class Lesson:
     """Gain in held-out deviance by the constants of kriging, in standard errors."""
     weights_sureness: float = 0.0
     """Gain by the weights of the best step, in standard errors."""
+    fell_back: str = ""
+    """Why the processor computed all of it and not the graphics card, where the card's memory did not suffice."""

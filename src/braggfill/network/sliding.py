@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from braggfill.base.devices import full_float32
 from braggfill.base.memory import give_back
 from braggfill.base.overlaps import Part, overlap_mean
 from braggfill.network.gapnet import GapNet
@@ -37,7 +38,7 @@ def network_predictor(model: GapNet, device: torch.device, precision: str = "flo
         flips, total = FLIPS if mirrored else FLIPS[:1], torch.zeros(0)
         for axes in flips:
             seen = [v.flip(axes) for v in portions] if mirrored else portions
-            with torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
+            with full_float32(), torch.autocast(device.type, getattr(torch, precision), enabled=precision != "float32"):
                 log_mean, log_dispersion = model(seen.pop(0), seen.pop(0), seen.pop(0))  # no longer held here
             if log_mean.numel() > LARGE_PORTION:
                 give_back()

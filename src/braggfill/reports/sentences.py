@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def warnings(result: FillResult) -> list[str]:
     """Plain sentences about what a user should know before trusting the result."""
-    found = []
+    found = [result.fell_back] if result.fell_back else []
     left = [g for g in result.gaps if g.filled < g.voxels]
     if left:
         widest = max(left, key=lambda g: g.width)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Complex64
 from torch import Tensor
 
+from braggfill.base.randomness import poisson_counts, seeded
 from braggfill.base.tasks import Progress
 from braggfill.crystal.coherence import squared_modulus
 from braggfill.crystal.likelihood import mean_square
@@ -101,6 +102,6 @@ def misfits(crystal: Complex64[Tensor, "frames rows columns"], bounds: Bounds, s
     """The misfit of an object where its amplitudes were fixed, and that of Poisson noise about what it scatters there."""
     expected = squared_modulus(torch.fft.fftn(crystal)[None])
     fixed, alike = bounds.low == bounds.high, torch.ones_like(bounds.low)
-    noisy = torch.poisson(expected, torch.Generator(expected.device).manual_seed(seed))
+    noisy = poisson_counts(expected, seeded(seed))
     ours, noise = (mean_square(expected, counts, alike, fixed) for counts in (bounds.low.square()[None], noisy))
     return float(ours), float(noise)

@@ -60,6 +60,7 @@ def write_crystal(path: Path, result: RetrievalResult, input_name: str) -> None:
         "converged": result.converged,
         "coherence": result.coherence,
         "oversampling": result.oversampling,
+        "fell_back": result.fell_back or None,
     }
     with whole_or_nothing(path) as file:
         np.savez_compressed(

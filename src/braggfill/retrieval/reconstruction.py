@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from braggfill.base.devices import find_device
-from braggfill.base.options import spelled_out
+from braggfill.base.fallback import on_card_or_processor
+from braggfill.base.options import Device, spelled_out
 from braggfill.base.tasks import Progress
 from braggfill.crystal.starts import first_support
 from braggfill.retrieval.alignment import Object, align, average_modes
@@ -18,7 +19,7 @@ from braggfill.retrieval.coherent import coherent_starts
 from braggfill.retrieval.grids import finer, given_support, resampled
 from braggfill.retrieval.options import RetrievalOptions
 from braggfill.retrieval.partial import partial_starts
-from braggfill.retrieval.pattern import clear_box, prepare_pattern
+from braggfill.retrieval.pattern import Pattern, clear_box, prepare_pattern
 from braggfill.retrieval.result import RetrievalResult
 from braggfill.retrieval.support import FINEST_BLUR, shrink_wrap
 from braggfill.retrieval.treatments import check_treatment, usual_treatment
@@ -63,17 +64,34 @@ def retrieve(
     check_treatment(treatment, pattern)
     shape = pattern.counts.shape
     pattern = clear_box(pattern) if treatment == "crop" else pattern
-    place = torch.device(find_device(options.device))
+    given = None if support is None else given_support(support, pattern.counts.shape)
+    options = replace(options, treatment=treatment)
+
+    def work(device: Device) -> RetrievalResult:
+        return searched(pattern, given, replace(options, device=device), on_progress)
+
+    result, fell_back = on_card_or_processor(work, options.device)
+    if treatment == "crop":
+        result = replace(result, crystal=finer(result.crystal, shape), support=resampled(result.support, shape))
+    return replace(result, options=options, fell_back=fell_back)
+
+
+def searched(
+    pattern: Pattern,
+    given: Bool[Tensor, "frames rows columns"] | None,
+    options: RetrievalOptions,
+    on_progress: Progress = lambda done, total: None,
+) -> RetrievalResult:
+    """The object of a pattern, with the treatment of the options, from a support that was given or the autocorrelation's."""
+    treatment, place = options.treatment or usual_treatment(pattern), find_device(options.device)
     first, oversampling = first_support(torch.from_numpy(pattern.counts).to(place))
-    given = None if support is None else given_support(support, pattern.counts.shape).to(place)
+    given = None if given is None else given.to(place)
     if options.coherence == "full":
         ends, best = coherent_starts(pattern, treatment, first if given is None else given, options, on_progress)
     else:
         ends, best = partial_starts(pattern, treatment, given, options, place, on_progress)
     crystal, inside, modes = common_object([found.crystal for found in best], best[0].support)
-    if treatment == "crop":
-        crystal, inside = finer(crystal, shape), resampled(inside, shape)
-    return RetrievalResult(crystal, inside, ends, modes, oversampling, replace(options, treatment=treatment))
+    return RetrievalResult(crystal, inside, ends, modes, oversampling, options)
 
 
 def common_object(

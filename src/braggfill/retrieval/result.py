@@ -71,6 +71,8 @@ class RetrievalResult:
     """Array size over the autocorrelation's half size; 2 where that fills the array."""
     options: RetrievalOptions
     """With the treatment that was taken."""
+    fell_back: str = ""
+    """Why the processor computed all of it and not the graphics card, where the card's memory did not suffice."""
 
     @property
     def coherence(self) -> Coherence:
@@ -99,7 +101,7 @@ class RetrievalResult:
     @property
     def warnings(self) -> list[str]:
         """Plain sentences about what a user should know before trusting the result."""
-        found = []
+        found = [self.fell_back] if self.fell_back else []
         coarse = [axis for axis, s in zip(AXIS_NAMES, self.oversampling, strict=True) if s <= LEAST_OVERSAMPLING]
         if coarse:
             found.append(

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
 from torch import Tensor
 
+from braggfill.base.randomness import poisson_counts, seeded
 from braggfill.base.ranges import check_ranges, log_uniform
 from braggfill.base.smoothing import gaussian_blur
 
@@ -167,11 +168,11 @@ def counting_noise(rng: np.random.Generator, expected: Float32[Tensor, "*voxels"
     seeds = rng.integers(2**62, size=NOISE_STREAMS).tolist()
 
     def draw(part: torch.Tensor, seed: int) -> torch.Tensor:
-        return torch.poisson(part, torch.Generator(part.device).manual_seed(seed))
+        return poisson_counts(part, seeded(seed))
 
-    parts = expected.flatten().chunk(NOISE_STREAMS)
+    parts = expected.cpu().flatten().chunk(NOISE_STREAMS)
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        return torch.cat(list(pool.map(draw, parts, seeds))).view_as(expected)
+        return torch.cat(list(pool.map(draw, parts, seeds))).view(expected.shape).to(expected.device)
 
 
 def _positions(like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from braggfill.base.devices import find_device, has_bfloat16
+from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
+from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.limits import check_kind
-from braggfill.base.metrics import poisson_deviance, skill
+from braggfill.base.options import Device
 from braggfill.base.paths import PathLike, as_path, identities
-from braggfill.base.quiet import quiet
 from braggfill.base.writing import sha256, whole_or_nothing
 from braggfill.network.gapnet import COUNT_FLOOR, GapNet, log_linear_along_normal
 from braggfill.network.learner import Learner
@@ -27,25 +27,13 @@ from braggfill.network.weights import read_tensors, read_weights, write_tensors,
 from braggfill.scan.measured import MeasuredScan
 from braggfill.simulation.library import Library
 from braggfill.training.config import TrainConfig
+from braggfill.training.curve import CurvePoint, portion_skill
+from braggfill.training.fabric import start_fabric
 from braggfill.training.stream import PortionStream
 
 VALIDATION_SEED_OFFSET = 1_000_003
 """Added to the seed for the validation portions: other crystals, never trained on."""
-LEAST_EXCESS = 0.05
-"""Portions whose linear fill is better than this (mean deviance from the expectation) say nothing about skill."""
 WEIGHTS_NAME, STATE_NAME, CURVE_NAME = "weights.safetensors", "state.safetensors", "curve.csv"
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """One row of the training curve."""
-
-    step: int
-    loss: float
-    validation_likelihood: float
-    """Mean negative log-likelihood of the validation counts, relative to a perfect expectation without spread."""
-    skill: float
-    """Share of the log-linear fill's excess Poisson deviance that is removed, mean over the validation portions."""
 
 
 def train(
@@ -55,7 +43,7 @@ def train(
     resume: bool = False,
     start: PathLike | None = None,
     measured: Sequence[MeasuredScan] = (),
-    device: str = "cpu",
+    device: Device = "cpu",
     devices: int = 1,
     on_step: Callable[[int, float], None] | None = None,
 ) -> Path:
@@ -73,7 +61,7 @@ def train(
     measured : sequence of MeasuredScan
         Measured scans of many counts to learn from beside simulated ones.
     device : str
-        ``auto``, ``cpu`` or ``cuda``.
+        ``auto``, ``cpu`` or ``cuda``; where a card's memory does not suffice, the processor goes on from the state.
     devices : int
         GPUs (or processes) that share every batch. More than one starts this program again once for each.
     on_step : callable, optional
@@ -92,23 +80,30 @@ def train(
     folder, config = as_path(out, "out"), TrainConfig() if config is None else config
     check_kind("config", config, TrainConfig)
     start = given_start(start, folder)
-    state_path = folder / STATE_NAME
-    if state_path.exists() and not resume:
+    find_device(device)
+    if (folder / STATE_NAME).exists() and not resume:
         raise InputError(f"out {folder}: got a folder with an unfinished training, expected a new one; go on with resume")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"out {folder}: cannot be made ({error.strerror}), expected the name of a folder") from error
-    run = TrainingRun(config, start_fabric(config, device, devices), measured)
-    if state_path.exists():
-        run.restore(state_path)
-        if start and (run.origin or {}).get("sha256") != sha256(start):
-            raise InputError(
-                f"start {start}: got other weights than the state in {folder} began with, expected the same or none"
-            )
-    elif start:
-        run.start_from(start)
-    losses: list[float] = []
+    told: list[str] = []
+
+    def work(place: Device) -> None:
+        run = TrainingRun(config, start_fabric(config, place, devices), measured, *told)
+        run.begin(folder, start)
+        carry_out(run, folder, on_step)
+
+    if devices > 1:  # what one process lacks the others do not know
+        work(device)
+    else:
+        on_card_or_processor(work, device, told.append)
+    return folder / WEIGHTS_NAME
+
+
+def carry_out(run: "TrainingRun", folder: Path, on_step: Callable[[int, float], None] | None) -> None:
+    """Make all steps that are left, and keep what they come to."""
+    config, losses = run.config, list[float]()
     while run.step < config.steps:
         losses.append(run.advance())
         if on_step:
@@ -119,7 +114,6 @@ def train(
                 keep(folder, run)
             losses.clear()
             run.fabric.barrier()
-    return folder / WEIGHTS_NAME
 
 
 def given_start(start: PathLike | None, folder: Path) -> Path | None:
@@ -133,6 +127,7 @@ def given_start(start: PathLike | None, folder: Path) -> Path | None:
 def keep(folder: Path, run: "TrainingRun") -> None:
     """Write weights and training curve, and last the state, so that a state never runs ahead of them."""
     description = {"training": run.request, "step": run.step, "skill": run.curve[-1].skill, "started_from": run.origin}
+    description |= {"fell_back": run.fell_back}
     write_weights(folder / WEIGHTS_NAME, run.average_model(), description)
     rows = ["step,loss,validation_likelihood,skill"]
     rows += [f"{p.step},{p.loss:.5f},{p.validation_likelihood:.5f},{p.skill:.5f}" for p in run.curve]
@@ -141,26 +136,12 @@ def keep(folder: Path, run: "TrainingRun") -> None:
     run.save(folder / STATE_NAME)
 
 
-def start_fabric(config: TrainConfig, device: str, devices: int = 1) -> Fabric:
-    """Where and in which arithmetic to train; with several devices, one process for each from here on."""
-    kind = find_device(device)
-    if not 1 <= devices <= config.batch:
-        raise InputError(f"devices: got {devices}, expected 1 to the {config.batch} portions of a batch")
-    bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and has_bfloat16(kind))
-    strategy = "ddp" if devices > 1 else "auto"
-    with quiet():
-        fabric = Fabric(
-            accelerator=kind.type, strategy=strategy, devices=devices, precision="bf16-mixed" if bfloat16 else "32-true"
-        )
-    fabric.launch()
-    return fabric
-
-
 class TrainingRun:
     """The state of a training: a learner, its stream of portions, its curve."""
 
-    def __init__(self, config: TrainConfig, fabric: Fabric, measured: Sequence[MeasuredScan] = ()) -> None:
+    def __init__(self, config: TrainConfig, fabric: Fabric, measured: Sequence[MeasuredScan] = (), told: str = "") -> None:
         torch.manual_seed(config.seed)
+        self.fell_back = told
         self.config, self.fabric, self.device = config, fabric, fabric.device
         self.curve: list[CurvePoint] = []
         self.origin: dict[str, Any] | None = None
@@ -250,8 +231,20 @@ class TrainingRun:
         tensors |= {f"average/{n}": p for n, p in learner.average.items()}
         for name, p in learner.model.named_parameters():
             tensors |= {f"moments/{name}/{k}": v for k, v in learner.optimiser.state[p].items()}
-        description = {"training": self.request, "curve": [astuple(p) for p in self.curve], "started_from": self.origin}
+        curve = [astuple(p) for p in self.curve]
+        description = {"training": self.request, "curve": curve, "started_from": self.origin, "fell_back": self.fell_back}
         write_tensors(path, tensors, description)
+
+    def begin(self, folder: Path, start: Path | None) -> None:
+        """Go on from the state in a folder, or begin with the weights of an earlier training."""
+        if (folder / STATE_NAME).exists():
+            self.restore(folder / STATE_NAME)
+            if start and (self.origin or {}).get("sha256") != sha256(start):
+                raise InputError(
+                    f"start {start}: got other weights than the state in {folder} began with, expected the same or none"
+                )
+        elif start:
+            self.start_from(start)
 
     def start_from(self, path: Path) -> None:
         """Begin with the weights of an earlier training, whose hash and description go with this one."""
@@ -276,6 +269,8 @@ class TrainingRun:
             raise InputError(f"resume {path}: got a state with other values of {', '.join(different)}; expected the same")
         try:
             self.take_up(tensors, description)
+        except torch.cuda.OutOfMemoryError:
+            raise
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
             raise InputError(f"resume {path}: got a damaged state of a training ({error}); start anew elsewhere") from error
 
@@ -289,12 +284,3 @@ class TrainingRun:
             learner.average[name] = tensors[f"average/{name}"].to(self.device)
             moments = {k: tensors[f"moments/{name}/{k}"] for k in ("step", "exp_avg", "exp_avg_sq")}
             learner.optimiser.state[p] = {k: v if k == "step" else v.to(self.device) for k, v in moments.items()}
-
-
-def portion_skill(expected: Tensor, log_mean: Tensor, log_linear: Tensor) -> float | None:
-    """Skill in a portion's bright voxels, at least -1; None where there is nothing to gain. All tensors are (voxels,)."""
-    bright = expected > 0.5
-    if not bright.any():
-        return None
-    truth, ours, linear = (v[bright].numpy() for v in (expected, log_mean.exp(), log_linear.exp()))
-    return max(-1.0, skill(ours, linear, truth, floor=0.0)) if poisson_deviance(linear, truth) > LEAST_EXCESS else None
