@@ -9,18 +9,22 @@ from braggfill.base.writing import rounded
 
 
 class GrowingTable:
-    """A CSV file with a row for each crystal; what is in it already is not made again."""
+    """A CSV file with a row for each crystal, or for each set of ``keys``; what is in it already is not made again."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self.path, self.columns = path, columns
+    def __init__(self, path: Path, columns: Sequence[str], keys: Sequence[str] = ("crystal",)) -> None:
+        self.path, self.columns, self.keys = path, columns, keys
 
     def missing(self, crystals: Iterable[int]) -> Iterator[int]:
         """Those of some crystals that have no row yet."""
+        return (row["crystal"] for row in self.missing_of({"crystal": index} for index in crystals))
+
+    def missing_of(self, asked: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Those of some sets of keys that have no row yet."""
         there = set()
         if self.path.exists():
             with self.path.open(newline="") as file:
-                there = {int(row["crystal"]) for row in csv.DictReader(file)}
-        return (index for index in crystals if index not in there)
+                there = {tuple(row[key] for key in self.keys) for row in csv.DictReader(file)}
+        return (keys for keys in asked if tuple(str(keys[key]) for key in self.keys) not in there)
 
     def add(self, row: dict[str, Any]) -> None:
         """Write a row, and print it."""
