@@ -146,7 +146,8 @@ def seconds_of_partial(rates: list[Rates], starts: int, keep: int, threads: int)
 
     fitted = Work(0, sum(way.evaluations for way in STEPS))
     between, last = climbing(len(rates), EVERYWHERE)
-    last += fitted + (lift() + fitted) * (MAY_BE * LIFTS) + Work(0, LAST.evaluations)
+    lifts = sum(MAY_BE**number for number in range(1, LIFTS + 1))  # each only where the one before has not sufficed
+    last += fitted + (lift() + fitted) * lifts + Work(0, LAST.evaluations)
     full = Work(0, 2 * REFINING) + fitted
     coarse = turns(slice(2)) + turns(slice(2, None)) * MAY_BE
     climb = sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
