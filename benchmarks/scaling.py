@@ -111,7 +111,10 @@ def exponent(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def draw(rows: list[dict[str, str]], out: Path) -> dict[str, float]:
-    """Draw time and memory of each series, and say with which power of the voxels they grow."""
+    """Draw time and memory of each series, and say with which power of the voxels they grow from ``SIDE`` voxels a side on.
+
+    In smaller scans most is what any fill takes.
+    """
     figure, powers = new_figure(7.2, 4.4), {}
     panels = figure.subplots(2, 3, sharey="row")
     named = {"voxels": "voxels of the scan, a cross 6 wide", "width": "voxels across a cross", "gaps": "stripes 6 wide"}
@@ -121,10 +124,11 @@ def draw(rows: list[dict[str, str]], out: Path) -> dict[str, float]:
             x, y = (np.array([float(r[key]) for r in some]) for key in (series, quantity))
             panel.loglog(x, y, "o", color="black", markersize=3.5)
             panel.set(xlabel=what)
-            panel.tick_params(labelsize=7)
+            panel.tick_params(which="both", labelsize=6)
             panel.xaxis.label.set_size(8)
             if series == "voxels":
-                powers[quantity], start = exponent(x, y)
+                large = x >= SIDE**3 if np.count_nonzero(x >= SIDE**3) > 1 else x > 0
+                powers[quantity], start = exponent(x[large], y[large])
                 panel.loglog(x, start * x ** powers[quantity], color="0.5", linewidth=1, zorder=0)
                 panel.set_title(f"voxels to the power of {powers[quantity]:.2f}", fontsize=8)
                 panel.set_ylabel(label, fontsize=8)
