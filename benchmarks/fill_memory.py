@@ -13,18 +13,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from shared.memory import PeakMemory
 from shared.timing import report, seconds
 
 from braggfill import fill_gaps
 from braggfill.base.memory import give_back, return_large_blocks
-
-KIB = 1024
-
-
-def resident_kib(field: str) -> int:
-    """VmRSS (now) or VmHWM (peak) of this process, as Linux counts them."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1])
 
 
 def demo_scan(shape: tuple[int, ...]) -> np.ndarray:
@@ -43,16 +36,16 @@ def peak_arrays(method: str, shape: tuple[int, ...]) -> dict[str, float]:
     mask[20:26] = True
     fill_gaps(small, mask, method=method)
     give_back()
-    before = resident_kib("VmRSS")
+    peak = PeakMemory()
     counts, mask = demo_scan(shape), np.zeros(shape[1:], bool)
     mask[shape[1] * 2 // 3 :][:6] = True
     mask[:, shape[2] // 3 :][:, :6] = True
     give_back()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    peak.forget()
     results = []
     duration = seconds(lambda: results.append(fill_gaps(counts, mask, method=method)))
     array = 4 * math.prod(shape)
-    held = (resident_kib("VmHWM") - before) * KIB / array
+    held = peak.held() / array
     return {
         "arrays": round(held, 2),
         "megabytes": round(held * array / 1e6),

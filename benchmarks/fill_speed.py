@@ -12,13 +12,14 @@ Usage: python benchmarks/fill_speed.py [--windows 100] [--repeat 3] [--error] [-
 import argparse
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from shared.paper_unet import PaperUNet
-from shared.timing import Clock, median_seconds, report, seconds
+from shared.timing import Clock, in_turn, median_seconds, report, seconds
 from torch.utils.flop_counter import FlopCounterMode
 
 from braggfill import FillResult, fill_gaps
@@ -50,7 +51,10 @@ def windows_of_a_cross(size: int, skip: int) -> int:
 
 
 def forward_pass(repeat: int, clock: Clock) -> dict[str, object]:
-    """Rate of the network over a plane of a 128³ scan, beside what the machine reaches in one convolution and in a product."""
+    """Time of the network over a plane of a 128³ scan, in turn with that of its convolutions alone, which is its limit here.
+
+    Beside it the rate of its largest convolution, and of a product of matrices, which a convolution may well surpass.
+    """
     model, _ = read_weights(SHIPPED_WEIGHTS)
     counts, guess = torch.rand(2, 1, NORMAL, 128, 128)
     matrix = torch.rand(4096, 4096)
@@ -58,15 +62,33 @@ def forward_pass(repeat: int, clock: Clock) -> dict[str, object]:
         with FlopCounterMode(display=False) as counter:
             model(counts, counts > 0.2, guess)
         counted = counter.get_total_flops()
-        forward = median_seconds(lambda: model(counts, counts > 0.2, guess), repeat, clock)
-        layer, plane = model.up_full.first, torch.rand(1, model.up_full.first.in_channels, 128, 128)
-        plane = plane.contiguous(memory_format=torch.channels_last)
-        layer(plane)
-        convolved = 2 * layer.weight.numel() * 128**2 / median_seconds(lambda: layer(plane), 5 * repeat, clock)
-        product = 2 * 4096**3 / median_seconds(lambda: matrix @ matrix, repeat, clock)
-    rates = {"forward": counted / forward, "its largest convolution alone": convolved, "a product of matrices": product}
-    gflop_s = {name: rate / 1e9 for name, rate in rates.items()}
-    return {"forward_s": forward, "gflop_s": gflop_s, "share of that convolution's rate": counted / forward / convolved}
+        bare = bare_convolutions(model, lambda: model(counts, counts > 0.2, guess))
+        layer, plane = max(bare, key=lambda one: one[0].weight.numel() * one[1][0, 0].numel())
+        works = {
+            "forward": lambda: model(counts, counts > 0.2, guess),
+            "its convolutions alone": lambda: [convolve(given) for convolve, given in bare],
+            "its largest convolution alone": lambda: layer(plane),
+            "a product of matrices": lambda: matrix @ matrix,
+        }
+        times = {name: np.median(found) for name, found in in_turn(works, 2 * repeat + 1, clock).items()}
+    flops = {
+        "its largest convolution alone": 2 * layer.weight.numel() * plane[0, 0].numel(),
+        "a product of matrices": 2 * 4096**3,
+    }
+    gflop_s = {name: flops.get(name, counted) / seconds_taken / 1e9 for name, seconds_taken in times.items()}
+    share = times["its convolutions alone"] / times["forward"]
+    return {"forward_s": times["forward"], "gflop_s": gflop_s, "share of the machine's convolution limit": share}
+
+
+def bare_convolutions(model: torch.nn.Module, call: Callable[[], object]) -> list[tuple[torch.nn.Conv2d, torch.Tensor]]:
+    """Every convolution of a call of the network, with an input of the same shape and order."""
+    seen: list[tuple[torch.nn.Conv2d, torch.Size]] = []
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Conv2d)]
+    hooks = [layer.register_forward_hook(lambda layer, given, _: seen.append((layer, given[0].shape))) for layer in layers]
+    call()
+    for hook in hooks:
+        hook.remove()
+    return [(layer, torch.rand(shape).contiguous(memory_format=torch.channels_last)) for layer, shape in seen]
 
 
 def tiled(scan: SimulatedScan, shape: tuple[int, int, int]) -> np.ndarray:

@@ -157,7 +157,7 @@ def study(case: Case, treatment: str, coherence: Coherence, starts: int) -> tupl
 
 def run(kind: str, cases: dict[int, Case], treatments: list[str], arguments: argparse.Namespace) -> None:
     """Study what is not in the table of a kind yet."""
-    table = GrowingTable(table_of(kind, arguments.coherence, arguments.out), COLUMNS, "part")
+    table = GrowingTable(table_of(kind, arguments.coherence, arguments.out), COLUMNS, ("part",))
     parts = {
         f"{number:02d} {treatment}": (case, treatment)
         for number, case in cases.items()

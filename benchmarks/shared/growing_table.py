@@ -9,10 +9,10 @@ from braggfill.base.writing import rounded
 
 
 class GrowingTable:
-    """A CSV file with one row or some for each key, such as a crystal's number; what is in it already is not made again."""
+    """A CSV file with one row or some for each set of keys, such as a crystal's number; what is in it is not made again."""
 
-    def __init__(self, path: Path, columns: Sequence[str], key: str = "crystal") -> None:
-        self.path, self.columns, self.key = path, columns, key
+    def __init__(self, path: Path, columns: Sequence[str], keys: Sequence[str] = ("crystal",)) -> None:
+        self.path, self.columns, self.keys = path, columns, keys
 
     def rows(self) -> list[dict[str, str]]:
         """What is there."""
@@ -21,13 +21,18 @@ class GrowingTable:
         with self.path.open(newline="") as file:
             return list(csv.DictReader(file))
 
-    def missing(self, keys: Iterable[Any]) -> Iterator[Any]:
-        """Those of some keys that have no row yet."""
-        there = {row[self.key] for row in self.rows()}
-        return (key for key in keys if str(key) not in there)
+    def missing(self, values: Iterable[Any]) -> Iterator[Any]:
+        """Those of some values of the only key that have no row yet."""
+        (key,) = self.keys
+        return (row[key] for row in self.missing_of({key: value} for value in values))
+
+    def missing_of(self, asked: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Those of some sets of keys that have no row yet."""
+        there = {tuple(row[key] for key in self.keys) for row in self.rows()}
+        return (keys for keys in asked if tuple(str(keys[key]) for key in self.keys) not in there)
 
     def add(self, *rows: dict[str, Any]) -> None:
-        """Write all rows of one key together, and print them."""
+        """Write all rows of one set of keys together, and print them."""
         said = [{k: rounded(value) if isinstance(value, float) else value for k, value in row.items()} for row in rows]
         print(*said, sep="\n", flush=True)
         new = not self.path.exists()

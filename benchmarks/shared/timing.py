@@ -20,12 +20,12 @@ def seconds(work: Callable[[], object], clock: Clock = time.perf_counter) -> flo
     return clock() - start
 
 
-def in_turn(works: Mapping[str, Callable[[], object]], repeat: int) -> dict[str, list[float]]:
-    """Wall times of several works, called in turn, so that whatever else the machine does slows all of them alike."""
+def in_turn(works: Mapping[str, Callable[[], object]], repeat: int, clock: Clock = time.perf_counter) -> dict[str, list[float]]:
+    """Times of several works, called in turn, so that whatever else the machine does slows all of them alike."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeat):
         for name, work in works.items():
-            times[name].append(seconds(work))
+            times[name].append(seconds(work, clock))
     return times
 
 

@@ -129,7 +129,10 @@ def test_a_comparison_and_a_judgement_are_made_of_their_parts(small, monkeypatch
     filled = braggfill.fill_gaps(small.scan.intensity, small.mask, method="linear")
     done = Opened(Scan(filled.intensity, filled.mask, "scan", filled.filled, filled.std), filled.mask)
     assert trials.comparison_seconds(done, two) == 200
-    assert trials.evaluation_seconds(small, EvaluationOptions("unet", ("kriging", "linear"))) == 21
+    judged = EvaluationOptions("unet", ("kriging", "linear"))
+    for cores, seconds in ((1, 21), (2, 14)):
+        monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
+        assert trials.evaluation_seconds(small, judged) == seconds
 
 
 @pytest.mark.parametrize(

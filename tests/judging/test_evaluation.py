@@ -1,7 +1,9 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
 from scipy.special import xlogy
 from typer.testing import CliRunner
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 from braggfill import InputError, evaluate, fill_gaps, simulate
 from braggfill.base.metrics import skill
 from braggfill.commands.cli import app
+from braggfill.filling.methods import METHODS
 from braggfill.judging.evaluation import hides_peak, no_brighter
 from braggfill.judging.verdict import Band, Score, advised, in_words, recommended
 from braggfill.scan.copies import RELAXED, CopyRules, Trial
@@ -229,3 +232,29 @@ def test_the_command_prints_the_advice_and_writes_the_figures(tmp_path, scan, cr
     assert {s["method"] for s in figures["scores"]} >= {"kriging", "ridge", "idw"}
     assert 0 < figures["pcc_log_ceiling"] <= 1
     assert (tmp_path / "judged.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_methods_side_by_side_say_what_each_says_alone(scan, cross):
+    """On three threads; the progress counts every method once, and never goes back."""
+    told, before, counts = [], torch.get_num_threads(), np.where(cross, 0, scan.counts)
+    torch.set_num_threads(3)
+    try:
+        every = ("cubic", "idw", "nearest")
+        together = evaluate(counts, cross, method="linear", baselines=every, on_progress=lambda *step: told.append(step))
+    finally:
+        torch.set_num_threads(before)
+    for score in together.scores[1:]:
+        alone = evaluate(counts, cross, method=score.method, baselines=())
+        assert replace(score, seconds=0.0) == replace(alone.scores[0], seconds=0.0)
+    shares = [done / total for done, total in told]
+    assert shares == sorted(shares)
+    assert told[-1] == (4, 4)
+
+
+def test_a_method_that_fails_stops_those_beside_it(scan, cross, monkeypatch):
+    def fail(*arguments):
+        raise InputError("no such luck")
+
+    monkeypatch.setitem(METHODS, "ridge", replace(METHODS["ridge"], estimate=fail))
+    with pytest.raises(InputError, match="no such luck"):
+        evaluate(np.where(cross, 0, scan.counts), cross, method="linear", baselines=("ridge", "nearest", "cubic"))

@@ -1,6 +1,8 @@
 """Retrieval with partial coherence, on a faceted object of 13 voxels in 48³ whose every value is known."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -226,3 +228,48 @@ def test_without_its_taper_an_object_scatters_what_the_level_compares_with_the_c
     ours = torch.fft.fftn(without_taper(crystal[0], level, pattern)).abs().square().numpy()
     for frame, row, column in [(0, 0, 0), (3, -4, 5), (-7, 9, -19), (10, -14, 13)]:
         assert ours[frame, row, column] == pytest.approx(expected[frame, row, column], rel=1e-3)
+
+
+def test_starts_side_by_side_find_what_they_find_one_after_the_other(monkeypatch):
+    quick(monkeypatch)
+    short = partial.Way(kappa=0.0, evaluations=3)
+    for name, value in {"STEPS": (short,), "LAST": short, "REFINING": 3}.items():
+        monkeypatch.setattr(partial, name, value)
+    counts = pattern_of(facetted((16, 16, 16), 5.0))
+
+    def beside(works, stop=None):
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda work: work(), works))
+
+    monkeypatch.setattr(partial, "side_by_side", beside)
+    found = []
+    for most in (counts.size, counts.size - 1):
+        monkeypatch.setattr(partial, "MOST_SIDE_BY_SIDE", most)
+        found.append(retrieve(counts, starts=3, keep=2, counts_per_unit=1, device="cpu"))
+    ours, theirs = found
+    assert [(s.number, s.misfit, s.deviance) for s in ours.starts] == [(s.number, s.misfit, s.deviance) for s in theirs.starts]
+    np.testing.assert_array_equal(ours.crystal, theirs.crystal)
+
+
+@pytest.mark.parametrize(("first", "last", "fits", "taken"), [(2.1, 0.9, 0, False), (1.5, 0.9, 2, True), (1.5, 1.1, 1, False)])
+def test_full_coherence_is_taken_if_it_tells_hidden_counts_and_given_up_early_if_far_worse(
+    monkeypatch, first, last, fits, taken
+):
+    """Two starts; deviances are over the best one's: before the last fits of full coherence, and after them."""
+
+    class Told(SimpleNamespace):
+        rank = property(lambda self: self.deviance)
+
+    pattern, made = SimpleNamespace(counts=np.zeros(1)), []
+    climbed = [Told(deviance=d, view=SimpleNamespace(pattern=pattern)) for d in (3.0, 2.0)]
+
+    def at_last(attempt):
+        made.append(attempt)
+        return Told(deviance=2.0 * last, view=attempt.view)
+
+    monkeypatch.setattr(partial, "with_full_coherence", lambda attempt: Told(deviance=2.0 * first, view=attempt.view))
+    monkeypatch.setattr(partial, "at_last", at_last)
+    ends = partial.as_hidden_counts_say(climbed)
+    assert len(made) == fits
+    assert (ends == climbed) != taken
+    assert len(ends) == 2

@@ -3,8 +3,10 @@
 Conjugate gradients with one pair of FFTs a step. What makes them slow is a gap, where the field is known by its surroundings
 alone; so the preconditioner is the exact solution for a weight that is one number in every layer across the gap, and zero in
 the gap's own layers. It follows from that for one weight everywhere by the Woodbury identity, a small matrix for each
-frequency along the layers. On simulated crosses 20 such steps come nearer to the solution than 40 without it; where fringes are
-sharp and no light blurs them it takes the 40.
+frequency along the layers.
+
+What a step brings is known: its share of fᵀ (S⁻¹ + W) f, the square of the solution in units of what the data leave uncertain.
+So they end when the latest bring next to nothing: after 22 to 38 steps across a gap of layers, later where gaps are scattered.
 
 References
 ----------
@@ -24,6 +26,9 @@ MOST_ITERATIONS = 40
 """Of the conjugate gradients."""
 TOLERANCE = 1e-7
 """They stop when the squared residual, as the preconditioner weighs it, is this small a share of what it was."""
+LATEST, LEAST_GAIN = 4, 1e-4
+"""They stop as well when so many steps bring so small a share of what all have brought. Behind gaps of four simulated crystals
+the estimate was then 0.002 to 0.005 from the solution in log(1 + counts), and 0.15 to 0.5 from the truth."""
 TYPICAL_WEIGHT = 0.1
 """Statistical weight that the preconditioner takes a layer to have, as a share of the largest of a voxel."""
 MOST_DARK_LAYERS = 16
@@ -114,6 +119,7 @@ def conditional_mean(kernel: Lags, weight: Volume, data: Volume) -> Volume:
     residual.zero_()[inside] = weight * data
     field, direction, image = (torch.zeros_like(residual) for _ in range(3))
     square, goal = torch.inf, 0.0
+    gains: list[float] = []
     for _ in range(MOST_ITERATIONS):
         step = layered.solve(residual, spectrum)
         previous, square = square, float(torch.dot(residual.view(-1), step.view(-1)))
@@ -124,6 +130,9 @@ def conditional_mean(kernel: Lags, weight: Volume, data: Volume) -> Volume:
         image.mul_(square / previous).add_(residual).addcmul_(beyond, step)
         length = square / float(torch.dot(direction.view(-1), image.view(-1)))
         field.add_(direction, alpha=length)
+        gains.append(length * square)
+        if len(gains) > LATEST and sum(gains[-LATEST:]) <= LEAST_GAIN * sum(gains):
+            break
         residual.sub_(image, alpha=length)
     return field[inside].movedim(0, across)
 

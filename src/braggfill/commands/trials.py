@@ -141,20 +141,22 @@ def seconds_of_crystal(rates: list[Rates], starts: int, climbs: int, thorough: b
     return rates[0].seconds(turns(slice(TRIED))) * ceil(starts / threads) + climb * ceil(climbs / threads)
 
 
-def seconds_of_partial(rates: list[Rates], starts: int, keep: int) -> float:
-    """Of phase retrieval with partial coherence, one start after another."""
+def seconds_of_partial(rates: list[Rates], starts: int, keep: int, threads: int) -> float:
+    """Of phase retrieval with partial coherence, as many starts side by side as there are threads."""
     from braggfill.crystal.climb import EVERYWHERE
     from braggfill.crystal.search import REFINING
     from braggfill.retrieval.partial import LAST, LIFTS, STEPS
 
     fitted = Work(0, sum(way.evaluations for way in STEPS))
     between, last = climbing(len(rates), EVERYWHERE)
-    last += fitted + (lift() + fitted) * (MAY_BE * LIFTS) + Work(0, LAST.evaluations)
-    full = Work(0, 2 * REFINING + LAST.evaluations) + fitted
+    lifts = sum(MAY_BE**number for number in range(1, LIFTS + 1))  # each only where the one before has not sufficed
+    last += fitted + (lift() + fitted) * lifts + Work(0, LAST.evaluations)
+    full = Work(0, 2 * REFINING) + fitted
     coarse = turns(slice(2)) + turns(slice(2, None)) * MAY_BE
     climb = sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
-    also = rates[-1].seconds(full) * (1 + MAY_BE * (keep - 1))
-    return starts * rates[0].seconds(coarse) + keep * climb + also
+    taken = rates[-1].seconds(Work(0, LAST.evaluations)) + rates[-1].seconds(full) * ceil((keep - 1) / threads)
+    also = rates[-1].seconds(full) + MAY_BE * taken
+    return ceil(starts / threads) * rates[0].seconds(coarse) + ceil(keep / threads) * climb + also
 
 
 def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_counter) -> float:
@@ -191,8 +193,11 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
 
 
 def evaluation_seconds(scan: "Opened", options: "EvaluationOptions", clock: Clock = perf_counter) -> float:
-    """Of a judgement: as many fills as methods are asked for."""
-    return sum(fill_seconds(scan, asked, clock) for asked in options.asked)
+    """Of a judgement: the fill to judge, and those that it is compared with side by side."""
+    import torch
+
+    first, *others = (fill_seconds(scan, asked, clock) for asked in options.asked)
+    return first + sum(others) / torch.get_num_threads()
 
 
 def retrieval_seconds(scan: "Opened", options: "RetrievalOptions", clock: Clock = perf_counter) -> float:
@@ -225,8 +230,11 @@ def _pattern(scan: "Opened", options: "SearchOptions") -> "Pattern":
 
 def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "SearchOptions", clock: Clock) -> float:
     """Of phase retrieval with one treatment of the gaps."""
+    import torch
+
     from braggfill.base.devices import find_device
     from braggfill.base.fallback import on_card_or_processor
+    from braggfill.base.threads import side_by_side
     from braggfill.retrieval.options import SCHEDULE
     from braggfill.retrieval.partial import level_shares, view_of
     from braggfill.retrieval.pattern import clear_box
@@ -240,8 +248,10 @@ def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "Se
         if options.coherence == "full":
             return options.starts * _schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, place, clock)
         view = view_of(pattern, treatment, options.seed, 0, place)
-        rates = [Rates.on(view.level(share), clock) for share in level_shares(pattern, treatment)]
-        return seconds_of_partial(rates, options.starts, options.keep)
+        shares = level_shares(pattern, treatment)
+        (rates,) = side_by_side([lambda: [Rates.on(view.level(share), clock) for share in shares]], device=place)
+        threads = torch.get_num_threads() if place.type == "cpu" else 1
+        return seconds_of_partial(rates, options.starts, options.keep, threads)
 
     return on_card_or_processor(seconds, options.device)[0]
 

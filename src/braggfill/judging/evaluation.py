@@ -6,6 +6,7 @@ the real gaps' normals, clear of them, where the scan is about as bright as besi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -16,7 +17,8 @@ from braggfill.base.errors import InputError
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.metrics import log_ceiling
 from braggfill.base.options import Device, spelled_out
-from braggfill.base.tasks import Progress, part_of
+from braggfill.base.tasks import Progress, Steps, part_of
+from braggfill.base.threads import side_by_side
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.judging.options import EvaluationOptions
@@ -97,7 +99,7 @@ def evaluate(
         As for ``fill_gaps``.
     options : EvaluationOptions
     on_progress : callable
-        Called with the work done and its total; every method is as much of it.
+        Called with the work done and its total, from several threads by turns; every method is as much of it.
 
     Returns
     -------
@@ -153,22 +155,33 @@ def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: di
 
 
 def fill_trial(trial: Trial, asked: Sequence[FillOptions], on_progress: Progress) -> dict[str, FilledTrial]:
-    """Fill a trial by each method, all from one kriging, and keep what they put into the copies."""
-    scan, copied, shared = trial.scan, trial.scored[trial.scan.wanted], 0.0
-    filled: dict[str, FilledTrial] = {}
+    """Fill a trial by each method, all from one kriging, and keep what they put into the copies.
+
+    The method to judge, the first, has all cores; those that it is compared with go side by side, each on one.
+    """
+    scan, shared = trial.scan, 0.0
     if any(METHODS[options.method_for(scan.mask.size)].guessed for options in asked):
         from braggfill.classical.kriging import guessed
 
         start = perf_counter()
         scan, shared = guessed(scan, find_device(asked[0].device)), perf_counter() - start
-    for done, options in enumerate(asked):
-        advance = part_of(on_progress, done, len(asked))
-        advance(0, 1)
+    copied = trial.scored[scan.wanted]
+
+    def fill(options: FillOptions, on_progress: Progress) -> FilledTrial:
         method, start = METHODS[options.method_for(scan.mask.size)], perf_counter()
-        estimate = method.estimate(scan, options, advance, lambda *_: None)
+        estimate = method.estimate(scan, options, on_progress, lambda *_: None)
         seconds = perf_counter() - start + (shared if method.guessed else 0.0)
-        filled[options.method] = FilledTrial(estimate.mean[copied], estimate.std[copied], estimate.mean[~copied], seconds)
-    return filled
+        return FilledTrial(estimate.mean[copied], estimate.std[copied], estimate.mean[~copied], seconds)
+
+    first = fill(asked[0], part_of(on_progress, 0, len(asked)))
+    steps = Steps(lambda done, total: on_progress(done + 1, total + 1), len(asked) - 1)
+
+    def beside(options: FillOptions) -> FilledTrial:
+        with steps.piece(1):
+            return fill(options, lambda *_: steps.advance(0))
+
+    others = side_by_side([partial(beside, options) for options in asked[1:]], steps.stop, find_device(asked[0].device))
+    return {options.method: filled for options, filled in zip(asked, [first, *others], strict=True)}
 
 
 def no_brighter(

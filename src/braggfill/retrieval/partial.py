@@ -4,8 +4,10 @@ Whether the light was partially coherent at all is for the hidden counts to say:
 coherence, and what tells them better is taken.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from functools import partial as part
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress, Steps, Tick
+from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import BLUR, LIFT, Prior, climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import WHOLE, Level, shares_of, tapered_level
@@ -41,8 +44,13 @@ CLIMB_STEPS = 10
 LAST = Way(kappa=0.0, evaluations=100)
 NO_WIDTH = 1.01 * NARROWEST
 """Voxels up to which a width says full coherence: the fit gives none below the narrowest."""
+FAR_WORSE = 2.0
+"""Deviance of hidden counts, over that with the coherence fitted, from which on full coherence is given up before its last
+fits. Of three known crystals ``--coherence full`` had 6 to 8 times it with light blurred by half a voxel."""
 WITHIN = 1.1
 """Objects whose hidden counts' deviance is at most so many times the best one's are averaged."""
+MOST_SIDE_BY_SIDE = 2**23
+"""Voxels of the largest pattern whose starts are taken side by side: each takes some hundred bytes a voxel."""
 PRIOR = Prior(mu=0.03, search_mu=0.003)
 """A tenth of the roughness' usual weights: iterated on the whole pattern, objects carry no stripes that it had to take off, and
 the object is asked for, whose core of a dislocation and whose edges are rough."""
@@ -146,20 +154,32 @@ def partial_starts(
     """
     shares = level_shares(pattern, treatment)
     steps = Steps(on_progress, options.starts * len(TURNS) + options.keep * CLIMB_STEPS)
-    searched, climbed = [], []
-    for number in range(options.starts):
+
+    def begun(number: int) -> Attempt:
         view = view_of(pattern, treatment, options.seed, number, place)
         with steps.piece(len(TURNS)) as tick:
-            searched.append(searched_coarsely(view, shares[0], support, tick))
-    searched.sort(key=lambda attempt: attempt.promise)
-    for attempt in searched[: options.keep]:
+            return searched_coarsely(view, shares[0], support, tick)
+
+    def carried(attempt: Attempt) -> Attempt:
         with steps.piece(CLIMB_STEPS) as tick:
-            climbed.append(carried_up(attempt, shares, tick))
+            return carried_up(attempt, shares, tick)
+
+    searched = together(pattern, place, [part(begun, number) for number in range(options.starts)], steps.stop)
+    searched.sort(key=lambda attempt: attempt.promise)
+    climbed = together(pattern, place, [part(carried, attempt) for attempt in searched[: options.keep]], steps.stop)
     climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
     best = climbed[0].end
     ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
     found = [found_by(attempt, end) for attempt, end in zip(climbed, ends, strict=True) if end.averaged]
     return ends + [replace(attempt.end, finished=False) for attempt in searched[options.keep :]], found
+
+
+def together(
+    pattern: Pattern, place: torch.device, works: list[Callable[[], Attempt]], stop: Callable[[], None] = lambda: None
+) -> list[Attempt]:
+    """What becomes of several starts: side by side, or of a large pattern one after the other."""
+    small = pattern.counts.size <= MOST_SIDE_BY_SIDE
+    return side_by_side(works, stop, place) if small else [work() for work in works]
 
 
 def as_good(end: Start, best: Start) -> bool:
@@ -202,7 +222,7 @@ def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
             break
         state = better(state, lifted(whole, state))
         tick()
-    return smoothed(loosened(Attempt(attempt.view, WHOLE, state)))
+    return at_last(Attempt(attempt.view, WHOLE, state))
 
 
 def lifted(level: Level, state: State) -> State:
@@ -240,11 +260,19 @@ def smoothed(attempt: Attempt) -> Attempt:
 
 
 def as_hidden_counts_say(climbed: list[Attempt]) -> list[Attempt]:
-    """Starts as they are, or with full coherence where that tells the best one's hidden counts as well."""
+    """Starts as they are, or with full coherence where that tells the best one's hidden counts as well.
+
+    Its last fits are only made where it is not far worse before them.
+    """
     best = min(climbed, key=lambda attempt: attempt.rank)
-    if with_full_coherence(best).deviance > best.deviance:
+    coherent, view = with_full_coherence(best), best.view
+    if coherent.deviance > FAR_WORSE * best.deviance or (coherent := at_last(coherent)).deviance > best.deviance:
         return climbed
-    return [with_full_coherence(attempt) for attempt in climbed]
+    others = [attempt for attempt in climbed if attempt is not best]
+    fitted_again = together(
+        view.pattern, view.place, [part(lambda a: at_last(with_full_coherence(a)), other) for other in others]
+    )
+    return [coherent, *fitted_again]
 
 
 def with_full_coherence(attempt: Attempt) -> Attempt:
@@ -252,7 +280,12 @@ def with_full_coherence(attempt: Attempt) -> Attempt:
     level, instrument = attempt.view.level(WHOLE), attempt.state.instrument
     narrow = replace(instrument, widths=torch.full_like(instrument.widths, NARROWEST))
     state = refined(level, replace(attempt.state, instrument=narrow), REFINING, PRIOR.climbing())
-    return smoothed(loosened(replace(attempt, state=fitted(level, state))))
+    return replace(attempt, state=fitted(level, state))
+
+
+def at_last(attempt: Attempt) -> Attempt:
+    """A start on the whole pattern after its last fits, those of them that its hidden counts gain by."""
+    return smoothed(loosened(attempt))
 
 
 def found_by(attempt: Attempt, end: Start) -> Found:
