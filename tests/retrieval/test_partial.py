@@ -237,7 +237,7 @@ def test_starts_side_by_side_find_what_they_find_one_after_the_other(monkeypatch
         monkeypatch.setattr(partial, name, value)
     counts = pattern_of(facetted((16, 16, 16), 5.0))
 
-    def beside(works, stop=None):
+    def beside(works, stop, place):
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(lambda work: work(), works))
 
@@ -261,7 +261,7 @@ def test_full_coherence_is_taken_if_it_tells_hidden_counts_and_given_up_early_if
         rank = property(lambda self: self.deviance)
 
     pattern, made = SimpleNamespace(counts=np.zeros(1)), []
-    climbed = [Told(deviance=d, view=SimpleNamespace(pattern=pattern)) for d in (3.0, 2.0)]
+    climbed = [Told(deviance=d, view=SimpleNamespace(pattern=pattern, place="cpu")) for d in (3.0, 2.0)]
 
     def at_last(attempt):
         made.append(attempt)
