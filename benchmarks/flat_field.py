@@ -48,8 +48,8 @@ def main() -> None:
     lit = hidden & bright(counts)
     start = coarse_start(levels[0], options, 0, lambda: None)
     whole = WholeScan(scan, mask | hidden, levels[-1])
-    begun = carried_up(levels, whole, start, options, Hidden(lit, counts[lit]), lambda: None)
-    best = polished(begun, supports=False)[0]
+    begun = carried_up(levels, whole, start, options, Hidden.of(scan, lit, counts[lit], options.device), lambda: None)
+    best = polished(begun, thorough=False)[0]
     efficiency = best.state.instrument.efficiency[0].numpy()
     if efficiency.size == 1:
         raise SystemExit("hidden counts say that the detector is even")

@@ -12,6 +12,11 @@ import torch
 Result = TypeVar("Result")
 
 
+def at_a_time(device: torch.device | str) -> int:
+    """Pieces that ``side_by_side`` does at a time on a device."""
+    return torch.get_num_threads() if torch.device(device).type == "cpu" else 1
+
+
 def side_by_side(
     work: Sequence[Callable[[], Result]], stop: Callable[[], None] = lambda: None, device: torch.device | str = "cpu"
 ) -> list[Result]:

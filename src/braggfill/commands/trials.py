@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from braggfill.base.options import Device
     from braggfill.commands.opening import Opened
-    from braggfill.crystal.climb import Lifts
     from braggfill.crystal.levels import GappedCounts, Level
     from braggfill.filling.options import FillOptions
     from braggfill.judging.options import EvaluationOptions
@@ -61,8 +60,8 @@ class Rates:
     def on(cls, level: "Level", clock: Clock = perf_counter) -> "Rates":
         """As a few of them take, after a first one that makes what is kept."""
         from braggfill.base.devices import wait_for
-        from braggfill.crystal.climb import BLUR, LOOSE, Prior
-        from braggfill.crystal.likelihood import Terms, fit
+        from braggfill.crystal.climb import BLUR, Prior
+        from braggfill.crystal.likelihood import fit
         from braggfill.crystal.search import Turn, iterated, random_starts
 
         state = random_starts(level, 1, np.random.default_rng(0))
@@ -72,7 +71,7 @@ class Rates:
             wait_for(level.target.device)
 
         def evaluate(number: int) -> None:
-            fit(level, state.crystal, state.support, state.instrument, number, Terms(LOOSE, Prior().search_mu))
+            fit(level, state.crystal, state.support, state.instrument, number, Prior().searching.terms)
 
         return cls(_each(iterate, TRIED_ITERATIONS, clock), _each(evaluate, TRIED_EVALUATIONS, clock))
 
@@ -107,14 +106,14 @@ def lift() -> Work:
     return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations + LIFT.refinements * 2 * REFINING)
 
 
-def climbing(levels: int, lifts: "Lifts", supports: int = 1) -> tuple[Work, Work]:
+def climbing(levels: int, lifted_between: bool = True, supports: int = 1) -> tuple[Work, Work]:
     """Work of a climb on a level between the first and the last, where supports may be tried, and on the last one."""
     from braggfill.crystal.climb import REFINEMENTS
     from braggfill.crystal.search import REFINING
 
-    refined = Work(0, 2 * REFINING)
-    between = refined * (REFINEMENTS - 1 + supports) + lift() * (MAY_BE * lifts.between) if levels > 2 else Work()
-    return between, (refined if levels > 1 else Work()) + lift() * (MAY_BE * lifts.last)
+    refined, may_be = Work(0, 2 * REFINING), lift() * MAY_BE
+    between = refined * (REFINEMENTS - 1 + supports) + may_be * lifted_between if levels > 2 else Work()
+    return between, (refined if levels > 1 else Work()) + may_be
 
 
 def rates_of(scan: "GappedCounts", device: "torch.device", clock: Clock = perf_counter) -> list[Rates]:
@@ -126,13 +125,12 @@ def rates_of(scan: "GappedCounts", device: "torch.device", clock: Clock = perf_c
 
 def seconds_of_crystal(rates: list[Rates], starts: int, climbs: int, thorough: bool, threads: int) -> float:
     """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
-    from braggfill.crystal.climb import AT_LAST, EVERYWHERE
     from braggfill.crystal.polish import BRIEF, FIRST, FIT, SMOOTHER, SURER, TIGHTER
     from braggfill.crystal.retrieved import GIVEN_BACK, TRIED
     from braggfill.crystal.search import REFINING
     from braggfill.crystal.support import SHARES, beside
 
-    between, last = climbing(len(rates), EVERYWHERE if thorough else AT_LAST, len(beside(SHARES[1])))
+    between, last = climbing(len(rates), thorough, len(beside(SHARES[1])))
     surer, *others = (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF
     sure, further = (sum((FIT | change)["evaluations"] for change in ways) for ways in (surer, chain(*others)))
     last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * further + GIVEN_BACK)
@@ -143,12 +141,11 @@ def seconds_of_crystal(rates: list[Rates], starts: int, climbs: int, thorough: b
 
 def seconds_of_partial(rates: list[Rates], starts: int, keep: int, threads: int) -> float:
     """Of phase retrieval with partial coherence, as many starts side by side as there are threads."""
-    from braggfill.crystal.climb import EVERYWHERE
     from braggfill.crystal.search import REFINING
     from braggfill.retrieval.partial import LAST, LIFTS, STEPS
 
     fitted = Work(0, sum(way.evaluations for way in STEPS))
-    between, last = climbing(len(rates), EVERYWHERE)
+    between, last = climbing(len(rates))
     lifts = sum(MAY_BE**number for number in range(1, LIFTS + 1))  # each only where the one before has not sufficed
     last += fitted + (lift() + fitted) * lifts + Work(0, LAST.evaluations)
     full = Work(0, 2 * REFINING) + fitted
@@ -167,11 +164,10 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
     network = SECONDS_A_VOXEL * missing.size
     if options.method_for(missing.size) != "retrieval":
         return network
-    import torch
 
     from braggfill.base.devices import find_device
     from braggfill.base.fallback import on_card_or_processor
-    from braggfill.base.threads import side_by_side
+    from braggfill.base.threads import at_a_time, side_by_side
     from braggfill.crystal.retrieved import gapped_counts
     from braggfill.filling.bright_part import bright_part
     from braggfill.filling.by_crystal import EFFORTS, LARGEST_PART, SMALLEST_AXIS
@@ -187,9 +183,8 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
     def rates(device: "Device") -> list[Rates]:
         return side_by_side([lambda: rates_of(counted, find_device(device), clock)], device=place)[0]
 
-    threads = torch.get_num_threads() if place.type == "cpu" else 1
     known, _ = on_card_or_processor(rates, options.device)
-    return 2 * network + seconds_of_crystal(known, starts, climbs, options.effort != "low", threads)
+    return 2 * network + seconds_of_crystal(known, starts, climbs, options.effort != "low", at_a_time(place))
 
 
 def evaluation_seconds(scan: "Opened", options: "EvaluationOptions", clock: Clock = perf_counter) -> float:
@@ -230,11 +225,9 @@ def _pattern(scan: "Opened", options: "SearchOptions") -> "Pattern":
 
 def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "SearchOptions", clock: Clock) -> float:
     """Of phase retrieval with one treatment of the gaps."""
-    import torch
-
     from braggfill.base.devices import find_device
     from braggfill.base.fallback import on_card_or_processor
-    from braggfill.base.threads import side_by_side
+    from braggfill.base.threads import at_a_time, side_by_side
     from braggfill.retrieval.options import SCHEDULE
     from braggfill.retrieval.partial import level_shares, view_of
     from braggfill.retrieval.pattern import clear_box
@@ -250,8 +243,7 @@ def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "Se
         view = view_of(pattern, treatment, options.seed, 0, place)
         shares = level_shares(pattern, treatment)
         (rates,) = side_by_side([lambda: [Rates.on(view.level(share), clock) for share in shares]], device=place)
-        threads = torch.get_num_threads() if place.type == "cpu" else 1
-        return seconds_of_partial(rates, options.starts, options.keep, threads)
+        return seconds_of_partial(rates, options.starts, options.keep, at_a_time(place))
 
     return on_card_or_processor(seconds, options.device)[0]
 

@@ -41,17 +41,6 @@ LIFT = Turn(60, 40, 10, 25, refinements=2)
 
 
 @dataclass(frozen=True)
-class Lifts:
-    """Times that levels after the first are iterated from what was fitted, and fitted again, until it converged."""
-
-    between: int = 1
-    last: int = 1
-
-
-EVERYWHERE, AT_LAST = Lifts(), Lifts(between=0)
-
-
-@dataclass(frozen=True)
 class Prior:
     """What is expected of the object: the weight μ of its interior amplitude's roughness."""
 
@@ -75,7 +64,7 @@ def climb(
     state: State,
     fitting: Fitting,
     hidden: Sequence[Level] = (),
-    lifts: Lifts = EVERYWHERE,
+    lifted_between: bool = True,
     tick: Tick = lambda: None,
 ) -> tuple[State, Fitting]:
     """Carry starts from the first of some levels to the last.
@@ -89,7 +78,9 @@ def climb(
         With the share of the support that was good on the first level.
     hidden : sequence of Level
         The same levels with hidden counts alone, which choose the share anew on the way; of one start.
-    lifts : Lifts
+    lifted_between : bool
+        Whether levels between the first and the last are iterated from what was fitted, and fitted again, as the last one is,
+        where that has not converged; the better stays.
     tick : callable
         Called after every fit.
 
@@ -110,9 +101,7 @@ def climb(
         for _ in range((REFINEMENTS if between else 1) - choosing):
             state = refined(fine, state, REFINING, fitting)
             tick()
-        for _ in range(lifts.between if between else lifts.last):
-            if state.converged:
-                break
+        if (lifted_between or not between) and not state.converged:
             state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), fitting))
             tick()
     return state, fitting

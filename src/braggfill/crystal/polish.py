@@ -33,12 +33,12 @@ class Way:
     """Of the loss, at most."""
     smoother: float | None = None
     """Factor on the weight of the roughness if the phase is to be smooth as well as the amplitude."""
-    share: float | None = None
+    share: float = REFINED_SHARE
     """Of the blurred modulus' maximum where the support is cut anew, or was cut when the state came to the whole level."""
 
     def stricter(self, change: Change) -> bool:
         """Whether a change would make κ smaller, the phase smoother or the support tighter."""
-        limits = {"kappa": -self.kappa, "smoother": self.smoother or 0, "share": self.share or 0}
+        limits = {"kappa": -self.kappa, "smoother": self.smoother or 0, "share": self.share}
         return any((-value if name == "kappa" else value) > limits[name] for name, value in change.items() if name in limits)
 
 
@@ -102,7 +102,7 @@ class Polisher:
         """A state after a fit within its support, or within one that is ``cut`` from it."""
         if self.uneven:
             state = with_efficiency(self.level, state, way.kappa)
-        if cut and way.share:
+        if cut:
             support = tightened(state.crystal.abs(), REFINED_BLUR, way.share, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
         state = settled(self.level, state, way, self.mu)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress, Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
-from braggfill.crystal.climb import AT_LAST, EVERYWHERE, climb
+from braggfill.crystal.climb import climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import WHOLE, GappedCounts, Level, shares_of, tapered_level
@@ -63,6 +63,13 @@ class Hidden:
     """(frames, rows, columns)."""
     counts: Field
     """(voxels,)."""
+    levels: list[Level]
+    """All but the last of the scan, with these counts alone."""
+
+    @classmethod
+    def of(cls, scan: GappedCounts, where: NDArray[np.bool_], counts: Field, device: str) -> "Hidden":
+        """Voxels of a scan that hides them, and their counts (voxels,)."""
+        return cls(where, counts, hidden_levels(scan, where, counts, shares_of(scan)[:-1], device))
 
 
 def fill_by_crystal(
@@ -103,7 +110,7 @@ def fill_by_crystal(
     levels = [tapered_level(scan, share, options.device) for share in shares]
     whole = WholeScan(scan, mask | hidden, levels[-1])
     steps = Steps(on_progress, options.starts * TRIED + options.climbs * (CLIMB_STEPS + FIT_STEPS) + 1)
-    search = CrystalSearch(levels, whole, Hidden(lit, counts[lit]), options, steps)
+    search = CrystalSearch(levels, whole, Hidden.of(scan, lit, counts[lit], options.device), options, steps)
     states = search.started()
     ends = search.ended(states)
     judged = hidden & ~faulty
@@ -188,12 +195,10 @@ def carried_up(
     def wrong(state: State) -> float:
         return poisson_deviance(whole.expected(state)[known.where], known.counts)
 
-    hidden = hidden_levels(whole.scan, known.where, known.counts, shares_of(whole.scan)[:-1], options.device)
-    state, fitting = in_best_support(levels[0], hidden[0], state, options.prior.searching)
+    state, fitting = in_best_support(levels[0], known.levels[0], state, options.prior.searching)
     tick()
     state = search(levels[0], state, TURNS, fitting, tick, slice(TRIED, None))
-    lifts = EVERYWHERE if options.thorough else AT_LAST
-    state, fitting = climb(levels, state, options.prior.climbing(fitting.share), hidden, lifts, tick)
+    state, fitting = climb(levels, state, options.prior.climbing(fitting.share), known.levels, options.thorough, tick)
     return first_fit(Polisher(without_aliens(whole.level, state), options.prior.mu, wrong), state, fitting.share)
 
 

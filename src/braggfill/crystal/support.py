@@ -6,6 +6,7 @@ says which, as the looser one always fits better; hidden counts do, on the coars
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -74,5 +75,5 @@ def in_best_support(
         expected = expected_counts(found[0].crystal, found[0].instrument, level)
         return float(misfit(hidden, expected, fitting.kappa))
 
-    ways = [Fitting(fitting.kappa, fitting.mu, share) for share in shares]
+    ways = [replace(fitting, share=share) for share in shares]
     return min(((refined(level, state, REFINING, way), way) for way in ways), key=wrong)
