@@ -143,7 +143,7 @@ def test_a_search_and_its_climb(card, monkeypatch):
 
     def work(device):
         coarse, begin = begun(device, 0.75, 1)
-        found = search.search(coarse, begin, BRIEF, climbing.Prior().searching)
+        found = search.search(coarse, begin, BRIEF, climbing.Prior().searching())
         whole = level_of(scattering()[0], 1.0, device=device)
         state, _ = climbing.climb([coarse, whole], found, climbing.Prior().climbing())
         settled = polish.settled(whole, state, polish.Way(0.05, 2, smoother=1.0), 0.3)
@@ -159,7 +159,7 @@ def descents(device, evaluations, patch):
 
 def iterations(device, number, patch):
     level, state = begun(device)
-    search.iterated(level, state, Turn(number, 2 * number, number, 0), (1.0, 1.0))
+    search.iterated(level, state, Turn(number, 2 * number, number, 0), (1.0, 1.0), 0.12)
 
 
 def steps_of_kriging(device, number, patch):

@@ -8,11 +8,13 @@ from known_instruments import ring
 from scipy.ndimage import gaussian_filter
 
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal.climb import climb, raised
+from braggfill.crystal import search as searches
+from braggfill.crystal.climb import Prior, climb, raised
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import GappedCounts, level_of
 from braggfill.crystal.likelihood import Terms, misfit, noise_misfit
-from braggfill.crystal.search import Fitting, State, Turn, better, judged, random_starts, search, stepped, tightened
+from braggfill.crystal.search import Fitting, State, Turn, better, judged, random_starts, search, stepped, tightened, wrap_of
+from braggfill.crystal.starts import start_generator
 from braggfill.retrieval.alignment import align
 from braggfill.simulation.scans import one_thread
 
@@ -130,7 +132,7 @@ def test_a_raised_state_keeps_the_frames_factors(measured, found):
     whole = level_of(measured[1], 1.0, beyond=0)
     factors = torch.arange(level.first[0], level.first[0] + level.shape[0]).roll(level.first[0])[None] * 0.01 + 1
     marked = replace(state, instrument=replace(state.instrument, frame_factors=factors))
-    up = raised(marked, level, whole).instrument.frame_factors[0]
+    up = raised(marked, level, whole, 0.12).instrument.frame_factors[0]
     for offset in (-5, 0, 7):
         assert up[offset].item() == pytest.approx(1 + 0.01 * offset)
     assert up[whole.shape[0] // 2].item() == 1
@@ -145,3 +147,36 @@ def test_judging_tells_the_misfit(found):
     assert again.misfit.item() == pytest.approx(
         misfit(level, expected_counts(fitted.crystal, fitted.instrument, level), 0.05).item()
     )
+
+
+@pytest.fixture(scope="module")
+def steep():
+    """A crystal whose phase has a range of 3.8π, and its scan."""
+    shape = (36, 36, 36)
+    z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in shape), indexing="ij")
+    inside = (np.abs(z) + np.abs(y) < 7) & (np.abs(x) < 5) & (z + y + x < 5)
+    crystal = 8 * inside * np.exp(1.6j * (0.1 * y**2 - 0.08 * x**2 + 0.05 * z * x + 0.008 * y**3))
+    smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
+    instrument = plain_instrument(shape[0], (0.5, 0.6, 0.4), 0.02)
+    expected = expected_counts(torch.from_numpy(smooth.astype(np.complex64))[None], instrument, ring(shape))[0].numpy()
+    counts = np.random.default_rng(0).poisson(np.fft.fftshift(expected)).astype(np.float32)
+    peak = np.unravel_index(counts.argmax(), shape)
+    nothing = np.full(shape, np.nan, np.float32)
+    return smooth, GappedCounts(counts, np.zeros(shape, bool), nothing, nothing, tuple(map(int, peak)), (3.0, 3.0, 3.0))
+
+
+def test_a_steep_phase_is_found_by_one_of_three_starts(steep):
+    level = level_of(steep[1], 1.0, beyond=0)
+    with one_thread():
+        states = [
+            search(
+                level,
+                random_starts(level, 1, start_generator(0, number)),
+                searches.TURNS[:2],
+                Prior().searching(wrap_of(number)),
+            )
+            for number in range(3)
+        ]
+    best = min(states, key=lambda state: float(state.misfit))
+    assert align(steep[0], best.crystal[0].numpy())[1] > 0.9
+    assert best.misfit < 5 * best.noise

@@ -19,10 +19,11 @@ from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import interior, strain, strain_rmse
 from braggfill.retrieval.grids import without_taper
 from braggfill.retrieval.options import RetrievalOptions
-from braggfill.retrieval.partial import CLIMB_STEPS, Attempt, searched_coarsely, smoothed, view_of
+from braggfill.retrieval.partial import CLIMB_STEPS, Attempt, searched_coarsely, smoothed
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.retrieval.result import LARGEST_SUPPORT, RetrievalResult, Start
 from braggfill.retrieval.treatments import known_counts
+from braggfill.retrieval.view import view_of
 from braggfill.simulation.scans import one_thread
 
 BLUR = (0.5, 0.7, 0.6)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TRIED_ITERATIONS, TRIED_EVALUATIONS = 3, 4
 """Of a trial, after a first one that makes what is kept."""
+COHERENT = 0.5
+"""What an iteration with full coherence takes of one that blurs."""
 MAY_BE = 0.5
 """Share that is counted of what is only done where nothing has converged."""
 SECONDS_A_VOXEL = 3e-6
@@ -62,16 +64,16 @@ class Rates:
         from braggfill.base.devices import wait_for
         from braggfill.crystal.climb import BLUR, Prior
         from braggfill.crystal.likelihood import fit
-        from braggfill.crystal.search import Turn, iterated, random_starts
+        from braggfill.crystal.search import TIGHT, Turn, iterated, random_starts
 
         state = random_starts(level, 1, np.random.default_rng(0))
 
         def iterate(number: int) -> None:
-            iterated(level, state, Turn(number, 0, 0, 0), (BLUR, BLUR))
+            iterated(level, state, Turn(number, 0, 0, 0), (BLUR, BLUR), TIGHT.share)
             wait_for(level.target.device)
 
         def evaluate(number: int) -> None:
-            fit(level, state.crystal, state.support, state.instrument, number, Prior().searching.terms)
+            fit(level, state.crystal, state.support, state.instrument, number, Prior().searching().terms)
 
         return cls(_each(iterate, TRIED_ITERATIONS, clock), _each(evaluate, TRIED_EVALUATIONS, clock))
 
@@ -94,7 +96,8 @@ def turns(which: slice) -> Work:
 
     total, every = Work(), list[Turn](TURNS)
     for turn in every[which]:
-        total += Work(turn.hio + turn.raar + turn.er, turn.evaluations + turn.refinements * 2 * REFINING)
+        iterations = (turn.hio + turn.raar + turn.er) * (COHERENT if turn.coherent else 1.0)
+        total += Work(iterations, turn.evaluations + turn.refinements * 2 * REFINING)
     return total
 
 
@@ -229,9 +232,9 @@ def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "Se
     from braggfill.base.fallback import on_card_or_processor
     from braggfill.base.threads import at_a_time, side_by_side
     from braggfill.retrieval.options import SCHEDULE
-    from braggfill.retrieval.partial import level_shares, view_of
     from braggfill.retrieval.pattern import clear_box
     from braggfill.retrieval.treatments import check_treatment
+    from braggfill.retrieval.view import level_shares, view_of
 
     check_treatment(treatment, pattern)
     pattern = clear_box(pattern) if treatment == "crop" else pattern

@@ -16,10 +16,11 @@ from braggfill.crystal.search import (
     REFINED_BLUR,
     REFINED_SHARE,
     REFINING,
-    SUPPORT_SHARE,
+    TIGHT,
     Fitting,
     State,
     Turn,
+    Wrap,
     better,
     refined,
     take_turn,
@@ -28,7 +29,7 @@ from braggfill.crystal.search import (
 from braggfill.crystal.support import beside, in_best_support
 from braggfill.crystal.windows import finer
 
-LOOSE = 0.05
+UNSURE = 0.05
 """κ on the way up; what follows on the last level makes it smaller."""
 REFINEMENTS = 2
 """Of the support, on every level but the last, which has one."""
@@ -49,14 +50,13 @@ class Prior:
     search_mu: float = 0.03
     """On the coarse level, where κ makes little of the counts: with 0.3 crystals of ten voxels do not converge."""
 
-    @property
-    def searching(self) -> Fitting:
+    def searching(self, wrap: Wrap = TIGHT) -> Fitting:
         """On the coarse level."""
-        return Fitting(LOOSE, self.search_mu)
+        return Fitting(UNSURE, self.search_mu, wrap=wrap)
 
-    def climbing(self, share: float = REFINED_SHARE) -> Fitting:
+    def climbing(self, share: float = REFINED_SHARE, wrap: Wrap = TIGHT) -> Fitting:
         """On the way up, in supports cut at a share."""
-        return Fitting(LOOSE, self.mu, share)
+        return Fitting(UNSURE, self.mu, share, wrap)
 
 
 def climb(
@@ -92,7 +92,7 @@ def climb(
         With the share that its support was cut at.
     """
     for number, (coarse, fine) in enumerate(pairwise(levels), 1):
-        state = raised(state, coarse, fine)
+        state = raised(state, coarse, fine, fitting.wrap.share)
         between = fine is not levels[-1]
         choosing = between and len(hidden) > 0
         if choosing:
@@ -107,13 +107,13 @@ def climb(
     return state, fitting
 
 
-def raised(state: State, coarse: Level, fine: Level) -> State:
-    """States on the grid of a finer level, their supports cut anew."""
+def raised(state: State, coarse: Level, fine: Level, share: float) -> State:
+    """States on the grid of a finer level, their supports cut anew at a share."""
     crystal = finer(state.crystal, coarse, fine)
     factors = torch.ones(len(crystal), fine.shape[0], device=crystal.device)
     numbers = torch.arange(coarse.first[0], coarse.first[0] + coarse.shape[0], device=crystal.device)
     factors[:, numbers % fine.shape[0]] = state.instrument.frame_factors[:, numbers % coarse.shape[0]]
-    support = tightened(crystal.abs(), BLUR, SUPPORT_SHARE, fine.roomiest)
+    support = tightened(crystal.abs(), BLUR, share, fine.roomiest)
     widths = state.instrument.widths.clamp(min=NARROWEST_START)
     return replace(
         state, crystal=crystal, support=support, instrument=replace(state.instrument, frame_factors=factors, widths=widths)

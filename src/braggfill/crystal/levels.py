@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
 from braggfill.crystal.shapes import Volume, Voxels
-from braggfill.crystal.starts import first_support
+from braggfill.crystal.starts import FAINT_SHARE, first_support
 from braggfill.crystal.windows import Triple, Window, gaussian_taper
 
 BOUND_DEVIATIONS = 2.0
@@ -75,7 +75,7 @@ class Level(Window):
     @cached_property
     def first_support(self) -> Voxels:
         """Half the autocorrelation's support, about the middle of the array."""
-        return first_support(self.target * self.taper)[0]
+        return first_support(self.target * self.taper, FAINT_SHARE)[0]
 
     @cached_property
     def roomiest(self) -> int:

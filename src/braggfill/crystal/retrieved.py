@@ -25,7 +25,7 @@ from braggfill.crystal.outliers import aliens, faulty_pixels
 from braggfill.crystal.polish import Begun, Polisher, first_fit, polished, settled
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved_object import RetrievedObject
-from braggfill.crystal.search import TURNS, State, random_starts, search
+from braggfill.crystal.search import TURNS, State, Wrap, random_starts, search, wrap_of
 from braggfill.crystal.starts import first_support, start_generator
 from braggfill.crystal.support import hidden_levels, in_best_support
 from braggfill.crystal.whole import Ended, Field, WholeScan, told
@@ -156,16 +156,17 @@ class CrystalSearch:
         chosen = np.argsort([float(s.misfit) for s in states])[: self.options.climbs].tolist()
         name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
         device = self.options.device
-        climbs = side_by_side([partial(self._climb, states[number]) for number in chosen], self.steps.stop, device)
+        pieces = [partial(self._climb, states[number], wrap_of(number)) for number in chosen]
+        climbs = side_by_side(pieces, self.steps.stop, device)
         most = (WORTH if self.options.thorough else 1.0) * min(climb.excess for climb in climbs)
         name_phase(self.steps.on_progress, "last fits, judged by hidden counts")
-        pieces = [partial(self._end, *one, one[1].excess <= most) for one in zip(chosen, climbs, strict=True)]
-        ends = chain.from_iterable(side_by_side(pieces, self.steps.stop, device))
+        last = [partial(self._end, *one, one[1].excess <= most) for one in zip(chosen, climbs, strict=True)]
+        ends = chain.from_iterable(side_by_side(last, self.steps.stop, device))
         return sorted(ends, key=lambda end: end.polished.wrong)
 
-    def _climb(self, state: State) -> Begun:
+    def _climb(self, state: State, wrap: Wrap) -> Begun:
         with self.steps.piece(CLIMB_STEPS) as tick:
-            return carried_up(self.levels, self.whole, state, self.options, self.known, tick)
+            return carried_up(self.levels, self.whole, state, wrap, self.options, self.known, tick)
 
     def _end(self, number: int, begun: Begun, further: bool) -> list[Ended]:
         with self.steps.piece(FIT_STEPS) as tick:
@@ -184,21 +185,22 @@ def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, 
 def coarse_start(level: Level, options: CrystalOptions, number: int, tick: Tick) -> State:
     """One random start taken through the first turns of the search."""
     begin = random_starts(level, 1, start_generator(options.seed, number))
-    return search(level, begin, TURNS, options.prior.searching, tick, slice(TRIED))
+    return search(level, begin, TURNS, options.prior.searching(wrap_of(number)), tick, slice(TRIED))
 
 
 def carried_up(
-    levels: list[Level], whole: WholeScan, state: State, options: CrystalOptions, known: Hidden, tick: Tick
+    levels: list[Level], whole: WholeScan, state: State, wrap: Wrap, options: CrystalOptions, known: Hidden, tick: Tick
 ) -> Begun:
-    """A start carried to the whole pattern and fitted there for the first time."""
+    """A start carried to the whole pattern and fitted there for the first time; ``wrap`` is what it was searched in."""
 
     def wrong(state: State) -> float:
         return poisson_deviance(whole.expected(state)[known.where], known.counts)
 
-    state, fitting = in_best_support(levels[0], known.levels[0], state, options.prior.searching)
+    state, fitting = in_best_support(levels[0], known.levels[0], state, options.prior.searching(wrap))
     tick()
     state = search(levels[0], state, TURNS, fitting, tick, slice(TRIED, None))
-    state, fitting = climb(levels, state, options.prior.climbing(fitting.share), known.levels, options.thorough, tick)
+    climbing = options.prior.climbing(fitting.share, wrap)
+    state, fitting = climb(levels, state, climbing, known.levels, options.thorough, tick)
     return first_fit(Polisher(without_aliens(whole.level, state), options.prior.mu, wrong), state, fitting.share)
 
 

@@ -27,14 +27,34 @@ CONVERGED = 1.2
 """Largest misfit of an object that counts as converged, over that of noise about its own counts."""
 SHRINK_EVERY = 20
 """Iterations between two shrink-wraps."""
-SUPPORT_SHARE = 0.12
-"""Share of the blurred modulus' maximum above which a voxel belongs to the support while the object is searched for."""
 REFINED_SHARE, REFINED_BLUR = 0.06, 0.8
 """The same share, unless hidden counts say otherwise, and the blur in voxels, once it was fitted in a wider support."""
-FIRST_BLUR, LAST_BLUR = 1.5, 0.8
-"""Widths in voxels of the Gaussian that blurs the modulus for shrink-wrap, at the first and at the last turn."""
+LAST_BLUR = 0.8
+"""Width in voxels of the Gaussian that blurs the modulus for shrink-wrap at the last turn."""
 FIRST_WIDTH, FIRST_BACKGROUND, FIRST_LOSS = 0.6, 0.01, 0.001
 """Widths in voxels, counts a voxel, and share lost at the brightest voxel that the instrument starts with."""
+
+
+@dataclass(frozen=True)
+class Wrap:
+    """How shrink-wrap cuts the support while the object is searched for."""
+
+    share: float
+    """Of the blurred modulus' maximum above which a voxel belongs to the support."""
+    blur: float
+    """Width in voxels of the Gaussian at the first turn."""
+
+
+TIGHT = Wrap(0.12, 1.5)
+WRAPS = (TIGHT, Wrap(0.05, 1.0), Wrap(0.03, 1.0))
+"""Taken in turn by the starts. Where the phase is steep a coarse level holds little of the object's light, and a tight wrap
+cuts that part of the crystal off: at 3π no start in the tightest comes near the crystal, at 5π none but in the loosest. In the
+loosest a start takes longer, and keeps noise where counts are few."""
+
+
+def wrap_of(start: int) -> Wrap:
+    """How a start's support is cut, by its number."""
+    return WRAPS[start % len(WRAPS)]
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,7 @@ class Fitting:
     """Weight of the interior amplitude's roughness."""
     share: float = REFINED_SHARE
     """Of the blurred modulus' maximum above which a voxel belongs to a refined support."""
+    wrap: Wrap = TIGHT
 
     @property
     def terms(self) -> Terms:
@@ -68,12 +89,13 @@ class Turn:
 
 
 TURNS = (
-    Turn(150, 60, 20, 25, coherent=True),
+    Turn(400, 100, 50, 25, coherent=True),
     Turn(100, 60, 20, 25, refinements=2),
     Turn(60, 40, 10, 25, refinements=2),
     Turn(60, 40, 10, 25, refinements=4),
 )
-"""The search of one start. Iterations raise the misfit, the refinements after them lower it below what it was before them."""
+"""The search of one start. Iterations raise the misfit, the refinements after them lower it below what it was before them; the
+first ones, coherent and many, go farthest: an iteration takes a third of an evaluation of the loss."""
 EVERY_TURN = slice(None)
 REFINING = 30
 """Evaluations of the loss in each half of a refinement."""
@@ -146,7 +168,7 @@ def search(
         Of the turns; the others are made at another time.
     """
     best = state
-    blurs = np.linspace(FIRST_BLUR, LAST_BLUR, len(turns) + 1)
+    blurs = np.linspace(fitting.wrap.blur, LAST_BLUR, len(turns) + 1)
     for number, turn in list(enumerate(turns))[which]:
         if best.converged:
             break
@@ -158,7 +180,7 @@ def search(
 
 def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float], fitting: Fitting) -> State:
     """Make the iterations of a turn, with shrink-wraps, and fit what comes of them."""
-    crystal, support = iterated(level, state, turn, blurs)
+    crystal, support = iterated(level, state, turn, blurs, fitting.wrap.share)
     found = fit(level, crystal * support, support, state.instrument, turn.evaluations, fitting.terms)
     state = judged(level, found, support, fitting.kappa)
     for _ in range(turn.refinements):
@@ -173,8 +195,8 @@ def judged(level: Level, found: Fitted, support: Supports, kappa: float) -> Stat
     return State(found.crystal, support, found.instrument, left, noise)
 
 
-def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float]) -> tuple[Objects, Supports]:
-    """HIO, RAAR and ER with shrink-wraps whose blur goes from one width to the other: objects and supports."""
+def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float], share: float) -> tuple[Objects, Supports]:
+    """HIO, RAAR and ER with shrink-wraps at a share whose blur goes from one width to the other: objects and supports."""
     crystal, support = state.crystal.clone(), state.support
     instrument = None if turn.coherent else state.instrument
     names = ["hio"] * turn.hio + ["raar"] * turn.raar + ["er"] * turn.er
@@ -184,7 +206,7 @@ def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float])
         crystal = stepped(name, crystal, projected, support)
         if n % SHRINK_EVERY == 0 and n <= turn.hio + turn.raar:
             blur = blurs[0] + (blurs[1] - blurs[0]) * n / (turn.hio + turn.raar)
-            support = tightened(projected.abs(), blur, SUPPORT_SHARE, level.roomiest)
+            support = tightened(projected.abs(), blur, share, level.roomiest)
     return crystal, support
 
 

@@ -11,6 +11,8 @@ STARTS = 2
 """Branch of the seed that random starts are drawn from."""
 CORRELATION_SHARE = 0.03
 """Share of its maximum above which the autocorrelation tells of the object; at its rim it falls as the distance cubed."""
+FAINT_SHARE = 0.01
+"""The same for a support that has to hold the object: where phases are steep the autocorrelation falls faster."""
 CORRELATION_BLUR = 1.0
 """Width in voxels of the Gaussian that the autocorrelation is smoothed with."""
 
@@ -21,7 +23,7 @@ def start_generator(seed: int, start: int) -> np.random.Generator:
 
 
 def first_support(
-    counts: Float32[Tensor, "frames rows columns"],
+    counts: Float32[Tensor, "frames rows columns"], share: float = CORRELATION_SHARE
 ) -> tuple[Bool[Tensor, "frames rows columns"], tuple[float, float, float]]:
     """Half the size of the autocorrelation's support, and how often it fits into the array.
 
@@ -29,6 +31,8 @@ def first_support(
     ----------
     counts : float32 tensor
         The pattern, the peak at index 0.
+    share : float
+        Of the autocorrelation's maximum above which it counts as large.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def first_support(
     """
     lags = torch.fft.fftshift(torch.fft.ifftn(counts).abs())
     lags = gaussian_blur(lags, CORRELATION_BLUR)
-    wide = lags > CORRELATION_SHARE * lags.amax()
+    wide = lags > share * lags.amax()
     middle = [n // 2 for n in counts.shape]
     twice = [2 * (torch.arange(n, device=counts.device) - m) for n, m in zip(counts.shape, middle, strict=True)]
     places = [(t.clamp(-m, n - 1 - m) + m) for t, n, m in zip(twice, counts.shape, middle, strict=True)]

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from functools import partial as part
 
-import numpy as np
 import torch
 from jaxtyping import Bool
-from numpy.typing import NDArray
 from torch import Tensor
 
 from braggfill.base.metrics import poisson_deviance
@@ -20,21 +18,29 @@ from braggfill.base.tasks import Progress, Steps, Tick
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import BLUR, LIFT, Prior, climb
 from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import WHOLE, Level, shares_of, tapered_level
+from braggfill.crystal.levels import WHOLE, Level
 from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
 from braggfill.crystal.polish import SMOOTHER_BY, Way, settled
 from braggfill.crystal.roughness import dilated
-from braggfill.crystal.search import REFINED_BLUR, REFINING, TURNS, State, better, random_starts, refined, search, take_turn
-from braggfill.crystal.starts import start_generator
+from braggfill.crystal.search import (
+    REFINED_BLUR,
+    REFINING,
+    TURNS,
+    Fitting,
+    State,
+    better,
+    random_starts,
+    refined,
+    search,
+    take_turn,
+)
 from braggfill.retrieval.grids import centred, resampled, without_taper
 from braggfill.retrieval.options import SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern
 from braggfill.retrieval.result import LARGEST_SUPPORT, Found, Start
-from braggfill.retrieval.starts import hide_voxels, random_crystal
-from braggfill.retrieval.treatments import known_counts
+from braggfill.retrieval.starts import random_crystal
+from braggfill.retrieval.view import View, level_shares, view_of
 
-SHORTEST_AXIS = 32
-"""Voxels along an axis that a coarse level has at least: on fewer crystals do not converge."""
 LIFTS = 3
 """Times that an object which has not converged is iterated on the whole pattern and fitted again."""
 STEPS = Way(kappa=0.01, evaluations=25), Way(kappa=0.0, evaluations=75)
@@ -55,32 +61,6 @@ PRIOR = Prior(mu=0.03, search_mu=0.003)
 """A tenth of the roughness' usual weights: iterated on the whole pattern, objects carry no stripes that it had to take off, and
 the object is asked for, whose core of a dislocation and whose edges are rough."""
 Support = Bool[Tensor, "frames rows columns"]
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """What one start sees of a pattern, and the counts that are hidden from it."""
-
-    number: int
-    pattern: Pattern
-    treatment: TreatmentName
-    hidden: Bool[NDArray[np.bool_], "frames rows columns"]
-    rng: np.random.Generator
-    """The start's random numbers, after hiding."""
-    place: torch.device
-
-    def level(self, share: float) -> Level:
-        """The central share of what it sees."""
-        return self._level(self.treatment, self.hidden, share)
-
-    def hidden_level(self, share: float) -> Level:
-        """The central share of what is hidden from it, measured where it is hidden; where anything is if nothing is hidden."""
-        others = self.pattern.measured & ~self.hidden & self.hidden.any()
-        return self._level("free", others, share)
-
-    def _level(self, treatment: TreatmentName, unknown: NDArray[np.bool_], share: float) -> Level:
-        scan = known_counts(self.pattern, treatment, unknown)
-        return tapered_level(scan, share, self.place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,19 +167,6 @@ def as_good(end: Start, best: Start) -> bool:
     return end.converged == best.converged and end.deviance <= WITHIN * best.deviance
 
 
-def level_shares(pattern: Pattern, treatment: TreatmentName) -> list[float]:
-    """Shares of the pattern that the levels hold, coarse to fine."""
-    scan = known_counts(pattern, treatment, np.zeros_like(pattern.missing))
-    shortest = min(pattern.counts.shape)
-    return [share for share in shares_of(scan) if share == WHOLE or share * shortest >= SHORTEST_AXIS]
-
-
-def view_of(pattern: Pattern, treatment: TreatmentName, seed: int, number: int, place: torch.device) -> View:
-    """What a start sees."""
-    rng = start_generator(seed, number)
-    return View(number, pattern, treatment, hide_voxels(rng, pattern), rng, place)
-
-
 def searched_coarsely(view: View, share: float, support: Support | None, tick: Tick = lambda: None) -> Attempt:
     """A random start taken through the search on the coarse level."""
     level = view.level(share)
@@ -208,26 +175,26 @@ def searched_coarsely(view: View, share: float, support: Support | None, tick: T
         inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.place)
         crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
         begin = replace(begin, crystal=crystal[None], support=inside[None])
-    return Attempt(view, share, search(level, begin, TURNS, PRIOR.searching, tick))
+    return Attempt(view, share, search(level, begin, TURNS, PRIOR.searching(view.wrap), tick))
 
 
 def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
     """A start on the whole pattern, iterated there until it has converged."""
     levels = [attempt.view.level(share) for share in shares]
-    whole = levels[-1]
-    state = fitted(whole, climb(levels, attempt.state, PRIOR.climbing(), tick=tick)[0])
+    whole, climbing = levels[-1], PRIOR.climbing(wrap=attempt.view.wrap)
+    state = fitted(whole, climb(levels, attempt.state, climbing, tick=tick)[0])
     tick()
     for _ in range(LIFTS):
         if state.converged:
             break
-        state = better(state, lifted(whole, state))
+        state = better(state, lifted(whole, state, climbing))
         tick()
     return at_last(Attempt(attempt.view, WHOLE, state))
 
 
-def lifted(level: Level, state: State) -> State:
+def lifted(level: Level, state: State, climbing: Fitting) -> State:
     """A state iterated on the whole pattern and fitted again."""
-    return fitted(level, take_turn(level, state, LIFT, (BLUR, REFINED_BLUR), PRIOR.climbing()))
+    return fitted(level, take_turn(level, state, LIFT, (BLUR, REFINED_BLUR), climbing))
 
 
 def fitted(level: Level, state: State) -> State:
