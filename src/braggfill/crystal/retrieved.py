@@ -153,7 +153,8 @@ class CrystalSearch:
 
     def ended(self, states: list[State]) -> list[Ended]:
         """What becomes of the best starts on the whole pattern, the ends that tell the hidden counts best first."""
-        chosen = np.argsort([float(s.misfit) for s in states])[: self.options.climbs].tolist()
+        handicapped = [wrap_of(number).handicap * float(state.misfit) for number, state in enumerate(states)]
+        chosen = np.argsort(handicapped)[: self.options.climbs].tolist()
         name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
         device = self.options.device
         pieces = [partial(self._climb, states[number], wrap_of(number)) for number in chosen]

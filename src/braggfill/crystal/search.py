@@ -28,7 +28,8 @@ CONVERGED = 1.2
 SHRINK_EVERY = 20
 """Iterations between two shrink-wraps."""
 REFINED_SHARE, REFINED_BLUR = 0.06, 0.8
-"""The same share, unless hidden counts say otherwise, and the blur in voxels, once it was fitted in a wider support."""
+"""Share of the blurred modulus' maximum above which a voxel belongs to a support that was fitted, unless hidden counts say
+otherwise, and the blur's width in voxels."""
 LAST_BLUR = 0.8
 """Width in voxels of the Gaussian that blurs the modulus for shrink-wrap at the last turn."""
 FIRST_WIDTH, FIRST_BACKGROUND, FIRST_LOSS = 0.6, 0.01, 0.001
@@ -43,13 +44,15 @@ class Wrap:
     """Of the blurred modulus' maximum above which a voxel belongs to the support."""
     blur: float
     """Width in voxels of the Gaussian at the first turn."""
+    handicap: float
+    """Factor on the misfits of starts in it when they are compared with others': what is loose agrees with noise, too. Where it
+    is needed misfits differ by four times and more, elsewhere by a tenth."""
 
 
-TIGHT = Wrap(0.12, 1.5)
-WRAPS = (TIGHT, Wrap(0.05, 1.0), Wrap(0.03, 1.0))
+TIGHT, LOOSER, LOOSEST = Wrap(0.12, 1.5, 1.0), Wrap(0.05, 1.0, 1.5), Wrap(0.03, 1.0, 2.25)
+WRAPS = (TIGHT, LOOSER, TIGHT, LOOSEST)
 """Taken in turn by the starts. Where the phase is steep a coarse level holds little of the object's light, and a tight wrap
-cuts that part of the crystal off: at 3π no start in the tightest comes near the crystal, at 5π none but in the loosest. In the
-loosest a start takes longer, and keeps noise where counts are few."""
+cuts that part of the crystal off: at 3π no start in the tightest comes near the crystal, at 5π none but in the loosest."""
 
 
 def wrap_of(start: int) -> Wrap:

@@ -79,8 +79,8 @@ class Attempt:
 
     @property
     def promise(self) -> tuple[bool, float]:
-        """Less is better: whether it is too large to be determined, and its misfit on its level."""
-        return self.support_share > LARGEST_SUPPORT, float(self.state.misfit)
+        """Less is better: whether it is too large to be determined, and its handicapped misfit on its level."""
+        return self.support_share > LARGEST_SUPPORT, self.view.wrap.handicap * float(self.state.misfit)
 
     @cached_property
     def deviance(self) -> float:
