@@ -21,24 +21,29 @@ from braggfill.simulation.scans import one_thread
 SHAPE = (32, 32, 32)
 
 
+def expected_of(crystal):
+    """A crystal (frames, rows, columns) without light beyond the array, and its counts, blurred by partial coherence."""
+    smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
+    crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
+    instrument = plain_instrument(crystal.shape[1], (0.5, 0.6, 0.4), 0.02)
+    return crystal, np.fft.fftshift(expected_counts(crystal, instrument, ring(crystal.shape[1:]))[0].numpy())
+
+
+def scan_of(expected, mask, peak):
+    """Counts where a mask is False."""
+    counts, nothing = np.random.default_rng(0).poisson(expected), np.full(expected.shape, np.nan, np.float32)
+    return GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, peak, (3.0, 3.0, 3.0))
+
+
 @pytest.fixture(scope="module")
 def measured():
     """A faceted, strained crystal, and its scan blurred by partial coherence, with a gap beside the peak."""
     z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in SHAPE), indexing="ij")
     inside = (np.abs(z) + np.abs(y) < 6) & (np.abs(x) < 4) & (z + y + x < 4)
-    crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
-    smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)  # no light beyond the array
-    crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
-    instrument = plain_instrument(SHAPE[0], (0.5, 0.6, 0.4), 0.02)
-    expected = np.roll(expected_counts(crystal, instrument, ring(SHAPE))[0].numpy(), [n // 2 for n in SHAPE], (0, 1, 2))
-    counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    crystal, expected = expected_of(inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2)))
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 21:23] = True
-    nothing = np.full(SHAPE, np.nan, np.float32)
-    scan = GappedCounts(
-        np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, tuple(n // 2 for n in SHAPE), (3.0, 3.0, 3.0)
-    )
-    return crystal, scan, expected
+    return crystal, scan_of(expected, mask, tuple(n // 2 for n in SHAPE)), expected
 
 
 TURNS = (Turn(80, 40, 10, 20, coherent=True), Turn(60, 40, 10, 20, refinements=1), Turn(40, 30, 10, 20, refinements=2))
@@ -155,14 +160,9 @@ def steep():
     shape = (36, 36, 36)
     z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in shape), indexing="ij")
     inside = (np.abs(z) + np.abs(y) < 7) & (np.abs(x) < 5) & (z + y + x < 5)
-    crystal = 8 * inside * np.exp(1.6j * (0.1 * y**2 - 0.08 * x**2 + 0.05 * z * x + 0.008 * y**3))
-    smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
-    instrument = plain_instrument(shape[0], (0.5, 0.6, 0.4), 0.02)
-    expected = expected_counts(torch.from_numpy(smooth.astype(np.complex64))[None], instrument, ring(shape))[0].numpy()
-    counts = np.random.default_rng(0).poisson(np.fft.fftshift(expected)).astype(np.float32)
-    peak = np.unravel_index(counts.argmax(), shape)
-    nothing = np.full(shape, np.nan, np.float32)
-    return smooth, GappedCounts(counts, np.zeros(shape, bool), nothing, nothing, tuple(map(int, peak)), (3.0, 3.0, 3.0))
+    crystal, expected = expected_of(8 * inside * np.exp(1.6j * (0.1 * y**2 - 0.08 * x**2 + 0.05 * z * x + 0.008 * y**3)))
+    peak = tuple(int(p) for p in np.unravel_index(expected.argmax(), shape))
+    return crystal, scan_of(expected, np.zeros(shape, bool), peak)
 
 
 def test_a_steep_phase_is_found_in_the_loosest_wrap(steep):
@@ -178,5 +178,5 @@ def test_a_steep_phase_is_found_in_the_loosest_wrap(steep):
             for number in range(2)
         ]
     best = min(states, key=lambda state: float(state.misfit))
-    assert align(steep[0], best.crystal[0].numpy())[1] > 0.9
+    assert align(steep[0][0].numpy(), best.crystal[0].numpy())[1] > 0.9
     assert best.misfit < 5 * best.noise

@@ -14,7 +14,6 @@ from braggfill.base.tasks import Tick
 from braggfill.crystal.levels import Level
 from braggfill.crystal.search import (
     REFINED_BLUR,
-    REFINED_SHARE,
     REFINING,
     TIGHT,
     Fitting,
@@ -54,9 +53,9 @@ class Prior:
         """On the coarse level."""
         return Fitting(UNSURE, self.search_mu, wrap=wrap)
 
-    def climbing(self, share: float = REFINED_SHARE, wrap: Wrap = TIGHT) -> Fitting:
-        """On the way up, in supports cut at a share."""
-        return Fitting(UNSURE, self.mu, share, wrap)
+    def climbing(self, wrap: Wrap = TIGHT) -> Fitting:
+        """On the way up."""
+        return Fitting(UNSURE, self.mu, wrap=wrap)
 
 
 def climb(

@@ -200,7 +200,7 @@ def carried_up(
     state, fitting = in_best_support(levels[0], known.levels[0], state, options.prior.searching(wrap))
     tick()
     state = search(levels[0], state, TURNS, fitting, tick, slice(TRIED, None))
-    climbing = options.prior.climbing(fitting.share, wrap)
+    climbing = replace(options.prior.climbing(wrap), share=fitting.share)
     state, fitting = climb(levels, state, climbing, known.levels, options.thorough, tick)
     return first_fit(Polisher(without_aliens(whole.level, state), options.prior.mu, wrong), state, fitting.share)
 

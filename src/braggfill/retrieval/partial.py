@@ -181,7 +181,7 @@ def searched_coarsely(view: View, share: float, support: Support | None, tick: T
 def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
     """A start on the whole pattern, iterated there until it has converged."""
     levels = [attempt.view.level(share) for share in shares]
-    whole, climbing = levels[-1], PRIOR.climbing(wrap=attempt.view.wrap)
+    whole, climbing = levels[-1], PRIOR.climbing(attempt.view.wrap)
     state = fitted(whole, climb(levels, attempt.state, climbing, tick=tick)[0])
     tick()
     for _ in range(LIFTS):
