@@ -1,10 +1,6 @@
-"""Trials: a few steps of a search on the scan itself, timed, and how many of them follow: what its forecast is made of.
-
-How many follow depends on when a search converges: of those that may be left out half are counted.
-"""
+"""Trials: how long a verb will work on a scan, from rates that a few steps on the scan itself have told."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain
 from math import ceil
 from time import perf_counter
@@ -13,150 +9,60 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from braggfill.commands.forecast import Clock
+from braggfill.commands.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work, climbing, each, lift, turns
 
 if TYPE_CHECKING:
     import torch
 
     from braggfill.base.options import Device
     from braggfill.commands.opening import Opened
-    from braggfill.crystal.levels import GappedCounts, Level
     from braggfill.filling.options import FillOptions
     from braggfill.judging.options import EvaluationOptions
     from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions, Schedule, SearchOptions, TreatmentName
     from braggfill.retrieval.pattern import Pattern
 
-TRIED_ITERATIONS, TRIED_EVALUATIONS = 3, 4
-"""Of a trial, after a first one that makes what is kept."""
-COHERENT = 0.5
-"""What an iteration with full coherence takes of one that blurs."""
-MAY_BE = 0.5
-"""Share that is counted of what is only done where nothing has converged."""
 SECONDS_A_VOXEL = 3e-6
 """Of a core, by kriging, the regression or the network: measured 1.2 to 2.7 µs on 96³ voxels (``fill_gaps`` by each)."""
 
 
-@dataclass(frozen=True)
-class Work:
-    """How often something is done on a level."""
-
-    iterations: float = 0
-    """Of HIO, RAAR or ER."""
-    evaluations: float = 0
-    """Of the loss and its gradient."""
-
-    def __add__(self, other: "Work") -> "Work":
-        return Work(self.iterations + other.iterations, self.evaluations + other.evaluations)
-
-    def __mul__(self, times: float) -> "Work":
-        return Work(times * self.iterations, times * self.evaluations)
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Seconds of one iteration and of one evaluation on a level."""
-
-    iteration: float
-    evaluation: float
-
-    @classmethod
-    def on(cls, level: "Level", clock: Clock = perf_counter) -> "Rates":
-        """As a few of them take, after a first one that makes what is kept."""
-        from braggfill.base.devices import wait_for
-        from braggfill.crystal.climb import BLUR, Prior
-        from braggfill.crystal.likelihood import fit
-        from braggfill.crystal.search import TIGHT, Turn, iterated, random_starts
-
-        state = random_starts(level, 1, np.random.default_rng(0))
-
-        def iterate(number: int) -> None:
-            iterated(level, state, Turn(number, 0, 0, 0), (BLUR, BLUR), TIGHT.share)
-            wait_for(level.target.device)
-
-        def evaluate(number: int) -> None:
-            fit(level, state.crystal, state.support, state.instrument, number, Prior().searching().terms)
-
-        return cls(_each(iterate, TRIED_ITERATIONS, clock), _each(evaluate, TRIED_EVALUATIONS, clock))
-
-    def seconds(self, work: Work) -> float:
-        """Of some work."""
-        return self.iteration * work.iterations + self.evaluation * work.evaluations
-
-
-def _each(work: Callable[[int], None], number: int, clock: Clock) -> float:
-    """Seconds of one of some steps."""
-    work(1)
-    start = clock()
-    work(number)
-    return (clock() - start) / number
-
-
-def turns(which: slice) -> Work:
-    """Work of some turns of the coarse search."""
-    from braggfill.crystal.search import REFINING, TURNS, Turn
-
-    total, every = Work(), list[Turn](TURNS)
-    for turn in every[which]:
-        iterations = (turn.hio + turn.raar + turn.er) * (COHERENT if turn.coherent else 1.0)
-        total += Work(iterations, turn.evaluations + turn.refinements * 2 * REFINING)
-    return total
-
-
-def lift() -> Work:
-    """Work of a way out where a fit is stuck."""
-    from braggfill.crystal.climb import LIFT
-    from braggfill.crystal.search import REFINING
-
-    return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations + LIFT.refinements * 2 * REFINING)
-
-
-def climbing(levels: int, lifted_between: bool = True, supports: int = 1) -> tuple[Work, Work]:
-    """Work of a climb on a level between the first and the last, where supports may be tried, and on the last one."""
-    from braggfill.crystal.climb import REFINEMENTS
-    from braggfill.crystal.search import REFINING
-
-    refined, may_be = Work(0, 2 * REFINING), lift() * MAY_BE
-    between = refined * (REFINEMENTS - 1 + supports) + may_be * lifted_between if levels > 2 else Work()
-    return between, (refined if levels > 1 else Work()) + may_be
-
-
-def rates_of(scan: "GappedCounts", device: "torch.device", clock: Clock = perf_counter) -> list[Rates]:
-    """Rates on the levels of a scan, coarse to fine."""
-    from braggfill.crystal.levels import shares_of, tapered_level
-
-    return [Rates.on(tapered_level(scan, share, device), clock) for share in shares_of(scan)]
-
-
-def seconds_of_crystal(rates: list[Rates], starts: int, climbs: int, thorough: bool, threads: int) -> float:
+def seconds_of_crystal(known: SearchRates, starts: int, climbs: int, thorough: bool, threads: int) -> float:
     """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
     from braggfill.crystal.polish import BRIEF, FIRST, FIT, SMOOTHER, SURER, TIGHTER
-    from braggfill.crystal.retrieved import GIVEN_BACK, TRIED
-    from braggfill.crystal.search import REFINING
+    from braggfill.crystal.retrieved import FURTHER_TURN, GIVEN_BACK, LAST_TURNS, PROMISING, starts_made
+    from braggfill.crystal.search import FIRST_TURNS, REFINING
     from braggfill.crystal.support import SHARES, beside
 
+    rates, made, promising = known.levels, starts_made(starts, known.decimated), climbs * (PROMISING if thorough else 1)
     between, last = climbing(len(rates), thorough, len(beside(SHARES[1])))
     surer, *others = (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF
-    sure, further = (sum((FIT | change)["evaluations"] for change in ways) for ways in (surer, chain(*others)))
-    last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * further + GIVEN_BACK)
-    rest = rates[0].seconds(Work(0, len(SHARES) * 2 * REFINING) + turns(slice(TRIED, None)) * MAY_BE)
-    climb = rest + sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
-    return rates[0].seconds(turns(slice(TRIED))) * ceil(starts / threads) + climb * ceil(climbs / threads)
+    sure, other = (sum((FIT | change)["evaluations"] for change in ways) for ways in (surer, chain(*others)))
+    last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * other + GIVEN_BACK)
+    supports = Work(0, 2 * REFINING) * (2 + MAY_BE * (len(SHARES) - 2))
+    further = rates[0].seconds(supports + turns(FURTHER_TURN) * MAY_BE)
+    climb = (
+        rates[0].seconds(turns(LAST_TURNS) * MAY_BE) + sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
+    )
+    first = known.begun.seconds(turns(FIRST_TURNS))
+    return first * ceil(made / threads) + further * ceil(promising / threads) + climb * ceil(climbs / threads)
 
 
-def seconds_of_partial(rates: list[Rates], starts: int, keep: int, threads: int) -> float:
+def seconds_of_partial(known: SearchRates, starts: int, keep: int, threads: int) -> float:
     """Of phase retrieval with partial coherence, as many starts side by side as there are threads."""
-    from braggfill.crystal.search import REFINING
+    from braggfill.crystal.search import FIRST_TURNS, LATER_TURNS, REFINING
     from braggfill.retrieval.partial import LAST, LIFTS, STEPS
 
+    rates = known.levels
     fitted = Work(0, sum(way.evaluations for way in STEPS))
     between, last = climbing(len(rates))
     lifts = sum(MAY_BE**number for number in range(1, LIFTS + 1))  # each only where the one before has not sufficed
     last += fitted + (lift() + fitted) * lifts + Work(0, LAST.evaluations)
     full = Work(0, 2 * REFINING) + fitted
-    coarse = turns(slice(2)) + turns(slice(2, None)) * MAY_BE
+    again = Work(0, 2 * REFINING) * known.decimated + turns(LATER_TURNS) * MAY_BE
+    coarse = known.begun.seconds(turns(FIRST_TURNS)) + rates[0].seconds(again)
     climb = sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
     taken = rates[-1].seconds(Work(0, LAST.evaluations)) + rates[-1].seconds(full) * ceil((keep - 1) / threads)
     also = rates[-1].seconds(full) + MAY_BE * taken
-    return ceil(starts / threads) * rates[0].seconds(coarse) + ceil(keep / threads) * climb + also
+    return ceil(starts / threads) * coarse + ceil(keep / threads) * climb + also
 
 
 def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_counter) -> float:
@@ -171,6 +77,7 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
     from braggfill.base.devices import find_device
     from braggfill.base.fallback import on_card_or_processor
     from braggfill.base.threads import at_a_time, side_by_side
+    from braggfill.crystal.levels import shares_of, tapered_level
     from braggfill.crystal.retrieved import gapped_counts
     from braggfill.filling.bright_part import bright_part
     from braggfill.filling.by_crystal import EFFORTS, LARGEST_PART, SMALLEST_AXIS
@@ -183,8 +90,9 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
     counted = gapped_counts(counts[part], missing[part], nothing, nothing)
     (starts, climbs), place = EFFORTS[options.effort], find_device(options.device)
 
-    def rates(device: "Device") -> list[Rates]:
-        return side_by_side([lambda: rates_of(counted, find_device(device), clock)], device=place)[0]
+    def rates(device: "Device") -> SearchRates:
+        levels = [tapered_level(counted, share, find_device(device)) for share in shares_of(counted)]
+        return side_by_side([lambda: SearchRates.on(levels, counted.fringes, clock)], device=place)[0]
 
     known, _ = on_card_or_processor(rates, options.device)
     return 2 * network + seconds_of_crystal(known, starts, climbs, options.effort != "low", at_a_time(place))
@@ -244,8 +152,8 @@ def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "Se
         if options.coherence == "full":
             return options.starts * _schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, place, clock)
         view = view_of(pattern, treatment, options.seed, 0, place)
-        shares = level_shares(pattern, treatment)
-        (rates,) = side_by_side([lambda: [Rates.on(view.level(share), clock) for share in shares]], device=place)
+        levels = [view.level(share) for share in level_shares(pattern, treatment)]
+        (rates,) = side_by_side([lambda: SearchRates.on(levels, view.fringes, clock)], device=place)
         return seconds_of_partial(rates, options.starts, options.keep, at_a_time(place))
 
     return on_card_or_processor(seconds, options.device)[0]
@@ -274,5 +182,5 @@ def _schedule_seconds(
 
         return make
 
-    each = {name: _each(steps(name), TRIED_ITERATIONS, clock) for name in dict(schedule)}
-    return sum(count * each[name] for name, count in schedule)
+    rates = {name: each(steps(name), TRIED_ITERATIONS, clock) for name in dict(schedule)}
+    return sum(count * rates[name] for name, count in schedule)

@@ -18,24 +18,31 @@ from braggfill.base.tasks import Progress, Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import climb
 from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.decimation import Axes, decimated, fine_axes, on_every_line
 from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import WHOLE, GappedCounts, Level, shares_of, tapered_level
+from braggfill.crystal.likelihood import misfit
 from braggfill.crystal.mixture import Weights
 from braggfill.crystal.outliers import aliens, faulty_pixels
 from braggfill.crystal.polish import Begun, Polisher, first_fit, polished, settled
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved_object import RetrievedObject
-from braggfill.crystal.search import TURNS, State, Wrap, random_starts, search, wrap_of
+from braggfill.crystal.search import FIRST_TURNS, TURNS, Fitting, State, random_starts, search, wrap_of
 from braggfill.crystal.starts import first_support, start_generator
 from braggfill.crystal.support import hidden_levels, in_best_support
 from braggfill.crystal.whole import Ended, Field, WholeScan, told
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 
-TRIED = 2
-"""Turns that every start is given; only those that are carried up are given all."""
-CLIMB_STEPS, FIT_STEPS = len(TURNS) - TRIED + 8, 8
-"""Most steps that progress counts in a climb, and in the fits after it."""
+MORE_STARTS = 1.5
+"""So many times the starts where the first turns are taken on a decimated level, where they take half the time or less."""
+PROMISING = 2
+"""Starts taken through a further turn for every one that is carried up, where it need not be quick."""
+FURTHER_TURN, LAST_TURNS = slice(2, 3), slice(3, None)
+"""Of the coarse search: of promising starts, and of those that are carried up."""
+START_STEPS, FURTHER_STEPS, FIT_STEPS = len(TURNS[FIRST_TURNS]), 1 + len(TURNS[FURTHER_TURN]), 8
+CLIMB_STEPS = len(TURNS[LAST_TURNS]) + 8
+"""Most steps that progress counts in a start, in a further turn, in a climb, and in the fits after it."""
 WORTH = 1.5
 """Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts; where
 it has to be quick the best alone."""
@@ -109,10 +116,14 @@ def fill_by_crystal(
     shares = shares_of(scan)
     levels = [tapered_level(scan, share, options.device) for share in shares]
     whole = WholeScan(scan, mask | hidden, levels[-1])
-    steps = Steps(on_progress, options.starts * TRIED + options.climbs * (CLIMB_STEPS + FIT_STEPS) + 1)
-    search = CrystalSearch(levels, whole, Hidden.of(scan, lit, counts[lit], options.device), options, steps)
-    states = search.started()
-    ends = search.ended(states)
+    axes = fine_axes(levels[0], scan.fringes)
+    starts = starts_made(options.starts, any(axes))
+    promising = min(options.climbs * (PROMISING if options.thorough else 1), starts)
+    each = starts * START_STEPS + promising * FURTHER_STEPS + options.climbs * (CLIMB_STEPS + FIT_STEPS)
+    steps = Steps(on_progress, each + 1)
+    search = CrystalSearch(levels, axes, whole, Hidden.of(scan, lit, counts[lit], options.device), options, steps)
+    states = search.started(starts)
+    ends = search.ended(search.taken_on(states, promising))
     judged = hidden & ~faulty
     said = [estimate[judged[whole.asked]] for estimate in whole.estimates(ends)]
     weights = Weights.chosen([e for e in said if np.isfinite(e).all()], said[0], counts[judged])
@@ -131,43 +142,79 @@ def fill_by_crystal(
 
 
 @dataclass(frozen=True)
+class Promising:
+    """A start on the whole of the coarse level."""
+
+    number: int
+    state: State
+    fitting: Fitting
+    """With the share at which hidden counts want its support cut."""
+    wrong: float
+    """Misfit of the hidden counts, or of all where none are hidden on that level."""
+
+
+@dataclass(frozen=True)
 class CrystalSearch:
     """The search of one scan's crystal: starts and climbs side by side, and what they report to."""
 
     levels: list[Level]
+    axes: Axes
+    """Along which every start begins with every other line of the first level."""
     whole: WholeScan
     known: Hidden
     options: CrystalOptions
     steps: Steps
 
-    def started(self) -> list[State]:
-        """Every random start after its first turns."""
+    def started(self, starts: int) -> list[State]:
+        """Random starts after the first turns, on the decimated level."""
+        level = decimated(self.levels[0], self.axes)
 
         def start(number: int) -> State:
-            with self.steps.piece(TRIED) as tick:
-                return coarse_start(self.levels[0], self.options, number, tick)
+            begin = random_starts(level, 1, start_generator(self.options.seed, number))
+            with self.steps.piece(START_STEPS) as tick:
+                return search(level, begin, TURNS, self.options.prior.searching(wrap_of(number)), tick, FIRST_TURNS)
 
-        name_phase(self.steps.on_progress, f"{self.options.starts} random starts")
-        pieces = [partial(start, number) for number in range(self.options.starts)]
-        return side_by_side(pieces, self.steps.stop, self.options.device)
+        name_phase(self.steps.on_progress, f"{starts} random starts")
+        return side_by_side([partial(start, number) for number in range(starts)], self.steps.stop, self.options.device)
 
-    def ended(self, states: list[State]) -> list[Ended]:
-        """What becomes of the best starts on the whole pattern, the ends that tell the hidden counts best first."""
+    def taken_on(self, states: list[State], most: int) -> list[Promising]:
+        """The starts of least misfit through a further turn on the whole of the first level."""
         handicapped = [wrap_of(number).handicap * float(state.misfit) for number, state in enumerate(states)]
-        chosen = np.argsort(handicapped)[: self.options.climbs].tolist()
+        chosen = np.argsort(handicapped)[:most].tolist()
+
+        def further(number: int) -> Promising:
+            with self.steps.piece(FURTHER_STEPS) as tick:
+                return self._further(number, states[number], tick)
+
+        name_phase(self.steps.on_progress, f"the best {len(chosen)} searched further")
+        return side_by_side([partial(further, number) for number in chosen], self.steps.stop, self.options.device)
+
+    def ended(self, promising: list[Promising]) -> list[Ended]:
+        """What becomes of the best of them on the whole pattern, the ends that tell the hidden counts best first."""
+        chosen = sorted(promising, key=lambda one: one.wrong)[: self.options.climbs]
         name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
         device = self.options.device
-        pieces = [partial(self._climb, states[number], wrap_of(number)) for number in chosen]
-        climbs = side_by_side(pieces, self.steps.stop, device)
+        climbs = side_by_side([partial(self._climb, one) for one in chosen], self.steps.stop, device)
         most = (WORTH if self.options.thorough else 1.0) * min(climb.excess for climb in climbs)
         name_phase(self.steps.on_progress, "last fits, judged by hidden counts")
-        last = [partial(self._end, *one, one[1].excess <= most) for one in zip(chosen, climbs, strict=True)]
+        pairs = zip(chosen, climbs, strict=True)
+        last = [partial(self._end, one.number, climb, climb.excess <= most) for one, climb in pairs]
         ends = chain.from_iterable(side_by_side(last, self.steps.stop, device))
         return sorted(ends, key=lambda end: end.polished.wrong)
 
-    def _climb(self, state: State, wrap: Wrap) -> Begun:
+    def _further(self, number: int, state: State, tick: Tick) -> Promising:
+        level, hidden, wrap = self.levels[0], self.known.levels[0], wrap_of(number)
+        state = on_every_line(state, level, self.axes)
+        state, fitting = in_best_support(level, hidden, state, self.options.prior.searching(wrap))
+        tick()
+        state = search(level, state, TURNS, fitting, tick, FURTHER_TURN)
+        judge = hidden if hidden.measured.any() else level
+        expected = expected_counts(state.crystal, state.instrument, level)
+        return Promising(number, state, fitting, wrap.handicap * float(misfit(judge, expected, fitting.kappa)))
+
+    def _climb(self, begun: Promising) -> Begun:
         with self.steps.piece(CLIMB_STEPS) as tick:
-            return carried_up(self.levels, self.whole, state, wrap, self.options, self.known, tick)
+            return carried_up(self.levels, self.whole, begun, self.options, self.known, tick)
 
     def _end(self, number: int, begun: Begun, further: bool) -> list[Ended]:
         with self.steps.piece(FIT_STEPS) as tick:
@@ -183,24 +230,21 @@ def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, 
     return GappedCounts(known, unknown, prior_mean, prior_std, brightest_voxel(known), fringes)
 
 
-def coarse_start(level: Level, options: CrystalOptions, number: int, tick: Tick) -> State:
-    """One random start taken through the first turns of the search."""
-    begin = random_starts(level, 1, start_generator(options.seed, number))
-    return search(level, begin, TURNS, options.prior.searching(wrap_of(number)), tick, slice(TRIED))
+def starts_made(asked: int, decimated: bool) -> int:
+    """Random starts of a search that was asked for some, by whether they are made on a decimated level."""
+    return round(asked * (MORE_STARTS if decimated else 1))
 
 
 def carried_up(
-    levels: list[Level], whole: WholeScan, state: State, wrap: Wrap, options: CrystalOptions, known: Hidden, tick: Tick
+    levels: list[Level], whole: WholeScan, begun: Promising, options: CrystalOptions, known: Hidden, tick: Tick
 ) -> Begun:
-    """A start carried to the whole pattern and fitted there for the first time; ``wrap`` is what it was searched in."""
+    """A start carried to the whole pattern and fitted there for the first time."""
 
     def wrong(state: State) -> float:
         return poisson_deviance(whole.expected(state)[known.where], known.counts)
 
-    state, fitting = in_best_support(levels[0], known.levels[0], state, options.prior.searching(wrap))
-    tick()
-    state = search(levels[0], state, TURNS, fitting, tick, slice(TRIED, None))
-    climbing = replace(options.prior.climbing(wrap), share=fitting.share)
+    state = search(levels[0], begun.state, TURNS, begun.fitting, tick, LAST_TURNS)
+    climbing = replace(options.prior.climbing(begun.fitting.wrap), share=begun.fitting.share)
     state, fitting = climb(levels, state, climbing, known.levels, options.thorough, tick)
     return first_fit(Polisher(without_aliens(whole.level, state), options.prior.mu, wrong), state, fitting.share)
 

@@ -91,7 +91,7 @@ class Turn:
     """Times that the support is fitted, after the object."""
 
 
-TURNS = (
+TURNS: tuple[Turn, ...] = (
     Turn(400, 100, 50, 25, coherent=True),
     Turn(100, 60, 20, 25, refinements=2),
     Turn(60, 40, 10, 25, refinements=2),
@@ -99,7 +99,8 @@ TURNS = (
 )
 """The search of one start. Iterations raise the misfit, the refinements after them lower it below what it was before them; the
 first ones, coherent and many, go farthest: an iteration takes a third of an evaluation of the loss."""
-EVERY_TURN = slice(None)
+EVERY_TURN, FIRST_TURNS, LATER_TURNS = slice(None), slice(2), slice(2, None)
+"""All of them; those that every start is given; those that only promising ones are given."""
 REFINING = 30
 """Evaluations of the loss in each half of a refinement."""
 

@@ -66,14 +66,22 @@ def in_best_support(
     state : State
     fitting : Fitting
     shares : tuple of float
-        Where no counts are hidden in that part, the fitting's own is taken.
+        Loose to tight; the next is tried as long as hidden counts gain by it. Where none are hidden in that part, the
+        fitting's own is taken.
     """
     if not hidden.measured.any():
         return refined(level, state, REFINING, fitting), fitting
 
-    def wrong(found: tuple[State, Fitting]) -> float:
-        expected = expected_counts(found[0].crystal, found[0].instrument, level)
-        return float(misfit(hidden, expected, fitting.kappa))
+    def in_support(share: float) -> tuple[float, State, Fitting]:
+        way = replace(fitting, share=share)
+        found = refined(level, state, REFINING, way)
+        expected = expected_counts(found.crystal, found.instrument, level)
+        return float(misfit(hidden, expected, fitting.kappa)), found, way
 
-    ways = [replace(fitting, share=share) for share in shares]
-    return min(((refined(level, state, REFINING, way), way) for way in ways), key=wrong)
+    best = in_support(shares[0])
+    for share in shares[1:]:
+        tighter = in_support(share)
+        if tighter[0] >= best[0]:
+            break
+        best = tighter
+    return best[1:]

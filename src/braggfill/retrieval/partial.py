@@ -18,11 +18,14 @@ from braggfill.base.tasks import Progress, Steps, Tick
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import BLUR, LIFT, Prior, climb
 from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.decimation import decimated, fine_axes, on_every_line
 from braggfill.crystal.levels import WHOLE, Level
 from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
 from braggfill.crystal.polish import SMOOTHER_BY, Way, settled
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.search import (
+    FIRST_TURNS,
+    LATER_TURNS,
     REFINED_BLUR,
     REFINING,
     TURNS,
@@ -169,13 +172,23 @@ def as_good(end: Start, best: Start) -> bool:
 
 def searched_coarsely(view: View, share: float, support: Support | None, tick: Tick = lambda: None) -> Attempt:
     """A random start taken through the search on the coarse level."""
-    level = view.level(share)
-    begin = random_starts(level, 1, view.rng)
+    level, fitting = view.level(share), PRIOR.searching(view.wrap)
     if support is not None:
-        inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.place)
-        crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
-        begin = replace(begin, crystal=crystal[None], support=inside[None])
-    return Attempt(view, share, search(level, begin, TURNS, PRIOR.searching(view.wrap), tick))
+        begin = begun_inside(level, support, view)
+        return Attempt(view, share, search(level, begin, TURNS, fitting, tick))
+    axes = fine_axes(level, view.fringes)
+    thin = decimated(level, axes)
+    state = search(thin, random_starts(thin, 1, view.rng), TURNS, fitting, tick, FIRST_TURNS)
+    if any(axes):
+        state = refined(level, on_every_line(state, level, axes), REFINING, fitting)
+    return Attempt(view, share, search(level, state, TURNS, fitting, tick, LATER_TURNS))
+
+
+def begun_inside(level: Level, support: Support, view: View) -> State:
+    """Random phases in a support (frames, rows, columns) on another grid of the same extent."""
+    inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.place)
+    crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
+    return replace(random_starts(level, 1, view.rng), crystal=crystal[None], support=inside[None])
 
 
 def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:

@@ -1,0 +1,127 @@
+"""Rates: a few steps of a search on the scan itself, timed, and how many of them a search makes.
+
+How many follow depends on when it converges: of those that may be left out half are counted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from braggfill.commands.forecast import Clock
+
+if TYPE_CHECKING:
+    from braggfill.crystal.levels import Level
+
+TRIED_ITERATIONS, TRIED_EVALUATIONS = 3, 4
+"""Of a trial, after a first one that makes what is kept."""
+COHERENT = 0.5
+"""What an iteration with full coherence takes of one that blurs."""
+MAY_BE = 0.5
+"""Share that is counted of what is only done where nothing has converged."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """How often something is done on a level."""
+
+    iterations: float = 0
+    """Of HIO, RAAR or ER."""
+    evaluations: float = 0
+    """Of the loss and its gradient."""
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.iterations + other.iterations, self.evaluations + other.evaluations)
+
+    def __mul__(self, times: float) -> "Work":
+        return Work(times * self.iterations, times * self.evaluations)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds of one iteration and of one evaluation on a level."""
+
+    iteration: float
+    evaluation: float
+
+    @classmethod
+    def on(cls, level: "Level", clock: Clock = perf_counter) -> "Rates":
+        """As a few of them take, after a first one that makes what is kept."""
+        from braggfill.base.devices import wait_for
+        from braggfill.crystal.climb import BLUR, Prior
+        from braggfill.crystal.likelihood import fit
+        from braggfill.crystal.search import TIGHT, Turn, iterated, random_starts
+
+        state = random_starts(level, 1, np.random.default_rng(0))
+
+        def iterate(number: int) -> None:
+            iterated(level, state, Turn(number, 0, 0, 0), (BLUR, BLUR), TIGHT.share)
+            wait_for(level.target.device)
+
+        def evaluate(number: int) -> None:
+            fit(level, state.crystal, state.support, state.instrument, number, Prior().searching().terms)
+
+        return cls(each(iterate, TRIED_ITERATIONS, clock), each(evaluate, TRIED_EVALUATIONS, clock))
+
+    def seconds(self, work: Work) -> float:
+        """Of some work."""
+        return self.iteration * work.iterations + self.evaluation * work.evaluations
+
+
+@dataclass(frozen=True)
+class SearchRates:
+    """What steps of a search take on one scan."""
+
+    begun: Rates
+    """Where starts begin: on the first level, or on every other line of it."""
+    decimated: bool
+    levels: list[Rates]
+    """Coarse to fine."""
+
+    @classmethod
+    def on(cls, levels: "list[Level]", fringes: tuple[float, float, float], clock: Clock = perf_counter) -> "SearchRates":
+        """On the levels of a scan whose fringes are some voxels apart."""
+        from braggfill.crystal.decimation import decimated, fine_axes
+
+        axes, rates = fine_axes(levels[0], fringes), [Rates.on(level, clock) for level in levels]
+        begun = Rates.on(decimated(levels[0], axes), clock) if any(axes) else rates[0]
+        return cls(begun, any(axes), rates)
+
+
+def each(work: Callable[[int], None], number: int, clock: Clock) -> float:
+    """Seconds of one of some steps."""
+    work(1)
+    start = clock()
+    work(number)
+    return (clock() - start) / number
+
+
+def turns(which: slice) -> Work:
+    """Work of some turns of the coarse search."""
+    from braggfill.crystal.search import REFINING, TURNS
+
+    total = Work()
+    for turn in TURNS[which]:
+        iterations = (turn.hio + turn.raar + turn.er) * (COHERENT if turn.coherent else 1.0)
+        total += Work(iterations, turn.evaluations + turn.refinements * 2 * REFINING)
+    return total
+
+
+def lift() -> Work:
+    """Work of a way out where a fit is stuck."""
+    from braggfill.crystal.climb import LIFT
+    from braggfill.crystal.search import REFINING
+
+    return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations + LIFT.refinements * 2 * REFINING)
+
+
+def climbing(levels: int, lifted_between: bool = True, supports: int = 1) -> tuple[Work, Work]:
+    """Work of a climb on a level between the first and the last, where supports may be tried, and on the last one."""
+    from braggfill.crystal.climb import REFINEMENTS
+    from braggfill.crystal.search import REFINING
+
+    refined, may_be = Work(0, 2 * REFINING), lift() * MAY_BE
+    between = refined * (REFINEMENTS - 1 + supports) + may_be * lifted_between if levels > 2 else Work()
+    return between, (refined if levels > 1 else Work()) + may_be

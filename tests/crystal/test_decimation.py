@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from known_instruments import instrument, ring
+from scipy.ndimage import gaussian_filter
+
+from braggfill.crystal.climb import NARROWEST_START, Prior
+from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.decimation import FEWEST_LINES, decimated, fine_axes, on_every_line
+from braggfill.crystal.levels import GappedCounts, Level, level_of
+from braggfill.crystal.search import FIRST_TURNS, REFINING, TURNS, State, random_starts, refined, search
+from braggfill.crystal.windows import on_ring
+from braggfill.retrieval.alignment import align
+from braggfill.simulation.scans import one_thread
+
+EVERY = (True, True, True)
+
+
+def telling_of_places(first, shape):
+    """A level whose tensors are functions of the distance from the peak."""
+    f, r, c = (on_ring(begin, n) for begin, n in zip(first, shape, strict=True))
+    place = f[:, None, None] + 100 * r[:, None] + 10_000 * c
+    return Level(first, torch.exp(-1e-5 * place.abs()), place, place + 1, place % 3 == 0, place + 2)
+
+
+even = st.integers(2, 5).map(lambda n: 2 * n)
+
+
+@given(st.tuples(*(st.integers(-7, 0),) * 3), st.tuples(even, even, even), st.tuples(*(st.booleans(),) * 3))
+def test_decimated_lines_are_those_at_even_distances(first, shape, axes):
+    first = tuple(max(begin, 1 - n) for begin, n in zip(first, shape, strict=True))
+    whole = telling_of_places(first, shape)
+    thin = decimated(whole, axes)
+    assert thin.shape == tuple(n // 2 if fine else n for n, fine in zip(shape, axes, strict=True))
+    steps = [2 if fine else 1 for fine in axes]
+    f, r, c = (step * d for step, d in zip(steps, thin.distances, strict=True))
+    place = f[:, None, None] + 100 * r[:, None] + 10_000 * c
+    expected = {"target": place, "weight": place + 1, "measured": place % 3 == 0, "most": place + 2}
+    for name, values in expected.items():
+        assert torch.equal(getattr(thin, name), values)
+    assert torch.equal(thin.taper, torch.exp(-1e-5 * place.abs()))
+
+
+def flat(shape):
+    """A level without counts."""
+    blank = torch.zeros(shape)
+    return Level((0, 0, 0), blank + 1, blank, blank + 1, blank == 0, blank)
+
+
+def begun(crystal, support, widths=(0.5, 0.5, 0.5)):
+    """A state of one object."""
+    given = instrument(crystal.shape[0], widths, 0.0)
+    return State(crystal[None], support[None], given, torch.ones(1), torch.ones(1))
+
+
+@pytest.mark.parametrize("axes", [EVERY, (True, False, True), (False, True, False)])
+def test_a_larger_array_holds_the_object_that_a_direct_sum_scatters_from(axes):
+    rng = np.random.default_rng(0)
+    crystal = np.zeros((8, 8, 8), np.complex64)
+    crystal[:3, :2, :4] = rng.normal(size=(3, 2, 4)) + 1j * rng.normal(size=(3, 2, 4))
+    shift = (-2, 3, 5)  # over the border of the first and the last axis
+    rolled = torch.from_numpy(np.roll(crystal, shift, (0, 1, 2)))
+    shape = tuple(16 if fine else 8 for fine in axes)
+    state = on_every_line(begun(rolled, rolled != 0), flat(shape), axes)
+    places = [np.arange(n) for n in (3, 2, 4)]
+    f, r, c = (np.exp(-2j * np.pi * np.outer(np.arange(n), p) / n) for n, p in zip(shape, places, strict=True))
+    direct = np.einsum("fi,rj,ck,ijk->frc", f, r, c, crystal[:3, :2, :4])
+    np.testing.assert_allclose(torch.fft.fftn(state.crystal[0]).abs(), np.abs(direct), atol=1e-4)
+    assert state.support.sum() == 24
+    assert torch.equal(state.support[0], state.crystal[0] != 0)
+
+
+def test_widths_are_as_wide_in_voxels_half_as_large_and_nothing_is_known_of_the_misfit():
+    inside = torch.zeros((8, 8, 8), dtype=torch.bool)
+    inside[3:5, 3:5, 3:5] = True
+    widths = (0.6, 0.1, 0.1)
+    state = on_every_line(begun(inside.to(torch.complex64), inside, widths), flat((16, 16, 8)), (True, True, False))
+    assert state.instrument.widths[0].tolist() == pytest.approx([1.2, NARROWEST_START, NARROWEST_START])
+    assert state.instrument.frame_factors.shape == (1, 16)
+    assert state.misfit.isinf().all()
+
+
+def test_where_no_axis_is_fine_everything_stays():
+    level, inside = flat((4, 4, 4)), torch.ones((4, 4, 4), dtype=torch.bool)
+    state = begun(inside.to(torch.complex64), inside)
+    assert decimated(level, (False, False, False)) is level
+    assert on_every_line(state, level, (False, False, False)) is state
+
+
+def test_axes_are_fine_by_their_fringes_where_enough_lines_are_left():
+    n = 2 * FEWEST_LINES
+    assert fine_axes(flat((n, n, n)), (5.0, 4.9, 9.0)) == (True, False, True)
+    assert fine_axes(flat((n - 2, n + 1, n)), (9.0, 9.0, 9.0)) == (False, False, True)
+
+
+def test_a_crystal_is_found_by_every_other_line_and_agrees_with_all_of_them():
+    shape = (64, 64, 64)
+    z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in shape), indexing="ij")
+    inside = (np.abs(z) + np.abs(y) < 6) & (np.abs(x) < 4) & (z + y + x < 4)
+    crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
+    smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
+    known = torch.from_numpy(smooth.astype(np.complex64))[None]
+    expected = np.fft.fftshift(expected_counts(known, instrument(64, (0.8, 0.8, 0.8), 0.02), ring(shape))[0].numpy())
+    mask = np.zeros(shape, bool)
+    mask[:, :, 39:42] = True
+    counts, nothing = np.random.default_rng(0).poisson(expected), np.full(shape, np.nan, np.float32)
+    scan = GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, (32, 32, 32), (5.0, 5.0, 5.0))
+    level, fitting = level_of(scan, 1.0, beyond=0), Prior(search_mu=0.003).searching()
+    thin = decimated(level, EVERY)
+    with one_thread():
+        begin = random_starts(thin, 1, np.random.default_rng(0))
+        found = search(thin, begin, TURNS, fitting, which=FIRST_TURNS)
+        state = refined(level, on_every_line(found, level, EVERY), REFINING, fitting)
+    assert align(known[0].numpy(), state.crystal[0].numpy())[1] > 0.97
+    assert state.misfit < 3 * state.noise
