@@ -289,7 +289,7 @@ def brief(monkeypatch):
         monkeypatch.setattr(f"braggfill.{module}.REFINING", 2)
     for module in ("crystal.climb", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.LIFT", BRIEF[1])
-    for module in ("crystal.retrieved", "retrieval.partial"):
+    for module in ("crystal.contest", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.TURNS", BRIEF)
     monkeypatch.setattr("braggfill.retrieval.partial.STEPS", (polish.Way(0.01, 2),))
     monkeypatch.setattr("braggfill.retrieval.partial.LAST", polish.Way(0.0, 2))

@@ -45,7 +45,7 @@ def filled(measured):
     mean, std = np.where(unknown, rough, np.nan), np.where(unknown, rough + 0.3, np.nan)
     seen = []
     with pytest.MonkeyPatch.context() as patch, one_thread():
-        patch.setattr("braggfill.crystal.retrieved.TURNS", QUICK)
+        patch.setattr("braggfill.crystal.contest.TURNS", QUICK)
         patch.setattr("braggfill.crystal.retrieved.MOST_GIVEN", 1)
         options = CrystalOptions(starts=2, climbs=2, prior=Prior(mu=0.003, search_mu=0.003))
         blank = np.where(mask, 0, counts).astype(np.float32)

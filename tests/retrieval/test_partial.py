@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from braggfill import retrieve
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import level_of
-from braggfill.crystal.search import Turn
+from braggfill.crystal.search import TIGHT, WRAPS, Turn
 from braggfill.retrieval import partial
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import interior, strain, strain_rmse
@@ -122,7 +122,9 @@ def test_starts_depend_on_their_number_alone_and_the_best_are_carried_up(monkeyp
     assert [start.averaged for start in three.starts] == [True, False, False]
     pattern = prepare_pattern(counts, counts_per_unit=1)
     for left in three.starts[1:]:
-        alone = searched_coarsely(view_of(pattern, "free", 0, left.number, torch.device("cpu")), 1.0, None).end
+        alone = searched_coarsely(
+            view_of(pattern, "free", 0, left.number, torch.device("cpu")), WRAPS[left.number], 1.0, None
+        ).end
         assert alone.misfit == pytest.approx(left.misfit, rel=1e-3)
         assert alone.deviance == pytest.approx(left.deviance, rel=1e-3)
 
@@ -174,7 +176,7 @@ def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(monkeypatch):
 
     monkeypatch.setattr(partial, "settled", settled)
     monkeypatch.setattr(Attempt, "deviance", property(lambda attempt: {0.0: 3.0, 1.0: 2.0, 10.0: 2.5}[attempt.state]))
-    assert smoothed(Attempt(AnyView(), 1.0, 0.0)).state == partial.SMOOTHER_BY[0]
+    assert smoothed(Attempt(AnyView(), TIGHT, 1.0, 0.0)).state == partial.SMOOTHER_BY[0]
     assert tried == list(partial.SMOOTHER_BY[:2])
 
 

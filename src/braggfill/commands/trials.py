@@ -27,8 +27,9 @@ SECONDS_A_VOXEL = 3e-6
 
 def seconds_of_crystal(known: SearchRates, starts: int, climbs: int, thorough: bool, threads: int) -> float:
     """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
+    from braggfill.crystal.contest import FURTHER_TURN, LAST_TURNS, PROMISING, starts_made
     from braggfill.crystal.polish import BRIEF, FIRST, FIT, SMOOTHER, SURER, TIGHTER
-    from braggfill.crystal.retrieved import FURTHER_TURN, GIVEN_BACK, LAST_TURNS, PROMISING, starts_made
+    from braggfill.crystal.retrieved import GIVEN_BACK
     from braggfill.crystal.search import FIRST_TURNS, REFINING
     from braggfill.crystal.support import SHARES, beside
 

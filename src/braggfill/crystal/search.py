@@ -50,14 +50,10 @@ class Wrap:
 
 
 TIGHT, LOOSER, LOOSEST = Wrap(0.12, 1.5, 1.0), Wrap(0.05, 1.0, 1.5), Wrap(0.03, 1.0, 2.25)
-WRAPS = (TIGHT, TIGHT, TIGHT, LOOSER, TIGHT, TIGHT, TIGHT, LOOSEST)
-"""Taken in turn by the starts. Where the phase is steep a coarse level holds little of the object's light, and a tight wrap
-cuts that part of the crystal off: at 3π no start in the tightest comes near the crystal, at 5π none but in the loosest."""
-
-
-def wrap_of(start: int) -> Wrap:
-    """How a start's support is cut, by its number."""
-    return WRAPS[start % len(WRAPS)]
+WRAPS = (TIGHT, LOOSER, TIGHT, LOOSEST, TIGHT, TIGHT)
+"""Of the first starts; all further ones are in that of the best of these. Where the phase is steep a coarse level holds little
+of the object's light, and a tight wrap cuts that part of the crystal off: at 3π no start in the tightest comes near the
+crystal, at 5π none but in the loosest."""
 
 
 @dataclass(frozen=True)

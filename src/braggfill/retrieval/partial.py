@@ -4,7 +4,7 @@ Whether the light was partially coherent at all is for the hidden counts to say:
 coherence, and what tells them better is taken.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from functools import partial as part
@@ -29,8 +29,10 @@ from braggfill.crystal.search import (
     REFINED_BLUR,
     REFINING,
     TURNS,
+    WRAPS,
     Fitting,
     State,
+    Wrap,
     better,
     random_starts,
     refined,
@@ -71,6 +73,7 @@ class Attempt:
     """Where a start is."""
 
     view: View
+    wrap: Wrap
     share: float
     """Of the pattern, that its state stands for."""
     state: State
@@ -83,7 +86,7 @@ class Attempt:
     @property
     def promise(self) -> tuple[bool, float]:
         """Less is better: whether it is too large to be determined, and its handicapped misfit on its level."""
-        return self.support_share > LARGEST_SUPPORT, self.view.wrap.handicap * float(self.state.misfit)
+        return self.support_share > LARGEST_SUPPORT, self.wrap.handicap * float(self.state.misfit)
 
     @cached_property
     def deviance(self) -> float:
@@ -138,16 +141,20 @@ def partial_starts(
     shares = level_shares(pattern, treatment)
     steps = Steps(on_progress, options.starts * len(TURNS) + options.keep * CLIMB_STEPS)
 
-    def begun(number: int) -> Attempt:
+    def begun(number: int, wrap: Wrap) -> Attempt:
         view = view_of(pattern, treatment, options.seed, number, place)
         with steps.piece(len(TURNS)) as tick:
-            return searched_coarsely(view, shares[0], support, tick)
+            return searched_coarsely(view, wrap, shares[0], support, tick)
 
     def carried(attempt: Attempt) -> Attempt:
         with steps.piece(CLIMB_STEPS) as tick:
             return carried_up(attempt, shares, tick)
 
-    searched = together(pattern, place, [part(begun, number) for number in range(options.starts)], steps.stop)
+    first = [part(begun, *one) for one in enumerate(WRAPS[: options.starts])]
+    searched = together(pattern, place, first, steps.stop)
+    best_wrap = min(searched, key=lambda attempt: attempt.promise).wrap
+    others = [part(begun, number, best_wrap) for number in range(len(first), options.starts)]
+    searched += together(pattern, place, others, steps.stop)
     searched.sort(key=lambda attempt: attempt.promise)
     climbed = together(pattern, place, [part(carried, attempt) for attempt in searched[: options.keep]], steps.stop)
     climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
@@ -158,7 +165,7 @@ def partial_starts(
 
 
 def together(
-    pattern: Pattern, place: torch.device, works: list[Callable[[], Attempt]], stop: Callable[[], None] = lambda: None
+    pattern: Pattern, place: torch.device, works: Sequence[Callable[[], Attempt]], stop: Callable[[], None] = lambda: None
 ) -> list[Attempt]:
     """What becomes of several starts: side by side, or of a large pattern one after the other."""
     small = pattern.counts.size <= MOST_SIDE_BY_SIDE
@@ -170,18 +177,18 @@ def as_good(end: Start, best: Start) -> bool:
     return end.converged == best.converged and end.deviance <= WITHIN * best.deviance
 
 
-def searched_coarsely(view: View, share: float, support: Support | None, tick: Tick = lambda: None) -> Attempt:
+def searched_coarsely(view: View, wrap: Wrap, share: float, support: Support | None, tick: Tick = lambda: None) -> Attempt:
     """A random start taken through the search on the coarse level."""
-    level, fitting = view.level(share), PRIOR.searching(view.wrap)
+    level, fitting = view.level(share), PRIOR.searching(wrap)
     if support is not None:
         begin = begun_inside(level, support, view)
-        return Attempt(view, share, search(level, begin, TURNS, fitting, tick))
+        return Attempt(view, wrap, share, search(level, begin, TURNS, fitting, tick))
     axes = fine_axes(level, view.fringes)
     thin = decimated(level, axes)
     state = search(thin, random_starts(thin, 1, view.rng), TURNS, fitting, tick, FIRST_TURNS)
     if any(axes):
         state = refined(level, on_every_line(state, level, axes), REFINING, fitting)
-    return Attempt(view, share, search(level, state, TURNS, fitting, tick, LATER_TURNS))
+    return Attempt(view, wrap, share, search(level, state, TURNS, fitting, tick, LATER_TURNS))
 
 
 def begun_inside(level: Level, support: Support, view: View) -> State:
@@ -194,7 +201,7 @@ def begun_inside(level: Level, support: Support, view: View) -> State:
 def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
     """A start on the whole pattern, iterated there until it has converged."""
     levels = [attempt.view.level(share) for share in shares]
-    whole, climbing = levels[-1], PRIOR.climbing(attempt.view.wrap)
+    whole, climbing = levels[-1], PRIOR.climbing(attempt.wrap)
     state = fitted(whole, climb(levels, attempt.state, climbing, tick=tick)[0])
     tick()
     for _ in range(LIFTS):
@@ -202,7 +209,7 @@ def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
             break
         state = better(state, lifted(whole, state, climbing))
         tick()
-    return at_last(Attempt(attempt.view, WHOLE, state))
+    return at_last(replace(attempt, share=WHOLE, state=state))
 
 
 def lifted(level: Level, state: State, climbing: Fitting) -> State:

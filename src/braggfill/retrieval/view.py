@@ -8,7 +8,6 @@ from jaxtyping import Bool
 from numpy.typing import NDArray
 
 from braggfill.crystal.levels import WHOLE, Level, shares_of, tapered_level
-from braggfill.crystal.search import Wrap, wrap_of
 from braggfill.crystal.starts import start_generator
 from braggfill.retrieval.options import TreatmentName
 from braggfill.retrieval.pattern import Pattern
@@ -30,11 +29,6 @@ class View:
     rng: np.random.Generator
     """The start's random numbers, after hiding."""
     place: torch.device
-
-    @property
-    def wrap(self) -> Wrap:
-        """How its support is cut."""
-        return wrap_of(self.number)
 
     def level(self, share: float) -> Level:
         """The central share of what it sees."""

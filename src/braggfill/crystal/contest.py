@@ -1,0 +1,198 @@
+"""The contest of starts: many are searched for a while, the promising ones further, the best are carried to the whole pattern.
+
+They begin on every other line of the coarse level where it is sampled finely, and go on on all of it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from braggfill.base.metrics import poisson_deviance
+from braggfill.base.tasks import Steps, Tick, name_phase
+from braggfill.base.threads import side_by_side
+from braggfill.crystal.climb import climb
+from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.decimation import Axes, decimated, on_every_line
+from braggfill.crystal.levels import GappedCounts, Level, shares_of
+from braggfill.crystal.likelihood import misfit
+from braggfill.crystal.outliers import aliens
+from braggfill.crystal.polish import Begun, Polisher, first_fit, polished
+from braggfill.crystal.record import CrystalOptions
+from braggfill.crystal.search import FIRST_TURNS, TURNS, WRAPS, Fitting, State, Wrap, random_starts, search
+from braggfill.crystal.starts import start_generator
+from braggfill.crystal.support import hidden_levels, in_best_support
+from braggfill.crystal.whole import Ended, Field, WholeScan
+
+MORE_STARTS = 1.5
+"""So many times the starts where the first turns are taken on a decimated level, where they take half the time or less."""
+PROMISING = 2
+"""Starts taken through a further turn for every one that is carried up, where it need not be quick."""
+FURTHER_TURN, LAST_TURNS = slice(2, 3), slice(3, None)
+"""Of the coarse search: of promising starts, and of those that are carried up."""
+START_STEPS, FURTHER_STEPS, FIT_STEPS = len(TURNS[FIRST_TURNS]), 1 + len(TURNS[FURTHER_TURN]), 8
+CLIMB_STEPS = len(TURNS[LAST_TURNS]) + 8
+"""Most steps that progress counts in a start, in a further turn, in a climb, and in the fits after it."""
+WORTH = 1.5
+"""Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts; where
+it has to be quick the best alone."""
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Counts that were measured and kept from the search."""
+
+    where: NDArray[np.bool_]
+    """(frames, rows, columns)."""
+    counts: Field
+    """(voxels,)."""
+    levels: list[Level]
+    """All but the last of the scan, with these counts alone."""
+
+    @classmethod
+    def of(cls, scan: GappedCounts, where: NDArray[np.bool_], counts: Field, device: str) -> "Hidden":
+        """Voxels of a scan that hides them, and their counts (voxels,)."""
+        return cls(where, counts, hidden_levels(scan, where, counts, shares_of(scan)[:-1], device))
+
+
+@dataclass(frozen=True)
+class Started:
+    """A start after the first turns of the search, on the decimated level."""
+
+    number: int
+    wrap: Wrap
+    state: State
+
+    @property
+    def promise(self) -> float:
+        """Less is better: its handicapped misfit."""
+        return self.wrap.handicap * float(self.state.misfit)
+
+
+@dataclass(frozen=True)
+class Promising:
+    """A start on the whole of the coarse level."""
+
+    number: int
+    state: State
+    fitting: Fitting
+    """With the share at which hidden counts want its support cut."""
+    wrong: float
+    """Misfit of the hidden counts, or of all where none are hidden on that level."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The search for one scan's crystal: starts and climbs side by side, and what they report to."""
+
+    levels: list[Level]
+    axes: Axes
+    """Along which every start begins with every other line of the first level."""
+    whole: WholeScan
+    known: Hidden
+    options: CrystalOptions
+    steps: Steps
+
+    def started(self) -> list[Started]:
+        """Random starts after the first turns: first some in all wraps, then the others in that of the best of them."""
+        starts = starts_made(self.options.starts, any(self.axes))
+        name_phase(self.steps.on_progress, f"{starts} random starts")
+        first = self._started(enumerate(WRAPS[:starts]))
+        best = min(first, key=lambda one: one.promise).wrap
+        return first + self._started((number, best) for number in range(len(first), starts))
+
+    def _started(self, numbered: Iterable[tuple[int, Wrap]]) -> list[Started]:
+        level = decimated(self.levels[0], self.axes)
+
+        def start(number: int, wrap: Wrap) -> Started:
+            begin = random_starts(level, 1, start_generator(self.options.seed, number))
+            with self.steps.piece(START_STEPS) as tick:
+                state = search(level, begin, TURNS, self.options.prior.searching(wrap), tick, FIRST_TURNS)
+            return Started(number, wrap, state)
+
+        return side_by_side([partial(start, *one) for one in numbered], self.steps.stop, self.options.device)
+
+    def taken_on(self, started: list[Started]) -> list[Promising]:
+        """The starts of most promise through a further turn on the whole of the first level."""
+
+        def further(one: Started) -> Promising:
+            with self.steps.piece(FURTHER_STEPS) as tick:
+                return self._further(one, tick)
+
+        chosen = sorted(started, key=lambda one: one.promise)[: promising_of(self.options, len(started))]
+        name_phase(self.steps.on_progress, f"the best {len(chosen)} searched further")
+        return side_by_side([partial(further, one) for one in chosen], self.steps.stop, self.options.device)
+
+    def ended(self, promising: list[Promising]) -> list[Ended]:
+        """What becomes of the best of them on the whole pattern, the ends that tell the hidden counts best first."""
+        chosen = sorted(promising, key=lambda one: one.wrong)[: self.options.climbs]
+        name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
+        device = self.options.device
+        climbs = side_by_side([partial(self._climb, one) for one in chosen], self.steps.stop, device)
+        most = (WORTH if self.options.thorough else 1.0) * min(climb.excess for climb in climbs)
+        name_phase(self.steps.on_progress, "last fits, judged by hidden counts")
+        pairs = zip(chosen, climbs, strict=True)
+        last = [partial(self._end, one.number, climb, climb.excess <= most) for one, climb in pairs]
+        ends = chain.from_iterable(side_by_side(last, self.steps.stop, device))
+        return sorted(ends, key=lambda end: end.polished.wrong)
+
+    def _further(self, one: Started, tick: Tick) -> Promising:
+        level, hidden = self.levels[0], self.known.levels[0]
+        state = on_every_line(one.state, level, self.axes)
+        state, fitting = in_best_support(level, hidden, state, self.options.prior.searching(one.wrap))
+        tick()
+        state = search(level, state, TURNS, fitting, tick, FURTHER_TURN)
+        judge = hidden if hidden.measured.any() else level
+        expected = expected_counts(state.crystal, state.instrument, level)
+        return Promising(one.number, state, fitting, one.wrap.handicap * float(misfit(judge, expected, fitting.kappa)))
+
+    def _climb(self, begun: Promising) -> Begun:
+        with self.steps.piece(CLIMB_STEPS) as tick:
+            return carried_up(self.levels, self.whole, begun, self.options, self.known, tick)
+
+    def _end(self, number: int, begun: Begun, further: bool) -> list[Ended]:
+        with self.steps.piece(FIT_STEPS) as tick:
+            made = polished(begun, self.options.thorough, tick) if further else begun.made
+        return [self.whole.ended(number, one) for one in made]
+
+
+def starts_made(asked: int, decimated: bool) -> int:
+    """Random starts of a contest that was asked for some, by whether they are made on a decimated level."""
+    return round(asked * (MORE_STARTS if decimated else 1))
+
+
+def promising_of(options: CrystalOptions, starts: int) -> int:
+    """How many of some starts are searched further."""
+    return min(options.climbs * (PROMISING if options.thorough else 1), starts)
+
+
+def steps_of(options: CrystalOptions, decimated: bool) -> int:
+    """Most steps that progress counts in a contest."""
+    starts = starts_made(options.starts, decimated)
+    further = promising_of(options, starts) * FURTHER_STEPS
+    return starts * START_STEPS + further + options.climbs * (CLIMB_STEPS + FIT_STEPS)
+
+
+def without_aliens(level: Level, state: State) -> Level:
+    """The level less what a state on it cannot have scattered."""
+    expected = expected_counts(state.crystal, state.instrument, level)[0]
+    arrays = (v.cpu().numpy() for v in (expected, level.target, level.measured))
+    return level.without(torch.from_numpy(aliens(*arrays)).to(expected.device))
+
+
+def carried_up(
+    levels: list[Level], whole: WholeScan, begun: Promising, options: CrystalOptions, known: Hidden, tick: Tick
+) -> Begun:
+    """A start carried to the whole pattern and fitted there for the first time."""
+
+    def wrong(state: State) -> float:
+        return poisson_deviance(whole.expected(state)[known.where], known.counts)
+
+    state = search(levels[0], begun.state, TURNS, begun.fitting, tick, LAST_TURNS)
+    climbing = replace(options.prior.climbing(begun.fitting.wrap), share=begun.fitting.share)
+    state, fitting = climb(levels, state, climbing, known.levels, options.thorough, tick)
+    return first_fit(Polisher(without_aliens(whole.level, state), options.prior.mu, wrong), state, fitting.share)
