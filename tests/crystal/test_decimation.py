@@ -8,9 +8,10 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.climb import NARROWEST_START, Prior
 from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.decimation import FEWEST_LINES, decimated, fine_axes, on_every_line
+from braggfill.crystal.decimation import FEWEST_LINES, FINE, decimated, fine_axes, on_every_line
 from braggfill.crystal.levels import GappedCounts, Level, level_of
 from braggfill.crystal.search import FIRST_TURNS, REFINING, TURNS, State, random_starts, refined, search
+from braggfill.crystal.starts import first_support
 from braggfill.crystal.windows import on_ring
 from braggfill.retrieval.alignment import align
 from braggfill.simulation.scans import one_thread
@@ -89,10 +90,28 @@ def test_where_no_axis_is_fine_everything_stays():
     assert on_every_line(state, level, (False, False, False)) is state
 
 
-def test_axes_are_fine_by_their_fringes_where_enough_lines_are_left():
-    n = 2 * FEWEST_LINES
-    assert fine_axes(flat((n, n, n)), (5.0, 4.9, 9.0)) == (True, False, True)
-    assert fine_axes(flat((n - 2, n + 1, n)), (9.0, 9.0, 9.0)) == (False, False, True)
+def sampled(shape, over, steepness=0.0):
+    """A level of a ball's pattern without noise; ``over`` balls fit into the array, its phase is ``steepness`` × r²."""
+    places = np.meshgrid(*(np.fft.fftfreq(n) for n in shape), indexing="ij")
+    radius = 2 * np.sqrt(sum((o * p) ** 2 for o, p in zip(over, places, strict=True)))
+    ball = np.exp(1j * steepness * radius**2) / (1 + np.exp(8 * (radius - 1)))
+    counts = torch.from_numpy((np.abs(np.fft.fftn(ball)) ** 2).astype(np.float32))
+    return Level((0, 0, 0), torch.ones(shape), counts, torch.ones(shape), counts >= 0, counts)
+
+
+@pytest.mark.parametrize("over", [(6, 3, 8), (3, 7, 3)])
+def test_axes_are_fine_where_half_the_array_holds_the_object(over):
+    assert fine_axes(sampled((64, 64, 64), over)) == tuple(o > 5 for o in over)
+
+
+def test_a_bent_phase_whose_autocorrelation_seems_small_does_not_make_an_axis_fine():
+    bent = sampled((64, 64, 64), (2.8, 2.8, 2.8), 3.5)
+    assert min(first_support(bent.target)[1]) >= FINE  # what the large part alone says
+    assert not any(fine_axes(bent))
+
+
+def test_enough_lines_and_a_ring_of_even_length_have_to_be_left():
+    assert fine_axes(sampled((64, 45, 2 * FEWEST_LINES - 2), (8, 8, 8))) == (True, False, False)
 
 
 def test_a_crystal_is_found_by_every_other_line_and_agrees_with_all_of_them():

@@ -81,11 +81,11 @@ class SearchRates:
     """Coarse to fine."""
 
     @classmethod
-    def on(cls, levels: "list[Level]", fringes: tuple[float, float, float], clock: Clock = perf_counter) -> "SearchRates":
-        """On the levels of a scan whose fringes are some voxels apart."""
+    def on(cls, levels: "list[Level]", clock: Clock = perf_counter) -> "SearchRates":
+        """On the levels of a scan, coarse to fine."""
         from braggfill.crystal.decimation import decimated, fine_axes
 
-        axes, rates = fine_axes(levels[0], fringes), [Rates.on(level, clock) for level in levels]
+        axes, rates = fine_axes(levels[0]), [Rates.on(level, clock) for level in levels]
         begun = Rates.on(decimated(levels[0], axes), clock) if any(axes) else rates[0]
         return cls(begun, any(axes), rates)
 

@@ -93,7 +93,7 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
 
     def rates(device: "Device") -> SearchRates:
         levels = [tapered_level(counted, share, find_device(device)) for share in shares_of(counted)]
-        return side_by_side([lambda: SearchRates.on(levels, counted.fringes, clock)], device=place)[0]
+        return side_by_side([lambda: SearchRates.on(levels, clock)], device=place)[0]
 
     known, _ = on_card_or_processor(rates, options.device)
     return 2 * network + seconds_of_crystal(known, starts, climbs, options.effort != "low", at_a_time(place))
@@ -154,7 +154,7 @@ def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "Se
             return options.starts * _schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, place, clock)
         view = view_of(pattern, treatment, options.seed, 0, place)
         levels = [view.level(share) for share in level_shares(pattern, treatment)]
-        (rates,) = side_by_side([lambda: SearchRates.on(levels, view.fringes, clock)], device=place)
+        (rates,) = side_by_side([lambda: SearchRates.on(levels, clock)], device=place)
         return seconds_of_partial(rates, options.starts, options.keep, at_a_time(place))
 
     return on_card_or_processor(seconds, options.device)[0]

@@ -1,8 +1,8 @@
 """Every other line of a level along axes that are sampled finely: the same object from a fraction of the voxels.
 
-A pattern of five voxels a fringe is determined by half of its lines. What is calculated on them is exact (the object fits into
-half the array, and so does what partial coherence multiplies its autocorrelation with), only the counts between are not used
-yet. An iteration takes up to an eighth of the time, and objects found so are as good to go on from.
+A pattern of five voxels a fringe, whose object fits five times into its array, is determined by half of its lines: the object
+fits into half the array, and so does its autocorrelation. Only the counts between are not used yet. An iteration takes up to an
+eighth of the time, and objects found so are as good to go on from.
 """
 
 from dataclasses import replace
@@ -13,21 +13,26 @@ import torch
 from braggfill.crystal.climb import NARROWEST_START
 from braggfill.crystal.levels import Level
 from braggfill.crystal.search import State, first_instrument
+from braggfill.crystal.starts import CORRELATION_SHARE, FAINT_SHARE, first_support
 from braggfill.crystal.windows import Triple
 
-FINE_FRINGE = 5.0
-"""Voxels a fringe from which on every other is enough. They are counted generously: it is four times the object's size, and
-autocorrelations of half the array are left."""
+FINE, FAINTLY_FINE = 5.0, 4.0
+"""Lengths of the object in the array from which on half of it holds the object, counted generously, as its autocorrelation
+tells of them where it is large and where it is faint: where phases are steep it falls so fast that the first says up to three
+times too many."""
 FEWEST_LINES = 24
 """Lines along an axis that are left at least."""
 Axes = tuple[bool, bool, bool]
 """Whether every other line is taken along frames, rows and columns."""
 
 
-def fine_axes(level: Level, fringes: tuple[float, float, float]) -> Axes:
-    """Along which axes of a level, whose fringes are some voxels apart, half of the lines are enough."""
+def fine_axes(level: Level) -> Axes:
+    """Along which axes of a level half of the lines are enough."""
+    pattern = level.target * level.taper
+    lengths, faint = (first_support(pattern, share)[1] for share in (CORRELATION_SHARE, FAINT_SHARE))
     frames, rows, columns = (
-        fringe >= FINE_FRINGE and n % 2 == 0 and n // 2 >= FEWEST_LINES for fringe, n in zip(fringes, level.shape, strict=True)
+        length >= FINE and least >= FAINTLY_FINE and n % 2 == 0 and n // 2 >= FEWEST_LINES
+        for length, least, n in zip(lengths, faint, level.shape, strict=True)
     )
     return frames, rows, columns
 

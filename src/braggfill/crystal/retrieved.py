@@ -81,7 +81,7 @@ def fill_by_crystal(
     shares = shares_of(scan)
     levels = [tapered_level(scan, share, options.device) for share in shares]
     whole = WholeScan(scan, mask | hidden, levels[-1])
-    axes = fine_axes(levels[0], scan.fringes)
+    axes = fine_axes(levels[0])
     steps = Steps(on_progress, steps_of(options, any(axes)) + 1)
     contest = Contest(levels, axes, whole, Hidden.of(scan, lit, counts[lit], options.device), options, steps)
     started = contest.started()

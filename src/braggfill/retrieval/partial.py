@@ -183,7 +183,7 @@ def searched_coarsely(view: View, wrap: Wrap, share: float, support: Support | N
     if support is not None:
         begin = begun_inside(level, support, view)
         return Attempt(view, wrap, share, search(level, begin, TURNS, fitting, tick))
-    axes = fine_axes(level, view.fringes)
+    axes = fine_axes(level)
     thin = decimated(level, axes)
     state = search(thin, random_starts(thin, 1, view.rng), TURNS, fitting, tick, FIRST_TURNS)
     if any(axes):

@@ -39,11 +39,6 @@ class View:
         others = self.pattern.measured & ~self.hidden & self.hidden.any()
         return self._level("free", others, share)
 
-    @property
-    def fringes(self) -> tuple[float, float, float]:
-        """Voxels from one fringe to the next along each axis."""
-        return known_counts(self.pattern, self.treatment, self.hidden).fringes
-
     def _level(self, treatment: TreatmentName, unknown: NDArray[np.bool_], share: float) -> Level:
         scan = known_counts(self.pattern, treatment, unknown)
         return tapered_level(scan, share, self.place)
