@@ -28,6 +28,8 @@ BOUND_DEVIATIONS = 2.0
 """Standard deviations that a gap's counts may lie above their prior mean while the object is searched for."""
 FAINT_COUNTS = 0.375
 """Anscombe's 3/8: with it the square root of a Poisson count has a variance near 1/4 down to a few counts."""
+TRUST = 0.2
+"""Weight of a voxel of the prior over that of a measured one known as well: neighbours of it are wrong together."""
 HALF, THREE_QUARTERS, WHOLE = 0.5, 0.75, 1.0
 """Shares of the pattern along each axis that levels hold."""
 MOST_OUTSIDE = 0.05
@@ -92,6 +94,10 @@ class Level(Window):
         unlimited = torch.where(voxels, torch.inf, self.most)
         return replace(self, weight=self.weight * ~voxels, measured=self.measured & ~voxels, most=unlimited)
 
+    def trusted(self, factor: float) -> "Level":
+        """The level with another weight of what is expected where nothing was measured."""
+        return self if factor == 1 else replace(self, weight=torch.where(self.measured, self.weight, factor * self.weight))
+
     def weighted(self, kappa: float) -> Volume:
         """Weights when counts vary by m + (κ m)²: the doubled square root then varies by 1 + κ² m."""
         return self.weight / (1 + kappa**2 * self.target) if kappa else self.weight
@@ -144,7 +150,7 @@ def level_of(
     known = scan.mask & np.isfinite(scan.prior_mean)
     mean = np.where(known, scan.prior_mean, 0).astype(np.float32)
     std = np.where(known, scan.prior_std, 1).astype(np.float32)
-    certainty = np.where(known, np.minimum((mean + FAINT_COUNTS) / np.maximum(std, 1e-6) ** 2, 1), 0)
+    certainty = np.where(known, TRUST * np.minimum((mean + FAINT_COUNTS) / np.maximum(std, 1e-6) ** 2, 1), 0)
     most = np.where(known, mean + BOUND_DEVIATIONS * std, np.inf)
     f, r, c = (s - p for s, p in zip(starts, scan.peak, strict=True))
     taper = gaussian_taper((f, r, c), lengths, border).to(device)
