@@ -42,15 +42,6 @@ def test_each_voxel_of_a_level_is_the_scans_own(share):
             assert level.target[at] == given.counts[there]
 
 
-def test_trust_changes_the_weight_of_gaps_alone():
-    level = level_of(scan(), 1.0)
-    less = level.trusted(0.25)
-    assert torch.equal(less.weight[level.measured], level.weight[level.measured])
-    torch.testing.assert_close(less.weight[~level.measured], 0.25 * level.weight[~level.measured])
-    assert level.trusted(1.0) is level
-    assert torch.equal(less.target, level.target) and torch.equal(less.most, level.most)
-
-
 def test_gaps_are_weighed_by_what_is_known_of_them():
     level = level_of(scan(), 1.0)
     known, unknown = (0, 0, 25 - PEAK[2]), (0, 0, 28 - PEAK[2])

@@ -94,10 +94,6 @@ class Level(Window):
         unlimited = torch.where(voxels, torch.inf, self.most)
         return replace(self, weight=self.weight * ~voxels, measured=self.measured & ~voxels, most=unlimited)
 
-    def trusted(self, factor: float) -> "Level":
-        """The level with another weight of what is expected where nothing was measured."""
-        return self if factor == 1 else replace(self, weight=torch.where(self.measured, self.weight, factor * self.weight))
-
     def weighted(self, kappa: float) -> Volume:
         """Weights when counts vary by m + (κ m)²: the doubled square root then varies by 1 + κ² m."""
         return self.weight / (1 + kappa**2 * self.target) if kappa else self.weight

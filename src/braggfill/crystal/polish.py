@@ -35,15 +35,11 @@ class Way:
     """Factor on the weight of the roughness if the phase is to be smooth as well as the amplitude."""
     share: float = REFINED_SHARE
     """Of the blurred modulus' maximum where the support is cut anew, or was cut when the state came to the whole level."""
-    trust: float = 1.0
-    """Factor on the weight of what is expected in the gaps."""
 
     def stricter(self, change: Change) -> bool:
-        """Whether a change would make κ or the trust in the prior smaller, the phase smoother or the support tighter."""
-        limits = {"kappa": -self.kappa, "trust": -self.trust, "smoother": self.smoother or 0, "share": self.share}
-        return any(
-            (-value if name in ("kappa", "trust") else value) > limits[name] for name, value in change.items() if name in limits
-        )
+        """Whether a change would make κ smaller, the phase smoother or the support tighter."""
+        limits = {"kappa": -self.kappa, "smoother": self.smoother or 0, "share": self.share}
+        return any((-value if name == "kappa" else value) > limits[name] for name, value in change.items() if name in limits)
 
 
 Tried = set[tuple[float, Way]]
@@ -60,14 +56,11 @@ SURER: tuple[Change, ...] = (
 BETWEEN = SURER[1]
 """Left out where an object explains the bright voxels already, but for ``NEARLY`` times the misfit of noise."""
 NEARLY = 2.0
-FREER: tuple[Change, ...] = ({"trust": 0.25},)
-"""Less is expected of the gaps: a network's errors are alike in all voxels of a fringe, and of gaps several fringes wide it
-expects too little."""
 SMOOTHER_BY = (1.0, 10.0, 100.0)
 """Factors on the roughness' weight with which the phase is to be smooth as well."""
 SMOOTHER: tuple[Change, ...] = tuple({"smoother": factor} for factor in SMOOTHER_BY)
 TIGHTER: tuple[Change, ...] = tuple({"share": share} for share in (*SHARES[1:], 0.4))
-BRIEF: tuple[tuple[Change, ...], ...] = (SURER[0], SURER[2]), FREER, SMOOTHER[:1]
+BRIEF: tuple[tuple[Change, ...], ...] = (SURER[0], SURER[2]), SMOOTHER[:1]
 """Where it has to be quick."""
 WORTHWHILE, CLOSE = 0.7, 0.3
 """Another round of all ways follows one that left at most this share of the hidden counts' excess deviance, unless that is as
@@ -157,7 +150,7 @@ def with_efficiency(level: Level, state: State, kappa: float) -> State:
 
 
 def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> list[Polished]:
-    """Fit a start for ever smaller κ, less trust, smoother phases and within tighter supports, while the judge gains.
+    """Fit a start for ever smaller κ, smoother phases, then within tighter supports, as long as the judge finds it better.
 
     Parameters
     ----------
@@ -176,7 +169,7 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
     made, tried = list(begun.made), Tried()
     while True:
         before = made[0].excess
-        take_round(begun.polisher, made, (SURER, FREER, SMOOTHER, TIGHTER) if thorough else BRIEF, tried, tick)
+        take_round(begun.polisher, made, (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF, tried, tick)
         if not thorough or made[0].excess > WORTHWHILE * before or made[0].excess < CLOSE:
             return sorted(made, key=lambda p: p.wrong)
 
@@ -208,7 +201,6 @@ def take_round(
 
 def settled(level: Level, state: State, way: Way, mu: float) -> State:
     """A state after a fit within its support."""
-    level = level.trusted(way.trust)
     terms = Terms(way.kappa, mu * (way.smoother or 1.0), way.smoother is not None, unbiased=True)
     found = fit(level, state.crystal, state.support, state.instrument, way.evaluations, terms)
     return judged(level, found, state.support, way.kappa)

@@ -33,8 +33,6 @@ class Climbed:
     """What its own counts would have with Poisson noise and if they varied by κ besides."""
     kappa: float
     """Share of the counts that voxels vary by beyond counting noise."""
-    trust: float
-    """Factor on the weight of what was expected in the gaps."""
     smoother: float | None
     """Factor on the weight of the roughness if the phase was to be smooth as well as the amplitude; None where it was not."""
     support_share: float

@@ -92,7 +92,6 @@ def told(end: Ended, whole: Level, share: float) -> Climbed:
         float(state.misfit),
         end.noise_misfit,
         way.kappa,
-        way.trust,
         way.smoother,
         way.share,
         found.wrong,
