@@ -9,10 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
+from torch import Tensor
 
 from braggfill.crystal.climb import NARROWEST_START
 from braggfill.crystal.levels import Level
 from braggfill.crystal.search import State, first_instrument
+from braggfill.crystal.shapes import Voxels
 from braggfill.crystal.starts import CORRELATION_SHARE, FAINT_SHARE, first_support
 from braggfill.crystal.windows import Triple
 
@@ -75,7 +78,7 @@ def on_every_line(state: State, level: Level, axes: Axes) -> State:
     return replace(state, crystal=crystal, support=support, instrument=instrument, misfit=unknown)
 
 
-def middle_of(support: torch.Tensor) -> Triple:
+def middle_of(support: Voxels) -> Triple:
     """Index of the middle of a support (frames, rows, columns) on a ring."""
 
     def along(axis: int) -> int:
@@ -86,7 +89,9 @@ def middle_of(support: torch.Tensor) -> Triple:
     return along(0), along(1), along(2)
 
 
-def enlarged(array: torch.Tensor, middle: Triple, shape: Triple) -> torch.Tensor:
+def enlarged(
+    array: Shaped[Tensor, "frames rows columns"], middle: Triple, shape: Triple
+) -> Shaped[Tensor, "more_frames more_rows more_columns"]:
     """An array (frames, rows, columns), its ``middle`` in the middle of a larger one that is empty around it."""
     centred = array.roll([n // 2 - m for n, m in zip(array.shape, middle, strict=True)], (0, 1, 2))
     larger = array.new_zeros(shape)
