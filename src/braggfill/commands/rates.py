@@ -100,28 +100,33 @@ def each(work: Callable[[int], None], number: int, clock: Clock) -> float:
 
 def turns(which: slice) -> Work:
     """Work of some turns of the coarse search."""
-    from braggfill.crystal.search import REFINING, TURNS
+    from braggfill.crystal.search import TURNS
 
     total = Work()
     for turn in TURNS[which]:
         iterations = (turn.hio + turn.raar + turn.er) * (COHERENT if turn.coherent else 1.0)
-        total += Work(iterations, turn.evaluations + turn.refinements * 2 * REFINING)
+        total += Work(iterations, turn.evaluations) + refinement() * turn.refinements
     return total
+
+
+def refinement() -> Work:
+    """Work of fitting a support once, and the object in it."""
+    from braggfill.crystal.search import REFINING
+
+    return Work(0, 2 * REFINING)
 
 
 def lift() -> Work:
     """Work of a way out where a fit is stuck."""
     from braggfill.crystal.climb import LIFT
-    from braggfill.crystal.search import REFINING
 
-    return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations + LIFT.refinements * 2 * REFINING)
+    return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations) + refinement() * LIFT.refinements
 
 
 def climbing(levels: int, lifted_between: bool = True, supports: int = 1) -> tuple[Work, Work]:
     """Work of a climb on a level between the first and the last, where supports may be tried, and on the last one."""
     from braggfill.crystal.climb import REFINEMENTS
-    from braggfill.crystal.search import REFINING
 
-    refined, may_be = Work(0, 2 * REFINING), lift() * MAY_BE
+    refined, may_be = refinement(), lift() * MAY_BE
     between = refined * (REFINEMENTS - 1 + supports) + may_be * lifted_between if levels > 2 else Work()
     return between, (refined if levels > 1 else Work()) + may_be

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from braggfill.commands.forecast import Clock
-from braggfill.commands.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work, climbing, each, lift, turns
+from braggfill.commands.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work, climbing, each, lift, refinement, turns
 
 if TYPE_CHECKING:
     import torch
@@ -27,18 +27,19 @@ SECONDS_A_VOXEL = 3e-6
 
 def seconds_of_crystal(known: SearchRates, starts: int, climbs: int, thorough: bool, threads: int) -> float:
     """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
-    from braggfill.crystal.contest import FURTHER_TURN, LAST_TURNS, PROMISING, starts_made
+    from braggfill.crystal.contest import FURTHER_TURN, LAST_TURNS, promising_of, starts_made
     from braggfill.crystal.polish import BRIEF, FIRST, FIT, SMOOTHER, SURER, TIGHTER
     from braggfill.crystal.retrieved import GIVEN_BACK
-    from braggfill.crystal.search import FIRST_TURNS, REFINING
+    from braggfill.crystal.search import FIRST_TURNS
     from braggfill.crystal.support import SHARES, beside
 
-    rates, made, promising = known.levels, starts_made(starts, known.decimated), climbs * (PROMISING if thorough else 1)
+    rates, made = known.levels, starts_made(starts, known.decimated)
+    promising = promising_of(climbs, thorough, made)
     between, last = climbing(len(rates), thorough, len(beside(SHARES[1])))
     surer, *others = (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF
     sure, other = (sum((FIT | change)["evaluations"] for change in ways) for ways in (surer, chain(*others)))
     last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * other + GIVEN_BACK)
-    supports = Work(0, 2 * REFINING) * (2 + MAY_BE * (len(SHARES) - 2))
+    supports = refinement() * (2 + MAY_BE * (len(SHARES) - 2))
     further = rates[0].seconds(supports + turns(FURTHER_TURN) * MAY_BE)
     climb = (
         rates[0].seconds(turns(LAST_TURNS) * MAY_BE) + sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
@@ -49,7 +50,7 @@ def seconds_of_crystal(known: SearchRates, starts: int, climbs: int, thorough: b
 
 def seconds_of_partial(known: SearchRates, starts: int, keep: int, threads: int) -> float:
     """Of phase retrieval with partial coherence, as many starts side by side as there are threads."""
-    from braggfill.crystal.search import FIRST_TURNS, LATER_TURNS, REFINING
+    from braggfill.crystal.search import FIRST_TURNS, LATER_TURNS
     from braggfill.retrieval.partial import LAST, LIFTS, STEPS
 
     rates = known.levels
@@ -57,8 +58,8 @@ def seconds_of_partial(known: SearchRates, starts: int, keep: int, threads: int)
     between, last = climbing(len(rates))
     lifts = sum(MAY_BE**number for number in range(1, LIFTS + 1))  # each only where the one before has not sufficed
     last += fitted + (lift() + fitted) * lifts + Work(0, LAST.evaluations)
-    full = Work(0, 2 * REFINING) + fitted
-    again = Work(0, 2 * REFINING) * known.decimated + turns(LATER_TURNS) * MAY_BE
+    full = refinement() + fitted
+    again = refinement() * known.decimated + turns(LATER_TURNS) * MAY_BE
     coarse = known.begun.seconds(turns(FIRST_TURNS)) + rates[0].seconds(again)
     climb = sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
     taken = rates[-1].seconds(Work(0, LAST.evaluations)) + rates[-1].seconds(full) * ceil((keep - 1) / threads)

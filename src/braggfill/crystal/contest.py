@@ -3,7 +3,6 @@
 They begin on every other line of the coarse level where it is sampled finely, and go on on all of it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -23,7 +22,7 @@ from braggfill.crystal.likelihood import misfit
 from braggfill.crystal.outliers import aliens
 from braggfill.crystal.polish import Begun, Polisher, first_fit, polished
 from braggfill.crystal.record import CrystalOptions
-from braggfill.crystal.search import FIRST_TURNS, TURNS, WRAPS, Fitting, State, Wrap, random_starts, search
+from braggfill.crystal.search import FIRST_TURNS, TURNS, Fitting, State, Wrap, in_wraps, random_starts, search
 from braggfill.crystal.starts import start_generator
 from braggfill.crystal.support import hidden_levels, in_best_support
 from braggfill.crystal.whole import Ended, Field, WholeScan
@@ -101,11 +100,9 @@ class Contest:
         """Random starts after the first turns: first some in all wraps, then the others in that of the best of them."""
         starts = starts_made(self.options.starts, any(self.axes))
         name_phase(self.steps.on_progress, f"{starts} random starts")
-        first = self._started(enumerate(WRAPS[:starts]))
-        best = min(first, key=lambda one: one.promise).wrap
-        return first + self._started((number, best) for number in range(len(first), starts))
+        return in_wraps(starts, self._started)
 
-    def _started(self, numbered: Iterable[tuple[int, Wrap]]) -> list[Started]:
+    def _started(self, numbered: list[tuple[int, Wrap]]) -> list[Started]:
         level = decimated(self.levels[0], self.axes)
 
         def start(number: int, wrap: Wrap) -> Started:
@@ -123,7 +120,8 @@ class Contest:
             with self.steps.piece(FURTHER_STEPS) as tick:
                 return self._further(one, tick)
 
-        chosen = sorted(started, key=lambda one: one.promise)[: promising_of(self.options, len(started))]
+        most = promising_of(self.options.climbs, self.options.thorough, len(started))
+        chosen = sorted(started, key=lambda one: one.promise)[:most]
         name_phase(self.steps.on_progress, f"the best {len(chosen)} searched further")
         return side_by_side([partial(further, one) for one in chosen], self.steps.stop, self.options.device)
 
@@ -165,15 +163,15 @@ def starts_made(asked: int, decimated: bool) -> int:
     return round(asked * (MORE_STARTS if decimated else 1))
 
 
-def promising_of(options: CrystalOptions, starts: int) -> int:
+def promising_of(climbs: int, thorough: bool, starts: int) -> int:
     """How many of some starts are searched further."""
-    return min(options.climbs * (PROMISING if options.thorough else 1), starts)
+    return min(climbs * (PROMISING if thorough else 1), starts)
 
 
 def steps_of(options: CrystalOptions, decimated: bool) -> int:
     """Most steps that progress counts in a contest."""
     starts = starts_made(options.starts, decimated)
-    further = promising_of(options, starts) * FURTHER_STEPS
+    further = promising_of(options.climbs, options.thorough, starts) * FURTHER_STEPS
     return starts * START_STEPS + further + options.climbs * (CLIMB_STEPS + FIT_STEPS)
 
 

@@ -8,7 +8,9 @@ References
 shrink-wrap: S. Marchesini et al., Phys. Rev. B 68, 140101 (2003), https://doi.org/10.1103/PhysRevB.68.140101
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -54,6 +56,28 @@ WRAPS = (TIGHT, LOOSER, TIGHT, LOOSEST, TIGHT, TIGHT)
 """Of the first starts; all further ones are in that of the best of these. Where the phase is steep a coarse level holds little
 of the object's light, and a tight wrap cuts that part of the crystal off: at 3π no start in the tightest comes near the
 crystal, at 5π none but in the loosest."""
+
+
+class Searched(Protocol):
+    """What came of a start."""
+
+    @property
+    def wrap(self) -> Wrap:
+        """How its support was cut."""
+
+    @property
+    def promise(self) -> Any:
+        """Less is better."""
+
+
+Start = TypeVar("Start", bound=Searched)
+
+
+def in_wraps(starts: int, make: Callable[[list[tuple[int, Wrap]]], list[Start]]) -> list[Start]:
+    """Some starts made from their numbers and wraps: the first in all wraps, the others in that of the best of them."""
+    first = make(list(enumerate(WRAPS[:starts])))
+    best = min(first, key=lambda one: one.promise).wrap
+    return first + make([(number, best) for number in range(len(first), starts)])
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,11 @@ from braggfill.crystal.search import (
     REFINED_BLUR,
     REFINING,
     TURNS,
-    WRAPS,
     Fitting,
     State,
     Wrap,
     better,
+    in_wraps,
     random_starts,
     refined,
     search,
@@ -150,12 +150,10 @@ def partial_starts(
         with steps.piece(CLIMB_STEPS) as tick:
             return carried_up(attempt, shares, tick)
 
-    first = [part(begun, *one) for one in enumerate(WRAPS[: options.starts])]
-    searched = together(pattern, place, first, steps.stop)
-    best_wrap = min(searched, key=lambda attempt: attempt.promise).wrap
-    others = [part(begun, number, best_wrap) for number in range(len(first), options.starts)]
-    searched += together(pattern, place, others, steps.stop)
-    searched.sort(key=lambda attempt: attempt.promise)
+    def all_begun(numbered: list[tuple[int, Wrap]]) -> list[Attempt]:
+        return together(pattern, place, [part(begun, *one) for one in numbered], steps.stop)
+
+    searched = sorted(in_wraps(options.starts, all_begun), key=lambda attempt: attempt.promise)
     climbed = together(pattern, place, [part(carried, attempt) for attempt in searched[: options.keep]], steps.stop)
     climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
     best = climbed[0].end
