@@ -1,8 +1,21 @@
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from braggfill.crystal.levels import BEYOND, TRUST, GappedCounts, counts_outside, even_fast_length, level_of
+from braggfill.crystal.levels import (
+    BEYOND,
+    LEAST_TRUST,
+    WORTH_OF_FRINGE,
+    GappedCounts,
+    counts_outside,
+    even_fast_length,
+    level_of,
+)
 from braggfill.crystal.windows import finer
 
 SHAPE = (24, 30, 40)
@@ -30,8 +43,8 @@ def offset(level, axis):
 
 @pytest.mark.parametrize("share", [0.5, 0.75, 1.0])
 def test_each_voxel_of_a_level_is_the_scans_own(share):
-    given = scan()
-    level = level_of(given, share)
+    whole = scan()
+    level = level_of(whole, share)
     assert share == 1 or all(n == even_fast_length(share * m) for n, m in zip(level.shape, SHAPE, strict=True))
     rng = np.random.default_rng(1)
     for _ in range(50):
@@ -39,21 +52,31 @@ def test_each_voxel_of_a_level_is_the_scans_own(share):
         there = tuple(PEAK[axis] + offset(level, axis)[at[axis]] for axis in range(3))
         assert all(0 <= i < n for i, n in zip(there, SHAPE, strict=True)) or not level.measured[at]
         if level.measured[at]:
-            assert level.target[at] == given.counts[there]
+            assert level.target[at] == whole.counts[there]
 
 
 def test_gaps_are_weighed_by_what_is_known_of_them():
-    level = level_of(scan(), 1.0)
+    whole = scan()
+    level = level_of(whole, 1.0)
     known, unknown = (0, 0, 25 - PEAK[2]), (0, 0, 28 - PEAK[2])
     assert level.target[known] == 40
-    assert level.weight[known].item() == pytest.approx(TRUST * (40 + 0.375) / 100)  # variance of 2 √m: std² / m
+    assert level.weight[known].item() == pytest.approx(whole.trust * (40 + 0.375) / 100)  # variance of 2 √m: std² / m
     assert level.most[known] == 60
     assert (level.weight[unknown], level.most[unknown]) == (0, torch.inf)
 
 
+@settings(max_examples=30, deadline=None)
+@given(fringes=st.tuples(*[st.floats(2.0, 20.0)] * 3))
+def test_the_prior_of_a_fringe_weighs_the_same_however_many_voxels_it_has(fringes):
+    trust = replace(scan(), fringes=fringes).trust
+    voxels = math.prod(fringes)
+    assert LEAST_TRUST <= trust <= 1
+    assert trust in (LEAST_TRUST, 1) or trust * voxels == pytest.approx(WORTH_OF_FRINGE)
+
+
 def test_the_whole_scan_lies_in_the_middle_of_unknown_voxels():
-    given = scan()
-    cut = GappedCounts(*(getattr(given, name)[:, :29] for name in ("counts", "mask", "prior_mean", "prior_std")), PEAK, FRINGES)
+    whole = scan()
+    cut = GappedCounts(*(getattr(whole, name)[:, :29] for name in ("counts", "mask", "prior_mean", "prior_std")), PEAK, FRINGES)
     level = level_of(cut, 1.0)
     known = level.measured | (level.weight > 0)
     for axis, (n, size, fringe) in enumerate(zip(cut.counts.shape, level.shape, cut.fringes, strict=True)):
@@ -76,8 +99,8 @@ def test_the_taper_is_one_at_the_peak_and_low_at_the_faces():
 
 
 def test_an_object_carried_up_keeps_its_transform():
-    given = scan()
-    coarse, fine = level_of(given, 0.5), level_of(given, 1.0)
+    whole = scan()
+    coarse, fine = level_of(whole, 0.5), level_of(whole, 1.0)
     rng = np.random.default_rng(2)
     crystal = torch.from_numpy(rng.normal(size=(2, *coarse.shape)) + 1j * rng.normal(size=(2, *coarse.shape)))
     amplitude, above = np.fft.fftn(crystal, axes=(1, 2, 3)), np.fft.fftn(finer(crystal, coarse, fine), axes=(1, 2, 3))
@@ -87,8 +110,8 @@ def test_an_object_carried_up_keeps_its_transform():
 
 
 def test_carrying_up_exchanges_the_tapers():
-    given = scan()
-    coarse, fine = level_of(given, 0.5, border=0.1), level_of(given, 1.0, border=0.4)
+    whole = scan()
+    coarse, fine = level_of(whole, 0.5, border=0.1), level_of(whole, 1.0, border=0.4)
     crystal = torch.from_numpy(np.random.default_rng(3).normal(size=(1, *coarse.shape)) + 0j)
     at = (0, 2, 3, -4)
     before, after = (np.fft.fftn(c, axes=(1, 2, 3))[at] for c in (crystal, finer(crystal, coarse, fine)))
@@ -97,8 +120,8 @@ def test_carrying_up_exchanges_the_tapers():
 
 
 def test_counts_outside_are_those_of_the_scan():
-    given = scan()
-    level = level_of(given, 0.5)
+    whole = scan()
+    level = level_of(whole, 0.5)
     slices = tuple(slice(p + f, p + f + n) for p, f, n in zip(PEAK, level.first, level.shape, strict=True))
-    outside = 1 - given.counts[slices].sum() / given.counts.sum()
-    assert counts_outside(given, 0.5) == pytest.approx(outside, abs=1e-6)
+    outside = 1 - whole.counts[slices].sum() / whole.counts.sum()
+    assert counts_outside(whole, 0.5) == pytest.approx(outside, abs=1e-6)

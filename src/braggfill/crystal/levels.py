@@ -28,8 +28,10 @@ BOUND_DEVIATIONS = 2.0
 """Standard deviations that a gap's counts may lie above their prior mean while the object is searched for."""
 FAINT_COUNTS = 0.375
 """Anscombe's 3/8: with it the square root of a Poisson count has a variance near 1/4 down to a few counts."""
-TRUST = 0.2
-"""Weight of a voxel of the prior over that of a measured one known as well: neighbours of it are wrong together."""
+WORTH_OF_FRINGE = 16
+"""Measured voxels that the prior of a whole fringe weighs as much as: voxels of one fringe are wrong together."""
+LEAST_TRUST = 0.05
+"""Least weight of a voxel of the prior: without any the object follows noise."""
 HALF, THREE_QUARTERS, WHOLE = 0.5, 0.75, 1.0
 """Shares of the pattern along each axis that levels hold."""
 MOST_OUTSIDE = 0.05
@@ -59,6 +61,11 @@ class GappedCounts:
 
     fringes: tuple[float, float, float]
     """Voxels from one fringe to the next along each axis."""
+
+    @property
+    def trust(self) -> float:
+        """Weight of a voxel of the prior over that of a measured one known as well."""
+        return float(np.clip(WORTH_OF_FRINGE / np.prod(self.fringes), LEAST_TRUST, 1))
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ def level_of(
     known = scan.mask & np.isfinite(scan.prior_mean)
     mean = np.where(known, scan.prior_mean, 0).astype(np.float32)
     std = np.where(known, scan.prior_std, 1).astype(np.float32)
-    certainty = np.where(known, TRUST * np.minimum((mean + FAINT_COUNTS) / np.maximum(std, 1e-6) ** 2, 1), 0)
+    certainty = np.where(known, scan.trust * np.minimum((mean + FAINT_COUNTS) / np.maximum(std, 1e-6) ** 2, 1), 0)
     most = np.where(known, mean + BOUND_DEVIATIONS * std, np.inf)
     f, r, c = (s - p for s, p in zip(starts, scan.peak, strict=True))
     taper = gaussian_taper((f, r, c), lengths, border).to(device)
