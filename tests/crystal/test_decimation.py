@@ -3,13 +3,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from known_instruments import instrument, ring
-from scipy.ndimage import gaussian_filter
+from known_instruments import instrument
+from known_scans import expected_of, faceted, scan_of
 
 from braggfill.crystal.climb import NARROWEST_START, Prior
-from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.decimation import FEWEST_LINES, FINE, decimated, fine_axes, on_every_line
-from braggfill.crystal.levels import GappedCounts, Level, level_of
+from braggfill.crystal.levels import Level, level_of
 from braggfill.crystal.search import FIRST_TURNS, REFINING, TURNS, State, random_starts, refined, search
 from braggfill.crystal.starts import first_support
 from braggfill.crystal.windows import on_ring
@@ -116,16 +115,10 @@ def test_enough_lines_and_a_ring_of_even_length_have_to_be_left():
 
 def test_a_crystal_is_found_by_every_other_line_and_agrees_with_all_of_them():
     shape = (64, 64, 64)
-    z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in shape), indexing="ij")
-    inside = (np.abs(z) + np.abs(y) < 6) & (np.abs(x) < 4) & (z + y + x < 4)
-    crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
-    smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
-    known = torch.from_numpy(smooth.astype(np.complex64))[None]
-    expected = np.fft.fftshift(expected_counts(known, instrument(64, (0.8, 0.8, 0.8), 0.02), ring(shape))[0].numpy())
+    known, expected = expected_of(faceted(shape), (0.8, 0.8, 0.8))
     mask = np.zeros(shape, bool)
     mask[:, :, 39:42] = True
-    counts, nothing = np.random.default_rng(0).poisson(expected), np.full(shape, np.nan, np.float32)
-    scan = GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, (32, 32, 32), (5.0, 5.0, 5.0))
+    scan = scan_of(expected, mask, (32, 32, 32), fringe=5.0)
     level, fitting = level_of(scan, 1.0, beyond=0), Prior(search_mu=0.003).searching()
     thin = decimated(level, EVERY)
     with one_thread():

@@ -3,15 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from known_instruments import instrument as plain_instrument
-from known_instruments import ring
-from scipy.ndimage import gaussian_filter
+from known_scans import expected_of, faceted, scan_of
 
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal import search as searches
 from braggfill.crystal.climb import Prior, climb, raised
 from braggfill.crystal.coherence import Instrument, expected_counts
-from braggfill.crystal.levels import GappedCounts, level_of
+from braggfill.crystal.levels import level_of
 from braggfill.crystal.likelihood import Terms, misfit, noise_misfit
 from braggfill.crystal.search import Fitting, State, Turn, better, judged, random_starts, search, stepped, tightened
 from braggfill.crystal.starts import start_generator
@@ -21,26 +19,10 @@ from braggfill.simulation.scans import one_thread
 SHAPE = (32, 32, 32)
 
 
-def expected_of(crystal):
-    """A crystal (frames, rows, columns) without light beyond the array, and its counts, blurred by partial coherence."""
-    smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
-    crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
-    instrument = plain_instrument(crystal.shape[1], (0.5, 0.6, 0.4), 0.02)
-    return crystal, np.fft.fftshift(expected_counts(crystal, instrument, ring(crystal.shape[1:]))[0].numpy())
-
-
-def scan_of(expected, mask, peak):
-    """Counts where a mask is False."""
-    counts, nothing = np.random.default_rng(0).poisson(expected), np.full(expected.shape, np.nan, np.float32)
-    return GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, peak, (3.0, 3.0, 3.0))
-
-
 @pytest.fixture(scope="module")
 def measured():
     """A faceted, strained crystal, and its scan blurred by partial coherence, with a gap beside the peak."""
-    z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in SHAPE), indexing="ij")
-    inside = (np.abs(z) + np.abs(y) < 6) & (np.abs(x) < 4) & (z + y + x < 4)
-    crystal, expected = expected_of(inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2)))
+    crystal, expected = expected_of(faceted(SHAPE))
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 21:23] = True
     return crystal, scan_of(expected, mask, tuple(n // 2 for n in SHAPE)), expected
