@@ -16,54 +16,44 @@ from typing import Any
 import numpy as np
 import torch
 from shared.growing_table import GrowingTable
-from shared.last_fits import LastFits
-from shared.strained_crystals import Strained, strained_crystal
 
-from braggfill.base.metrics import skill
-from braggfill.classical.interpolate import linear
+from braggfill.crystal.record import Climbed
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
-from braggfill.scan.copies import bright
+from braggfill.judging.studies.last_fits import LastFits
+from braggfill.judging.studies.starts import against_the_truth, cross, skill_in_gap
 from braggfill.scan.gapped import GappedScan
+from braggfill.simulation.strained import Strained, strained_crystal
 
 COLUMNS = (
     *("crystal", "phase_over_pi", "dislocated", "peak_counts"),
     *("oversampling_frames", "oversampling_rows", "oversampling_columns"),
     *("skill", "kappa", "misfit", "true_misfit", "ratio", "seconds"),
 )
-WIDTH, DISTANCE = 6, 12
-"""Of the cross, and measured voxels between it and the peak."""
+SEED, SHAPE = 910_000, (128, 128, 128)
+MOST_OVER_PI = 3.0
+"""Largest range of a phase in π."""
+EVERY_DISLOCATED = 10
+"""Every such crystal holds a screw dislocation."""
 
 
-def cross(crystal: Strained) -> np.ndarray:
-    """A cross (frames, rows, columns), True = not measured, on the roomier sides of the peak."""
-    mask = np.zeros(crystal.counts.shape, bool)
-    _, row, column = np.unravel_index(int(crystal.expected.argmax()), mask.shape)
-    for axis, peak in ((1, int(row)), (2, int(column))):
-        first = peak + DISTANCE if peak < mask.shape[axis] // 2 else peak - DISTANCE - WIDTH
-        np.moveaxis(mask, axis, 0)[first : first + WIDTH] = True
-    return mask
+def numbered_crystal(index: int) -> Strained:
+    """A crystal with facets drawn anew and a smooth phase, every tenth with a dislocation."""
+    broken = index % EVERY_DISLOCATED == EVERY_DISLOCATED - 1
+    return strained_crystal(np.random.default_rng(SEED + index), SHAPE, (0, MOST_OVER_PI), broken)
 
 
 def row_of(index: int, effort: Any) -> dict[str, Any]:
     """How the search ends for one crystal, and how far the gap is filled right."""
-    crystal = strained_crystal(index)
-    mask = cross(crystal)
-    scan, began = GappedScan.blanked(crystal.counts, mask), time.process_time()
+    crystal = numbered_crystal(index)
+    scan, began = GappedScan.blanked(crystal.counts, cross(crystal)), time.process_time()
     options = FillOptions("retrieval", device="cpu", effort=effort)
     estimate = METHODS["retrieval"].estimate(scan, options, lambda *_: None, lambda *_: None)
     seconds = time.process_time() - began
-    scored = mask & bright(crystal.expected) & ~crystal.faulty
-    filled, line = np.zeros(mask.shape), np.expm1(linear(np.log1p(scan.counts), mask, scan.slabs))
-    filled[scan.wanted] = estimate.mean
-    row = {"crystal": index} | crystal.about
-    row["skill"] = skill(filled[scored], line[scored], crystal.counts[scored])
-    ends = estimate.record.get("retrieval", {}).get("climbed", [])
-    true = LastFits(crystal, scan).from_the_truth() if ends else {}
-    found = {k: min(e["misfit"] for e in ends if e["kappa"] == k) for k in true if any(e["kappa"] == k for e in ends)}
-    if found:
-        kappa = min(found)
-        row |= {"kappa": kappa, "misfit": found[kappa], "true_misfit": true[kappa], "ratio": found[kappa] / true[kappa]}
+    row = {"crystal": index} | crystal.about | {"skill": skill_in_gap(crystal, scan, scan.laid_out(estimate.mean))}
+    ends = tuple(Climbed(**end) for end in estimate.record.get("retrieval", {}).get("climbed", []))
+    if ends:
+        row |= against_the_truth(ends, LastFits(crystal, scan).from_the_truth())
     return row | {"seconds": round(seconds)}
 
 

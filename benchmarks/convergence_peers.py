@@ -18,12 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from convergence import cross
+from convergence import numbered_crystal
 from shared.growing_table import GrowingTable
-from shared.last_fits import LastFits, Misfits
-from shared.strained_crystals import strained_crystal
 
 from braggfill import retrieve
+from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, State, first_instrument, tightened
+from braggfill.crystal.windows import Window, finer
+from braggfill.judging.studies.last_fits import LastFits, Misfits
+from braggfill.judging.studies.starts import cross
 from braggfill.scan.gapped import GappedScan
 
 PEERS = ("full_coherence", "cohere")
@@ -53,6 +55,19 @@ def of_cohere(python: Path) -> Search:
     return search
 
 
+def state_of(crystal: np.ndarray, fits: LastFits) -> State:
+    """What a search found, on the whole level."""
+    level = fits.level
+    f, r, c = (-p for p in fits.known.peak)
+    coarse = Window((f, r, c), torch.ones(crystal.shape))
+    found = finer(torch.from_numpy(crystal.astype(np.complex64))[None], coarse, level)
+    light = torch.fft.fftn(found, dim=(-3, -2, -1)).abs().square()[0]
+    found *= (level.target.sum() / light[level.measured].sum()).sqrt()
+    support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, level.roomiest)
+    one = torch.ones(1)
+    return State(found * support, support, first_instrument(level, 1), torch.inf * one, one)
+
+
 def compared(found: Misfits, true: Misfits) -> float:
     """Ratio of misfits at the smallest κ that both have."""
     kappa = min(set(found) & set(true))
@@ -73,7 +88,7 @@ def main() -> None:
         searches["cohere"] = of_cohere(arguments.cohere)
     table = GrowingTable(arguments.out, COLUMNS)
     for index in table.missing(range(arguments.first, arguments.first + arguments.number)):
-        crystal = strained_crystal(index)
+        crystal = numbered_crystal(index)
         fits = LastFits(crystal, GappedScan.blanked(crystal.counts, cross(crystal)))
         true = fits.from_the_truth()
         row = {"crystal": index} | {key: crystal.about[key] for key in ("phase_over_pi", "dislocated")}
@@ -81,7 +96,7 @@ def main() -> None:
             began = time.perf_counter()
             found = search(fits.scan)
             row |= {f"seconds_{name}": round(time.perf_counter() - began)}
-            row |= {f"ratio_{name}": compared(fits.from_object(found), true)}
+            row |= {f"ratio_{name}": compared(fits.begun_from(state_of(found, fits)), true)}
         table.add(row)
 
 

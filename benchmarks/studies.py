@@ -38,7 +38,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--draw", action="store_true", help="only draw the curves of the tables anew")
     arguments = parser.parse_args()
-    chosen = arguments.studies or [name for name in STUDIES if STUDIES[name].draw or not arguments.draw]
+    there = [name for name in STUDIES if STUDIES[name].draw and (arguments.out / f"study_{name}.csv").exists()]
+    chosen = arguments.studies or (there if arguments.draw else list(STUDIES))
     with tempfile.TemporaryDirectory() as folder:
         crop = None
         if arguments.measured:

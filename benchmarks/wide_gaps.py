@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from convergence import numbered_crystal
 from shared.au_scan import cropped
 from shared.growing_table import GrowingTable
-from shared.strained_crystals import strained_crystal
 
 from braggfill.base.metrics import coverage, predictive_rank, skill
 from braggfill.classical.interpolate import linear
@@ -72,7 +72,7 @@ def filled_gap(counts: np.ndarray, unknown: np.ndarray, gap: np.ndarray, judged:
 
 def row_of(index: int, width: int, effort: Any) -> dict[str, Any]:
     """What becomes of one crystal's gap."""
-    crystal = strained_crystal(index)
+    crystal = numbered_crystal(index)
     peak = int(np.unravel_index(int(crystal.expected.argmax()), crystal.counts.shape)[2])
     gap, judged = stripe(crystal.counts, peak, width), bright(crystal.expected) & ~crystal.faulty
     found = filled_gap(crystal.counts, np.zeros_like(gap), gap, judged, effort)

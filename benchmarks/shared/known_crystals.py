@@ -10,11 +10,11 @@ import torch
 
 from braggfill.base.fourier import box_to_reciprocal
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, CrystalBox, box_round, continuum_object
+from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, box_round, continuum_object
 from braggfill.simulation.degrade import replaced_phase
-from braggfill.simulation.dislocation import BURGERS, SLIP_NORMAL, Dislocation
 from braggfill.simulation.measurement import counting_noise
-from braggfill.simulation.particle import METALS, Particle, ParticleRanges, random_body
+from braggfill.simulation.particle import ParticleRanges, random_body
+from braggfill.simulation.strained import dislocated
 
 EDGE_VOXELS = 0.5
 """Width of a crystal's soft edge in voxels of the object."""
@@ -82,19 +82,6 @@ def measure(
     expected = gaussian_blur(expected, blur) if blur else expected
     counts = counting_noise(rng, expected) if noise else expected
     return Known(amplitude.numpy(), counts.numpy())
-
-
-def dislocated(particle: Particle, box: CrystalBox, g_inv_angstrom: np.ndarray) -> np.ndarray:
-    """Phase factors exp(-iG.u), complex64, of a straight screw dislocation near the middle of a box."""
-    lattice = METALS[particle.metal].lattice_angstrom
-    axis = np.arange(box.size) - (box.size - 1) / 2
-    voxels = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    positions = voxels @ np.linalg.inv(box.voxel_inverse).T + box.centre_angstrom
-    extent = np.ptp(positions[:, 0])
-    through = box.centre_angstrom + 0.08 * extent * SLIP_NORMAL / np.sqrt(3)
-    line = Dislocation("screw", tuple(lattice * BURGERS), tuple(SLIP_NORMAL / np.sqrt(3)), tuple(through))
-    phase = -line.displacement(positions, METALS[particle.metal].poisson_ratio) @ g_inv_angstrom
-    return np.exp(1j * phase).astype(np.complex64).reshape((box.size,) * 3)
 
 
 def cross(shape: tuple[int, int, int], width: int, distance: int) -> np.ndarray:

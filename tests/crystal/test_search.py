@@ -1,8 +1,10 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from known_scans import expected_of, faceted, scan_of
 
 from braggfill.base.smoothing import gaussian_blur
@@ -11,7 +13,19 @@ from braggfill.crystal.climb import Prior, climb, raised
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import level_of
 from braggfill.crystal.likelihood import Terms, misfit, noise_misfit
-from braggfill.crystal.search import Fitting, State, Turn, better, judged, random_starts, search, stepped, tightened
+from braggfill.crystal.search import (
+    Fitting,
+    State,
+    Turn,
+    Wrap,
+    better,
+    in_wraps,
+    judged,
+    random_starts,
+    search,
+    stepped,
+    tightened,
+)
 from braggfill.crystal.starts import start_generator
 from braggfill.retrieval.alignment import align
 from braggfill.simulation.scans import one_thread
@@ -162,3 +176,23 @@ def test_a_steep_phase_is_found_in_the_loosest_wrap(steep):
     best = min(states, key=lambda state: float(state.misfit))
     assert align(steep[0][0].numpy(), best.crystal[0].numpy())[1] > 0.9
     assert best.misfit < 5 * best.noise
+
+
+@dataclass(frozen=True)
+class Told:
+    """A start that promises what is said of its wrap."""
+
+    number: int
+    wrap: Wrap
+    promise: float
+
+
+@given(promises=st.lists(st.floats(0, 9), min_size=1, max_size=4, unique=True), starts=st.integers(1, 9))
+def test_starts_after_the_first_ones_are_in_the_wrap_of_the_best(promises, starts):
+    wraps = tuple(Wrap(0.1 + n, 1.0, 1.0) for n in range(len(promises)))
+    found = in_wraps(wraps, starts, lambda numbered: [Told(n, wrap, promises[wraps.index(wrap)]) for n, wrap in numbered])
+    assert [start.number for start in found] == list(range(starts))
+    first, later = found[: len(wraps)], found[len(wraps) :]
+    assert [start.wrap for start in first] == list(wraps[:starts])
+    best = min(range(len(first)), key=lambda n: promises[n])
+    assert all(start.wrap == wraps[best] for start in later)

@@ -2,6 +2,7 @@
 
 import csv
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -23,6 +24,7 @@ from braggfill.judging.studies.oversampling import MARGIN, gap_groups, predict_e
 from braggfill.judging.studies.protocol import Crops, binned_mean, case_scores, crop_table
 from braggfill.judging.studies.skip import power_law
 from braggfill.judging.studies.slices import FROM_PEAK, WIDTH, in_cross
+from braggfill.judging.studies.starts import against_the_truth
 from braggfill.network.config import NORMAL
 from braggfill.network.portions import Window, windows_for
 from braggfill.scan.copies import bright
@@ -311,3 +313,11 @@ def test_the_command_writes_what_a_study_found_and_says_so(tmp_path, monkeypatch
         np.testing.assert_array_equal(asked[0].measured.counts, file["data"])
         np.testing.assert_array_equal(asked[0].measured.mask, file["mask"] > 0)
     assert not asked[0].quick
+
+
+def test_searches_are_held_against_the_true_object_at_the_smallest_kappa_that_both_came_to():
+    ended = [
+        SimpleNamespace(kappa=kappa, misfit=misfit) for kappa, misfit in ((0.1, 5.0), (0.03, 4.0), (0.03, 3.0), (0.0, 2.0))
+    ]
+    assert against_the_truth(ended, {0.1: 1.0, 0.03: 1.5}) == {"kappa": 0.03, "misfit": 3.0, "true_misfit": 1.5, "ratio": 2.0}
+    assert np.isnan(against_the_truth(ended, {0.01: 1.0})["ratio"])

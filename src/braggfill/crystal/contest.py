@@ -100,7 +100,7 @@ class Contest:
         """Random starts after the first turns: first some in all wraps, then the others in that of the best of them."""
         starts = starts_made(self.options.starts, any(self.axes))
         name_phase(self.steps.on_progress, f"{starts} random starts")
-        return in_wraps(starts, self._started)
+        return in_wraps(self.options.wraps, starts, self._started)
 
     def _started(self, numbered: list[tuple[int, Wrap]]) -> list[Started]:
         level = decimated(self.levels[0], self.axes)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from braggfill.crystal.climb import Prior
-from braggfill.crystal.search import CONVERGED
+from braggfill.crystal.search import CONVERGED, WRAPS, Wrap
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class CrystalOptions:
     prior: Prior = field(default_factory=Prior)
     thorough: bool = True
     """Whether those are searched for all turns, iterated again on every level they come to, and tried in tighter supports."""
+    wraps: tuple[Wrap, ...] = WRAPS
+    """Of the first starts; all further ones are in that of the best of these."""
     seed: int = 0
     device: str = "cpu"
 

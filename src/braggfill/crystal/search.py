@@ -73,9 +73,9 @@ class Searched(Protocol):
 Start = TypeVar("Start", bound=Searched)
 
 
-def in_wraps(starts: int, make: Callable[[list[tuple[int, Wrap]]], list[Start]]) -> list[Start]:
-    """Some starts made from their numbers and wraps: the first in all wraps, the others in that of the best of them."""
-    first = make(list(enumerate(WRAPS[:starts])))
+def in_wraps(wraps: tuple[Wrap, ...], starts: int, make: Callable[[list[tuple[int, Wrap]]], list[Start]]) -> list[Start]:
+    """Some starts made from their numbers and wraps: the first in all ``wraps``, the others in that of the best of them."""
+    first = make(list(enumerate(wraps[:starts])))
     best = min(first, key=lambda one: one.promise).wrap
     return first + make([(number, best) for number in range(len(first), starts)])
 

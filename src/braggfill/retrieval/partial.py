@@ -29,6 +29,7 @@ from braggfill.crystal.search import (
     REFINED_BLUR,
     REFINING,
     TURNS,
+    WRAPS,
     Fitting,
     State,
     Wrap,
@@ -153,7 +154,7 @@ def partial_starts(
     def all_begun(numbered: list[tuple[int, Wrap]]) -> list[Attempt]:
         return together(pattern, place, [part(begun, *one) for one in numbered], steps.stop)
 
-    searched = sorted(in_wraps(options.starts, all_begun), key=lambda attempt: attempt.promise)
+    searched = sorted(in_wraps(WRAPS, options.starts, all_begun), key=lambda attempt: attempt.promise)
     climbed = together(pattern, place, [part(carried, attempt) for attempt in searched[: options.keep]], steps.stop)
     climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
     best = climbed[0].end

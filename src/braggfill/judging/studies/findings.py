@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from braggfill.scan.measured import MeasuredScan
 
-StudyName = Literal["width", "portions", "slices", "skip", "oversampling", "conditions"]
+StudyName = Literal["width", "portions", "slices", "skip", "oversampling", "conditions", "starts"]
 """The studies; what each asks stands in their table."""
 Tables = dict[str, list[Row]]
 """Rows by the name of their file, without its ending."""

@@ -9,7 +9,7 @@ from braggfill.base.paths import as_path
 from braggfill.base.pictures import print_style, write_picture
 from braggfill.base.tasks import Progress
 from braggfill.base.writing import write_table
-from braggfill.judging.studies import conditions, oversampling, portions, skip, slices, width
+from braggfill.judging.studies import conditions, oversampling, portions, skip, slices, starts, width
 from braggfill.judging.studies.findings import Findings, Setting, Study, StudyName, Tables
 from braggfill.judging.studies.kept import Kept, read_rows
 from braggfill.scan.measured import read_measured
@@ -47,6 +47,12 @@ STUDIES: dict[StudyName, Study] = {
         conditions.carry_out,
         conditions.conclude,
         conditions.draw,
+    ),
+    "starts": Study(
+        "how often the search for the crystal converges, against the range of its phase",
+        starts.carry_out,
+        starts.conclude,
+        starts.draw,
     ),
 }
 """By the name that the command line knows."""

@@ -1,10 +1,9 @@
-"""The last fits of the fill by the crystal, begun from an object that is known or that another program found."""
+"""What a search could have come to: the last fits of the fill by the crystal, begun from the true object."""
 
 from functools import cached_property
 
 import numpy as np
 import torch
-from shared.strained_crystals import Strained, true_state
 
 from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.climb import Prior
@@ -13,10 +12,10 @@ from braggfill.crystal.polish import Polisher, first_fit, polished
 from braggfill.crystal.retrieved import gapped_counts
 from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
 from braggfill.crystal.whole import WholeScan
-from braggfill.crystal.windows import Window, finer
 from braggfill.filling.by_crystal import hidden_blocks
 from braggfill.scan.copies import bright
 from braggfill.scan.gapped import GappedScan
+from braggfill.simulation.strained import Strained
 
 Misfits = dict[float, float]
 """The smallest that was found for each κ."""
@@ -43,17 +42,6 @@ class LastFits:
         """Begun from the true object, in its support."""
         return self.begun_from(true_state(self.crystal, self.level, self.known.peak))
 
-    def from_object(self, crystal: np.ndarray) -> Misfits:
-        """Begun from an object (frames, rows, columns) in the middle of an array whose transform is the pattern, peak at 0."""
-        f, r, c = (-p for p in self.known.peak)
-        coarse = Window((f, r, c), torch.ones(crystal.shape))
-        found = finer(torch.from_numpy(crystal.astype(np.complex64))[None], coarse, self.level)
-        light = torch.fft.fftn(found, dim=(-3, -2, -1)).abs().square()[0]
-        found *= (self.level.target.sum() / light[self.level.measured].sum()).sqrt()
-        support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, self.level.roomiest)
-        one = torch.ones(1)
-        return self.begun_from(State(found * support, support, first_instrument(self.level, 1), torch.inf * one, one))
-
     def begun_from(self, state: State) -> Misfits:
         """Begun from a state on the whole level."""
         lit, mu = self.hidden & bright(self.scan.counts), Prior().mu
@@ -61,3 +49,14 @@ class LastFits:
         judge = Polisher(self.level, mu, lambda s: poisson_deviance(whole.expected(s)[lit], counts))
         made = polished(first_fit(judge, refined(self.level, state, REFINING, Prior().climbing())))
         return {k: min(float(p.state.misfit) for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
+
+
+def true_state(crystal: Strained, level: Level, peak: tuple[int, int, int]) -> State:
+    """The true object on a level about a voxel of the scan, in its support, with the instrument that a search begins with."""
+    start = tuple(p + f for p, f in zip(peak, level.first, strict=True))
+    amplitude = crystal.amplitude((start[0], start[1], start[2]), level.shape)
+    tapered = torch.fft.ifftn(torch.roll(amplitude, level.first, (0, 1, 2)) * level.taper.sqrt())
+    found = torch.fft.fftshift(tapered)[None]
+    support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, found.numel())
+    one = torch.ones(1)
+    return State(found * support, support, first_instrument(level, 1), torch.inf * one, one)
