@@ -74,6 +74,16 @@ def test_the_prior_of_a_fringe_weighs_the_same_however_many_voxels_it_has(fringe
     assert trust in (LEAST_TRUST, 1) or trust * voxels == pytest.approx(WORTH_OF_FRINGE)
 
 
+def test_what_is_known_of_a_gap_is_as_uncertain_as_it_says_beside_what_the_crystal_is_not_known_to():
+    whole, kappa = scan(), 0.1
+    level = level_of(whole, 1.0, border=0.05)
+    for at, variance in (((0, 0, 25 - PEAK[2]), 100 / (40 + 0.375) / whole.trust), ((3, 2, 1), 1.0)):
+        tapered = level.taper[at].item()
+        expected = tapered / (variance + kappa**2 * level.target[at].item())
+        assert level.weighted(kappa)[at].item() == pytest.approx(expected, rel=1e-5)
+    assert torch.equal(level.weighted(0.0), level.weight)
+
+
 def test_the_whole_scan_lies_in_the_middle_of_unknown_voxels():
     whole = scan()
     cut = GappedCounts(*(getattr(whole, name)[:, :29] for name in ("counts", "mask", "prior_mean", "prior_std")), PEAK, FRINGES)

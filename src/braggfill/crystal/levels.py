@@ -102,8 +102,11 @@ class Level(Window):
         return replace(self, weight=self.weight * ~voxels, measured=self.measured & ~voxels, most=unlimited)
 
     def weighted(self, kappa: float) -> Volume:
-        """Weights when counts vary by m + (κ m)²: the doubled square root then varies by 1 + κ² m."""
-        return self.weight / (1 + kappa**2 * self.target) if kappa else self.weight
+        """Weights when counts vary by (κ m)² besides: the doubled square root then varies by 1 / certainty + κ² m."""
+        if not kappa:
+            return self.weight
+        certainty = self.weight / self.taper
+        return self.weight / (1 + kappa**2 * self.target * certainty)
 
 
 def even_fast_length(length: float) -> int:
