@@ -60,7 +60,7 @@ class Starts:
 
 
 FULL = Starts()
-QUICK = Starts(1, (32, 44, 44), (0, 1), 1, 1, thorough=False)
+QUICK = Starts(1, (48, 48, 48), (0, 1), 1, 1, thorough=False)
 
 
 def carry_out(setting: Setting) -> Findings:
