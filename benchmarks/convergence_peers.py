@@ -22,9 +22,9 @@ from convergence import numbered_crystal
 from shared.growing_table import GrowingTable
 
 from braggfill import retrieve
-from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, State, first_instrument, tightened
+from braggfill.crystal.search import State
 from braggfill.crystal.windows import Window, finer
-from braggfill.judging.studies.last_fits import LastFits, Misfits
+from braggfill.judging.studies.last_fits import LastFits, Misfits, in_support
 from braggfill.judging.studies.starts import cross
 from braggfill.scan.gapped import GappedScan
 
@@ -63,9 +63,7 @@ def state_of(crystal: np.ndarray, fits: LastFits) -> State:
     found = finer(torch.from_numpy(crystal.astype(np.complex64))[None], coarse, level)
     light = torch.fft.fftn(found, dim=(-3, -2, -1)).abs().square()[0]
     found *= (level.target.sum() / light[level.measured].sum()).sqrt()
-    support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, level.roomiest)
-    one = torch.ones(1)
-    return State(found * support, support, first_instrument(level, 1), torch.inf * one, one)
+    return in_support(found, level, level.roomiest)
 
 
 def compared(found: Misfits, true: Misfits) -> float:

@@ -75,7 +75,7 @@ class Level(Window):
     target: Volume
     """float32: counts where measured, prior means in the gaps."""
     weight: Volume
-    """float32: the taper where measured, times the doubled root's inverse variance in the gaps, 0 where nothing is known."""
+    """float32: the taper where measured, times trust and the doubled root's inverse variance in gaps, 0 where none is known."""
     measured: Voxels
     """bool."""
     most: Volume

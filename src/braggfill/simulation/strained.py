@@ -8,7 +8,7 @@ from jaxtyping import Complex64
 from numpy.typing import NDArray
 from torch import Tensor
 
-from braggfill.base.fourier import box_to_reciprocal
+from braggfill.base.fourier import box_to_reciprocal, centred_positions
 from braggfill.base.ranges import log_uniform
 from braggfill.simulation.crystal import FILLED_SHARE_OF_BOX, Crystal, CrystalBox, box_round, continuum_object
 from braggfill.simulation.degrade import ObjectRanges, replaced_phase, smooth_modulus, uneven_modulus
@@ -123,7 +123,7 @@ def dislocated(particle: Particle, box: CrystalBox, g_inv_angstrom: NDArray[np.f
         The reciprocal lattice vector.
     """
     lattice = METALS[particle.metal].lattice_angstrom
-    axis = np.arange(box.size) - (box.size - 1) / 2
+    axis = centred_positions(box.size).numpy()
     voxels = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
     positions = voxels @ np.linalg.inv(box.voxel_inverse).T + box.centre_angstrom
     extent = np.ptp(positions[:, 0])

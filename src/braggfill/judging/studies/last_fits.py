@@ -11,6 +11,7 @@ from braggfill.crystal.levels import WHOLE, GappedCounts, Level, tapered_level
 from braggfill.crystal.polish import Polisher, first_fit, polished
 from braggfill.crystal.retrieved import gapped_counts
 from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
+from braggfill.crystal.shapes import Objects
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
 from braggfill.scan.copies import bright
@@ -57,6 +58,11 @@ def true_state(crystal: Strained, level: Level, peak: tuple[int, int, int]) -> S
     amplitude = crystal.amplitude((start[0], start[1], start[2]), level.shape)
     tapered = torch.fft.ifftn(torch.roll(amplitude, level.first, (0, 1, 2)) * level.taper.sqrt())
     found = torch.fft.fftshift(tapered)[None]
-    support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, found.numel())
+    return in_support(found, level, found.numel())
+
+
+def in_support(found: Objects, level: Level, most: int) -> State:
+    """One object cut to a support of at most so many voxels, nothing known yet of its instrument and misfit."""
+    support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, most)
     one = torch.ones(1)
     return State(found * support, support, first_instrument(level, 1), torch.inf * one, one)

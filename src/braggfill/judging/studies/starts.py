@@ -18,13 +18,14 @@ from braggfill.classical.interpolate import linear
 from braggfill.crystal.record import Climbed, CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
 from braggfill.crystal.search import TIGHT, WRAPS, Wrap
-from braggfill.filling.by_crystal import WithoutCrystal, hidden_blocks
+from braggfill.filling.by_crystal import WithoutCrystal
 from braggfill.judging.studies.contenders import CONTENDERS
 from braggfill.judging.studies.crystals import Shape
 from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import cut
 from braggfill.judging.studies.kept import Part, asked
 from braggfill.judging.studies.last_fits import LastFits, Misfits
+from braggfill.judging.studies.protocol import means_of
 from braggfill.scan.copies import bright
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.strained import Strained, strained_crystal
@@ -80,18 +81,18 @@ def one_crystal(varied: Starts, phases_over_pi: tuple[float, float], index: int)
     """What every kind of start comes to on a crystal, and the skill of the network beside it."""
     crystal = drawn(varied.shape, phases_over_pi, index)
     scan = GappedScan.blanked(crystal.counts, cross(crystal))
-    true = LastFits(crystal, scan).from_the_truth()
+    fits = LastFits(crystal, scan)
+    true = fits.from_the_truth()
     least, most = phases_over_pi
     about = {"least_over_pi": least, "most_over_pi": most, "crystal": index} | crystal.about
     network = CONTENDERS["unet"]
     about["skill_unet"] = skill_in_gap(crystal, scan, scan.laid_out(network(scan).mean))
-    hidden = hidden_blocks(scan, 0)
-    prior = WithoutCrystal.of(scan, hidden, network)
+    prior = WithoutCrystal.of(scan, fits.hidden, network)
     rows = []
     for kind, wraps in KINDS.items():
         options = CrystalOptions(varied.starts, varied.climbs, thorough=varied.thorough, wraps=wraps)
         began = time.process_time()
-        fill = fill_by_crystal(scan.counts, scan.mask, hidden, prior.mean, prior.std, options)
+        fill = fill_by_crystal(scan.counts, scan.mask, fits.hidden, prior.mean, prior.std, options)
         row = {"kind": kind} | about | against_the_truth(fill.record.climbed, true)
         rows.append(row | {"skill": skill_in_gap(crystal, scan, fill.mean), "core_seconds": time.process_time() - began})
     return Part(rows)
@@ -117,11 +118,12 @@ def cross(crystal: Strained) -> NDArray[np.bool_]:
 
 def against_the_truth(climbed: tuple[Climbed, ...], true: Misfits) -> Row:
     """Misfit of the best end at the smallest κ that both came to, beside that of the same fits begun from the true object."""
-    found = {k: min(end.misfit for end in climbed if end.kappa == k) for k in true if any(e.kappa == k for e in climbed)}
-    if not found:
+    common = true.keys() & {end.kappa for end in climbed}
+    if not common:
         return {"kappa": np.nan, "misfit": np.nan, "true_misfit": np.nan, "ratio": np.nan}
-    kappa = min(found)
-    return {"kappa": kappa, "misfit": found[kappa], "true_misfit": true[kappa], "ratio": found[kappa] / true[kappa]}
+    kappa = min(common)
+    found = min(end.misfit for end in climbed if end.kappa == kappa)
+    return {"kappa": kappa, "misfit": found, "true_misfit": true[kappa], "ratio": found / true[kappa]}
 
 
 def skill_in_gap(crystal: Strained, scan: GappedScan, filled: NDArray[Any]) -> float:
@@ -139,7 +141,7 @@ def averaged(cases: list[Row]) -> list[Row]:
         row = dict(zip(("least_over_pi", "most_over_pi", "kind"), key, strict=True)) | {"crystals": len(mine)}
         row["converged"] = sum(c["ratio"] <= CONVERGED for c in mine)
         row["median_ratio"] = float(np.median([c["ratio"] for c in mine]))
-        rows.append(row | {name: float(np.mean([c[name] for c in mine])) for name in ("skill", "skill_unet", "core_seconds")})
+        rows.append(row | means_of(mine, ("skill", "skill_unet", "core_seconds")))
     return rows
 
 
@@ -160,16 +162,20 @@ def draw(tables: Tables) -> "dict[str, Figure]":
     shares, skills = figure.subplots(1, 2)
     for kind, (colour, marker, line) in STYLES.items():
         rows = [row for row in tables["study_starts"] if row["kind"] == kind]
-        middle = [(row["least_over_pi"] + row["most_over_pi"]) / 2 for row in rows]
+        middle = middles(rows)
         share = np.array([row["converged"] / row["crystals"] for row in rows])
         spread = np.sqrt(share * (1 - share) / [row["crystals"] for row in rows])
         look: dict[str, Any] = {"color": colour, "marker": marker, "ls": line, "ms": 3.5, "lw": 1.2, "label": kind}
         shares.errorbar(middle, share, spread, capsize=1.5, elinewidth=0.6, **look)
         skills.plot(middle, [row["skill"] for row in rows], **look)
     network = [row for row in tables["study_starts"] if row["kind"] == "random"]
-    middle = [(row["least_over_pi"] + row["most_over_pi"]) / 2 for row in network]
-    skills.plot(middle, [row["skill_unet"] for row in network], color="0.5", ls=":", label="unet")
+    skills.plot(middles(network), [row["skill_unet"] for row in network], color="0.5", ls=":", label="unet")
     shares.set(xlabel="range of phase (π)", ylabel=f"share within {CONVERGED} of the true object", ylim=(-0.05, 1.05))
     skills.set(xlabel="range of phase (π)", ylabel="skill in the gap, mean", ylim=(-0.05, 1.05))
     skills.legend()
     return {"study_starts": figure}
+
+
+def middles(rows: list[Row]) -> list[float]:
+    """Of the rows' ranges of phase, in π."""
+    return [(row["least_over_pi"] + row["most_over_pi"]) / 2 for row in rows]
