@@ -58,7 +58,7 @@ results: $(BIN)/.program
 	$(BIN)/python benchmarks/studies.py --measured $(AU)
 	$(BIN)/python benchmarks/advice.py --measured $(AU) --work results_work --out docs/results
 	$(BIN)/python benchmarks/protocol.py --work results_work --out docs/results
-	$(BIN)/python benchmarks/retrieval_gaps.py regimes
+	$(BIN)/python benchmarks/retrieval_gaps.py regimes --coherence full --starts 2
 	$(BIN)/python benchmarks/retrieval_gaps.py draw
 	$(BIN)/python benchmarks/results_page.py
 

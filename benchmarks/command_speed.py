@@ -3,7 +3,7 @@
 Times are of the processor, so that other programs on the machine count little, and as the clock on the wall says it. What the
 command loads is counted as well: modules, and whether torch is among them.
 
-Usage: OMP_NUM_THREADS=1 python benchmarks/command_speed.py [--repeat 3] [--out docs/results/command_speed.json]
+Usage: python benchmarks/command_speed.py [--repeat 3] [--out docs/results/command_speed.json]
 """
 
 import argparse

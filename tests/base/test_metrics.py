@@ -92,6 +92,18 @@ def test_predictive_bounds_are_scipy_s_negative_binomial(rng):
         np.testing.assert_allclose(found, stats.nbinom.cdf(count, shape, shape / (shape + mean)), atol=1e-9)
 
 
+@pytest.mark.parametrize("unit", [7, 41, 1000])
+def test_scaled_counts_have_the_ranks_of_the_counts(rng, unit):
+    counts = rng.poisson(rng.uniform(0.1, 300, 5000)).astype(np.float32)
+    scaled = counts * np.float32(1 / unit) * np.float32(unit)
+    assert (scaled != counts).any()
+    mean = np.maximum(counts, 1)
+    for found, expected in zip(
+        predictive_bounds(mean, 0.3 * mean, scaled), predictive_bounds(mean, 0.3 * mean, counts), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("scale", [0.1, 5.0, 1e4])
 def test_shares_inside_are_the_mean_coverage_of_drawn_ranks(rng, scale):
     mean, std = rng.gamma(2, scale, 500), rng.gamma(2, 0.3 * scale, 500)

@@ -40,6 +40,15 @@ def test_what_is_masked_is_no_fault_and_judges_none():
     assert not faulty_pixels(counts, mask).any()
 
 
+def test_faults_are_found_though_a_frame_was_lost():
+    _, counts = fringes(4.0)
+    mask = np.zeros(counts.shape, bool)
+    mask[7] = True
+    counts[:, 3, 40] += 500
+    counts[mask] = 0
+    assert np.argwhere(faulty_pixels(counts, mask)).tolist() == [[3, 40]]
+
+
 def test_another_crystals_light_is_found_and_the_crystals_own_is_not():
     expected, counts = fringes(4.0)
     measured = np.ones(counts.shape, bool)

@@ -40,6 +40,14 @@ def test_what_is_left_out_is_darker_than_what_stays():
     assert np.percentile(counts[part], 20) > np.percentile(counts[outside], 80)
 
 
+def test_a_gap_beside_dark_planes_goes_with_them():
+    counts, mask = peak_at(20, 24, 5), np.zeros(SHAPE, bool)
+    mask[:, :, 40:48] = True
+    counts[mask] = 0
+    part = bright_part(counts, mask, 40 * 48 * 38)
+    assert part == (slice(0, 40), slice(0, 48), slice(0, 38))
+
+
 def test_a_scan_that_is_small_enough_stays_whole():
     assert bright_part(peak_at(5, 5, 5), np.zeros(SHAPE, bool), 10**9) == tuple(slice(0, n) for n in SHAPE)
 

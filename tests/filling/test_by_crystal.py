@@ -15,7 +15,9 @@ from braggfill.filling import by_crystal as module
 from braggfill.filling.by_crystal import EFFORTS, Trial, by_crystal, hidden_blocks, judged, widening
 from braggfill.filling.options import FillOptions
 from braggfill.filling.terms import Estimate
+from braggfill.scan.copies import bright
 from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import WIDEST_MODULE_GAP
 
 BEHIND = RetrievedObject(np.ones((2, 2, 2), np.complex64), np.ones((2, 2, 2), bool), (8, 8, 8))
 
@@ -41,6 +43,14 @@ def test_the_fill_nearer_to_the_hidden_counts_is_taken(truth):
 def test_a_tie_goes_to_the_network(truth):
     expected, known = truth
     assert not judged(Trial(known, expected, expected, expected)).taken
+
+
+def test_a_faint_gap_asks_for_no_more_than_counting_noise_allows():
+    expected = np.full(20_000, 0.9, np.float32)
+    known = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    line = expected * np.random.default_rng(1).gamma(1.5, 1 / 1.5, expected.shape).astype(np.float32)
+    assert judged(Trial(known, expected, 0.1 * expected, line), gain=0.9).taken
+    assert not judged(Trial(known, line, 0.1 * line, expected), gain=0.9).taken
 
 
 @pytest.mark.parametrize("too_sure", [1.0, 2.0, 4.0])
@@ -88,6 +98,19 @@ def test_a_retrieval_that_fails_is_said_and_the_network_fills(gapped, monkeypatc
     estimate = by_crystal(gapped, FillOptions("retrieval"), told, lambda *_: None)
     assert (estimate.mean == 1).all()
     assert "support: got an empty one" in estimate.sentence
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")]
+)
+def test_a_machine_without_the_memory_for_it_lets_the_network_fill(gapped, monkeypatch, error):
+    def lacks_memory(*_):
+        raise error
+
+    monkeypatch.setattr(module, "fill_by_crystal", lacks_memory)
+    estimate = by_crystal(gapped, FillOptions("retrieval"), told, lambda *_: None)
+    assert (estimate.mean == 1).all()
+    assert "filled by the network: memory did not suffice" in estimate.sentence
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +203,32 @@ def test_a_wide_gap_is_left_open_where_they_were_not_and_the_narrow_one_is_the_n
     np.testing.assert_allclose(result.intensity[narrow], by_network.intensity[narrow], rtol=1e-4)
 
 
+def test_the_crystal_is_behind_a_wide_gap_that_it_fills_beside_the_networks_narrow_one(wide, monkeypatch):
+    counts, mask = wide
+    with_crystal(monkeypatch, counts)
+    taken = replace(module.NOTHING_KNOWN, taken=True)
+    monkeypatch.setattr(module, "verdicts", lambda *_: (module.NOTHING_KNOWN, taken))
+    scan = GappedScan.blanked(counts, mask, WIDEST_MODULE_GAP)
+    estimate = by_crystal(scan, FillOptions("retrieval"), told, lambda *_: None)
+    assert estimate.crystal is BEHIND
+    narrow = (mask & ~mask[:1, :1])[mask]
+    assert (estimate.mean[narrow] == 1).all()
+    np.testing.assert_allclose(estimate.mean[~narrow], counts[mask][~narrow], rtol=1e-5)
+
+
+def test_narrow_gaps_are_the_networks_where_none_can_be_hidden(wide, monkeypatch):
+    counts, mask = wide
+    few = mask & ~mask[:1, :1] & (np.arange(len(mask)) < 1)[:, None, None]
+    mask = (mask & mask[:1, :1]) | few
+    with_crystal(monkeypatch, counts)
+    result = fill_gaps(np.where(mask, 0, counts), mask, method="retrieval")
+    assert result.how["wide_gate"]["taken"]
+    assert not result.how["gate"]["taken"]
+    assert "there is no room to hide gaps of up to 14 voxels" in result.sentence
+    by_network = fill_gaps(np.where(mask, 0, counts), mask, method="unet")
+    np.testing.assert_allclose(result.intensity[few], by_network.intensity[few], rtol=1e-4)
+
+
 @pytest.mark.parametrize("good", [True, False])
 def test_a_scan_with_a_wide_gap_alone_is_filled_or_left_open(wide, monkeypatch, good):
     counts, mask = wide[0], np.broadcast_to(wide[1][:1, :1], wide[1].shape)
@@ -203,6 +252,39 @@ def test_hidden_blocks_are_of_whole_pixels_where_the_gaps_are(gapped):
     assert hidden.any()
     np.testing.assert_array_equal(hidden, np.broadcast_to(hidden[0], hidden.shape))
     assert not (hidden & gapped.mask).any()
+
+
+def test_a_voxel_that_one_frame_lacks_besides_makes_no_difference(gapped):
+    once = gapped.mask.copy()
+    once[3, 3, 3] = True
+    hidden = hidden_blocks(GappedScan.blanked(gapped.counts, once), 0)
+    once[:, 3, 3] = True
+    np.testing.assert_array_equal(hidden[:, ~once[0]], np.broadcast_to(hidden[0], hidden.shape)[:, ~once[0]])
+
+
+@pytest.mark.parametrize("row", range(8, 64, 8))
+def test_blocks_are_hidden_wherever_the_peak_lies(row):
+    places = np.meshgrid(np.arange(64) - 32, np.arange(128) - 32 - row, np.arange(96) - 48, indexing="ij")
+    expected = 300 * np.exp(-sum((x / 8) ** 2 for x in places) / 2)
+    mask = np.zeros((128, 96), bool)
+    mask[:, 60:66] = True
+    scan = GappedScan.blanked(np.random.default_rng(0).poisson(expected), np.broadcast_to(mask, expected.shape))
+    scan.counts[5, 100, 5] = 1e6
+    hidden = hidden_blocks(scan, 0)
+    assert np.count_nonzero(hidden & bright(scan.counts)) > 200
+
+
+def test_a_pixel_that_counts_by_itself_does_not_judge(gapped, monkeypatch):
+    hidden = hidden_blocks(gapped, 0)
+    rows, columns = np.nonzero(hidden[0])
+    counts = gapped.counts.copy()
+    counts[:, rows[9], columns[9]] += 1000
+    with_crystal(monkeypatch, gapped.counts)
+    deviances = [
+        by_crystal(GappedScan.blanked(some, gapped.mask), FillOptions("retrieval"), told, lambda *_: None).record["gate"]
+        for some in (gapped.counts, counts)
+    ]
+    assert deviances[1]["crystal_deviance"] < deviances[0]["crystal_deviance"] + 1
 
 
 def test_an_unknown_effort_is_refused():

@@ -19,7 +19,7 @@ from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import interior, strain, strain_rmse
 from braggfill.retrieval.grids import without_taper
 from braggfill.retrieval.options import RetrievalOptions
-from braggfill.retrieval.partial import CLIMB_STEPS, Attempt, searched_coarsely, smoothed
+from braggfill.retrieval.partial import CLIMB_STEPS, FURTHER_STEPS, START_STEPS, Attempt, searched_coarsely, smoothed
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.retrieval.result import LARGEST_SUPPORT, RetrievalResult, Start
 from braggfill.retrieval.treatments import known_counts
@@ -115,7 +115,8 @@ def test_starts_depend_on_their_number_alone_and_the_best_are_carried_up(monkeyp
     options = {"counts_per_unit": 1, "device": "cpu", "keep": 1}
     three = retrieve(counts, starts=3, on_progress=lambda done, total: seen.append((done, total)), **options)
     done, totals = zip(*seen, strict=True)
-    assert set(totals) == {3 * 2 + CLIMB_STEPS} and done[-1] == totals[0]  # two turns each, and the best is carried up
+    steps = 3 * START_STEPS + 2 * FURTHER_STEPS + CLIMB_STEPS  # all are begun, two searched further, and the best is carried up
+    assert set(totals) == {steps} and done[-1] == totals[0]
     assert done[:7] == tuple(range(7)) and list(done) == sorted(done)
     assert sorted(start.number for start in three.starts) == [0, 1, 2]
     assert [start.finished for start in three.starts] == [True, False, False]
@@ -254,7 +255,7 @@ def test_starts_side_by_side_find_what_they_find_one_after_the_other(monkeypatch
     np.testing.assert_array_equal(ours.crystal, theirs.crystal)
 
 
-@pytest.mark.parametrize(("first", "last", "fits", "taken"), [(2.1, 0.9, 0, False), (1.5, 0.9, 2, True), (1.5, 1.1, 1, False)])
+@pytest.mark.parametrize(("first", "last", "fits", "taken"), [(1.3, 0.9, 0, False), (1.1, 0.9, 2, True), (1.1, 1.1, 1, False)])
 def test_full_coherence_is_taken_if_it_tells_hidden_counts_and_given_up_early_if_far_worse(
     monkeypatch, first, last, fits, taken
 ):
@@ -266,12 +267,12 @@ def test_full_coherence_is_taken_if_it_tells_hidden_counts_and_given_up_early_if
     pattern, made = SimpleNamespace(counts=np.zeros(1)), []
     climbed = [Told(deviance=d, view=SimpleNamespace(pattern=pattern, place="cpu")) for d in (3.0, 2.0)]
 
-    def at_last(attempt):
+    def fitted_to_the_end(attempt):
         made.append(attempt)
         return Told(deviance=2.0 * last, view=attempt.view)
 
     monkeypatch.setattr(partial, "with_full_coherence", lambda attempt: Told(deviance=2.0 * first, view=attempt.view))
-    monkeypatch.setattr(partial, "at_last", at_last)
+    monkeypatch.setattr(partial, "fitted_to_the_end", fitted_to_the_end)
     ends = partial.as_hidden_counts_say(climbed)
     assert len(made) == fits
     assert (ends == climbed) != taken

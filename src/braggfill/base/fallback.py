@@ -46,6 +46,11 @@ def on_card_or_processor(
     return work("cpu"), told
 
 
+def out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether an error says that the machine's own memory, not a card's, ran out."""
+    return isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
+
+
 def _lack_of_memory(error: RuntimeError) -> str:
     """What a card lacked, in torch's words; empty for any other error."""
     from torch.cuda import OutOfMemoryError

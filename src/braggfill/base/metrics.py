@@ -13,6 +13,8 @@ Values = NDArray[np.floating[Any] | np.integer[Any]]
 """Of any shape, which those of one call share."""
 LEAST_MEAN = 1e-3
 """Estimates below this many counts are taken as this many: an estimate of zero rules a photon out."""
+WHOLE = 1e-6
+"""How far from a whole number of counts, or share of it, scaling and rounding leave what stands for it."""
 BRIGHT_MEAN = 60.0
 """Expectations above this many counts are as good as normally distributed."""
 THINNINGS = 3
@@ -88,9 +90,11 @@ def predictive_bounds(mean: Values, std: Values, counts: Values) -> tuple[NDArra
     """
     mean, counts = np.maximum(mean.astype(float), LEAST_MEAN), counts.astype(float)
     shape = (mean / np.maximum(std.astype(float), 1e-3 * mean)) ** 2
-    upto = scipy.special.betainc(shape, np.floor(counts) + 1, shape / (shape + mean))
-    below = scipy.special.betainc(shape, np.maximum(np.floor(counts), 1e-300), shape / (shape + mean))
-    return np.where(counts < 1, 0.0, below), upto
+    nearest = np.rint(counts)
+    whole = np.where(np.abs(counts - nearest) <= WHOLE * np.maximum(counts, 1), nearest, np.floor(counts))
+    upto = scipy.special.betainc(shape, whole + 1, shape / (shape + mean))
+    below = scipy.special.betainc(shape, np.maximum(whole, 1e-300), shape / (shape + mean))
+    return np.where(whole < 1, 0.0, below), upto
 
 
 def shares_inside(mean: Values, std: Values, counts: Values, level: float) -> NDArray[np.float64]:

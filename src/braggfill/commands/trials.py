@@ -51,20 +51,21 @@ def seconds_of_crystal(known: SearchRates, starts: int, climbs: int, thorough: b
 def seconds_of_partial(known: SearchRates, starts: int, keep: int, threads: int) -> float:
     """Of phase retrieval with partial coherence, as many starts side by side as there are threads."""
     from braggfill.crystal.search import FIRST_TURNS, LATER_TURNS
-    from braggfill.retrieval.partial import LAST, LIFTS, STEPS
+    from braggfill.retrieval.partial import LAST, LIFTS, SPARE, STEPS
 
     rates = known.levels
     fitted = Work(0, sum(way.evaluations for way in STEPS))
     between, last = climbing(len(rates))
     lifts = sum(MAY_BE**number for number in range(1, LIFTS + 1))  # each only where the one before has not sufficed
     last += fitted + (lift() + fitted) * lifts + Work(0, LAST.evaluations)
-    full = refinement() + fitted
-    again = refinement() * known.decimated + turns(LATER_TURNS) * MAY_BE
-    coarse = known.begun.seconds(turns(FIRST_TURNS)) + rates[0].seconds(again)
+    coarse = known.begun.seconds(turns(FIRST_TURNS)) + rates[0].seconds(refinement() * known.decimated)
+    further = rates[0].seconds(turns(LATER_TURNS) * MAY_BE)
     climb = sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
-    taken = rates[-1].seconds(Work(0, LAST.evaluations)) + rates[-1].seconds(full) * ceil((keep - 1) / threads)
-    also = rates[-1].seconds(full) + MAY_BE * taken
-    return ceil(starts / threads) * coarse + ceil(keep / threads) * climb + also
+    to_the_end = fitted + Work(0, LAST.evaluations)
+    others = (refinement() + to_the_end) * ceil((keep - 1) / threads)
+    full = rates[-1].seconds(refinement()) + MAY_BE * rates[-1].seconds(to_the_end + others)
+    searched = ceil(starts / threads) * coarse + ceil(min(keep + SPARE, starts) / threads) * further
+    return searched + ceil(keep / threads) * climb + full
 
 
 def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_counter) -> float:

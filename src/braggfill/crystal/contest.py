@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from braggfill.base.metrics import poisson_deviance
+from braggfill.base.metrics import expected_deviance, poisson_deviance
 from braggfill.base.tasks import Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import climb
@@ -36,9 +36,9 @@ FURTHER_TURN, LAST_TURNS = slice(2, 3), slice(3, None)
 START_STEPS, FURTHER_STEPS, FIT_STEPS = len(TURNS[FIRST_TURNS]), 1 + len(TURNS[FURTHER_TURN]), 8
 CLIMB_STEPS = len(TURNS[LAST_TURNS]) + 8
 """Most steps that progress counts in a start, in a further turn, in a climb, and in the fits after it."""
-WORTH = 1.5
-"""Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts; where
-it has to be quick the best alone."""
+WORTH, LEAST_EXCESS = 1.5, 0.02
+"""Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts, or this
+much, which is none; where it has to be quick the best alone."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,15 @@ class Hidden:
     """(voxels,)."""
     levels: list[Level]
     """All but the last of the scan, with these counts alone."""
+    noise: float
+    """Mean deviance that they would have if what is known of them without the crystal were right."""
 
     @classmethod
     def of(cls, scan: GappedCounts, where: NDArray[np.bool_], counts: Field, device: str) -> "Hidden":
         """Voxels of a scan that hides them, and their counts (voxels,)."""
-        return cls(where, counts, hidden_levels(scan, where, counts, shares_of(scan)[:-1], device))
+        expected = scan.prior_mean[where]
+        noise = expected_deviance(np.where(np.isfinite(expected), expected, counts))
+        return cls(where, counts, hidden_levels(scan, where, counts, shares_of(scan)[:-1], device), noise)
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ class Contest:
         name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
         device = self.options.device
         climbs = side_by_side([partial(self._climb, one) for one in chosen], self.steps.stop, device)
-        most = (WORTH if self.options.thorough else 1.0) * min(climb.excess for climb in climbs)
+        least = min(climb.excess for climb in climbs)
+        most = max(WORTH * least, LEAST_EXCESS) if self.options.thorough else least
         name_phase(self.steps.on_progress, "last fits, judged by hidden counts")
         pairs = zip(chosen, climbs, strict=True)
         last = [partial(self._end, one.number, climb, climb.excess <= most) for one, climb in pairs]
@@ -178,8 +183,8 @@ def steps_of(options: CrystalOptions, decimated: bool) -> int:
 def without_aliens(level: Level, state: State) -> Level:
     """The level less what a state on it cannot have scattered."""
     expected = expected_counts(state.crystal, state.instrument, level)[0]
-    arrays = (v.cpu().numpy() for v in (expected, level.target, level.measured))
-    return level.without(torch.from_numpy(aliens(*arrays)).to(expected.device))
+    found = aliens(*(v.cpu().numpy() for v in (expected, level.target, level.measured)))
+    return level.without(torch.from_numpy(found).to(expected.device)) if found.any() else level
 
 
 def carried_up(
@@ -193,4 +198,5 @@ def carried_up(
     state = search(levels[0], begun.state, TURNS, begun.fitting, tick, LAST_TURNS)
     climbing = replace(options.prior.climbing(begun.fitting.wrap), share=begun.fitting.share)
     state, fitting = climb(levels, state, climbing, known.levels, options.thorough, tick)
-    return first_fit(Polisher(without_aliens(whole.level, state), options.prior.mu, wrong), state, fitting.share)
+    polisher = Polisher(without_aliens(whole.level, state), options.prior.mu, wrong, known.noise)
+    return first_fit(polisher, state, fitting.share)

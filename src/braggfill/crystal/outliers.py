@@ -29,8 +29,11 @@ def faulty_pixels(counts: Counts, mask: Voxels) -> Bool[NDArray[np.bool_], "rows
     ----------
     counts : float32 array (frames, rows, columns)
     mask : bool array (frames, rows, columns)
-        True = not measured; pixels that are not measured in all frames are neither judged nor judges.
+        True = not measured; pixels that are not measured in all frames are neither judged nor judges. A frame that was lost
+        as a whole does not count as one.
     """
+    kept = ~mask.all((1, 2))
+    counts, mask = counts[kept], mask[kept]
     sound = np.asarray(~mask.any(0))
     order = np.argsort(np.where(mask, 0, counts).sum((1, 2), dtype=float))
     dark, light = (counts[some].sum(0, dtype=float) for some in np.array_split(order, 2))

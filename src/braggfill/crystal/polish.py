@@ -75,11 +75,13 @@ class Polished:
     way: Way
     wrong: float
     """By the judge."""
+    noise: float = 1.0
+    """How wrong counting noise alone is."""
 
     @property
     def excess(self) -> float:
         """How much more wrong it is than counting noise."""
-        return self.wrong - 1
+        return self.wrong - self.noise
 
     @property
     def state(self) -> State:
@@ -95,6 +97,8 @@ class Polisher:
     mu: float
     """Weight of the interior amplitude's roughness."""
     judge: StateJudge
+    noise: float = 1.0
+    """By the judge, of counting noise alone: less where hidden counts are few."""
     uneven: bool = False
     """Whether the pixels' efficiencies are fitted as well."""
 
@@ -106,7 +110,7 @@ class Polisher:
             support = tightened(state.crystal.abs(), REFINED_BLUR, way.share, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
         state = settled(self.level, state, way, self.mu)
-        return Polished(Kept.of(state), way, self.judge(state))
+        return Polished(Kept.of(state), way, self.judge(state), self.noise)
 
     def explains(self, state: State) -> bool:
         """Whether an object nearly explains bright voxels, too."""
@@ -194,7 +198,7 @@ def take_round(
             found = polisher.fitted(last.state, way, cut="share" in change)
             better = found.wrong <= made[0].wrong
             made.insert(0 if better else len(made), found)
-            if not better and not ("kappa" in change and found.state.converged):
+            if not better and not ("kappa" in change and found.kept.cut.converged):
                 break
             last = found
 

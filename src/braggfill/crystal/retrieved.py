@@ -5,6 +5,7 @@ mixed with an estimate made without the crystal.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,7 +21,7 @@ from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import WHOLE, GappedCounts, shares_of, tapered_level
 from braggfill.crystal.mixture import Weights
 from braggfill.crystal.outliers import faulty_pixels
-from braggfill.crystal.polish import settled
+from braggfill.crystal.polish import settled, with_efficiency
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.crystal.starts import first_support
@@ -93,7 +94,7 @@ def fill_by_crystal(
     again = replace(scan, counts=np.where(mask | faulty, 0, counts).astype(np.float32), mask=mask | faulty)
     whole = WholeScan(again, mask, tapered_level(again, WHOLE, options.device))
     name_phase(on_progress, "last fit, hidden counts given back")
-    last = given_back(whole, ends, weights, options)
+    last = given_back(whole, ends, weights, options, steps.stop)
     steps.advance(1)
     mean[mask], std[mask] = (v[mask] for v in whole.filled(last, weights))
     climbed = tuple(told(end, levels[-1], float(weights.shares[-1, n])) for n, end in enumerate(ends))
@@ -111,8 +112,13 @@ def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, 
     return GappedCounts(known, unknown, prior_mean, prior_std, brightest_voxel(known), fringes)
 
 
-def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: CrystalOptions) -> list[Ended]:
-    """Some ends, those that count most fitted to a scan whose hidden counts are measured ones again."""
+def given_back(
+    whole: WholeScan, ends: list[Ended], weights: Weights, options: CrystalOptions, stop: Callable[[], None]
+) -> list[Ended]:
+    """Some ends, those that count most fitted to a scan whose hidden counts are measured ones again.
+
+    On an uneven detector the pixels that were hidden have no efficiency yet.
+    """
     shares = weights.shares[:, : len(ends)].mean(0)
     most = np.argsort(-shares, kind="stable")[:MOST_GIVEN]
 
@@ -120,10 +126,12 @@ def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: C
         found = ends[number].polished
         if number in most:
             state, way = found.state, replace(found.way, evaluations=GIVEN_BACK)
+            if state.instrument.efficiency.numel() > 1:
+                state = with_efficiency(whole.level, state, way.kappa)
             found = replace(found, kept=Kept.of(settled(without_aliens(whole.level, state), state, way, options.prior.mu)))
         return whole.ended(ends[number].number, found)
 
     chosen = sorted({0, *weights.used} - {len(ends)})
-    found = side_by_side([partial(again, number) for number in chosen], device=options.device)
+    found = side_by_side([partial(again, number) for number in chosen], stop, options.device)
     last = dict(zip(chosen, found, strict=True))
     return [last.get(number, end) for number, end in enumerate(ends)]

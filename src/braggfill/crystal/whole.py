@@ -61,7 +61,7 @@ class WholeScan:
         light = expected_counts(state.crystal, state.instrument, self.level)
         noise = float(noise_misfit(self.level, light, kappa, kappa))
         efficiency = state.instrument.efficiency[0].cpu().numpy()
-        uneven = unevenness(efficiency, self.level.target.sum(0).cpu().numpy())
+        uneven = unevenness(efficiency, (self.level.target * self.level.measured).sum(0).cpu().numpy())
         return Ended(number, found, self.inside(light)[self.asked], noise, uneven)
 
     def estimates(self, ends: list[Ended]) -> list[Field]:

@@ -43,10 +43,14 @@ def bright_part(counts: NDArray[np.float32], mask: NDArray[np.bool_], most: int)
 
 
 def _brightness(counts: NDArray[np.float32], mask: NDArray[np.bool_], part: list[slice], axis: int, end: int) -> float:
-    """Mean measured count of the face of a part at one ``end`` of an axis; a face within a gap stays."""
-    face = tuple(end if a == axis else s for a, s in enumerate(part))
-    measured = ~mask[face]
-    return float(counts[face][measured].mean()) if measured.any() else np.inf
+    """Mean measured count of a part's face at one ``end`` of an axis, or where that lies in a gap of the first beyond it."""
+    s = part[axis]
+    for at in range(s.start, s.stop) if end == s.start else reversed(range(s.start, s.stop)):
+        face = tuple(at if a == axis else other for a, other in enumerate(part))
+        measured = ~mask[face]
+        if measured.any():
+            return float(counts[face][measured].mean())
+    return 0.0
 
 
 def filled_in_part(

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
-from braggfill.base.metrics import coverage, poisson_deviance, predictive_rank
+from braggfill.base.fallback import out_of_memory
+from braggfill.base.metrics import coverage, expected_deviance, poisson_deviance, predictive_rank
 from braggfill.base.tasks import Progress, name_phase
 from braggfill.classical.interpolate import linear
+from braggfill.crystal.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved import CrystalFill, fill_by_crystal
 from braggfill.filling.bright_part import bright_part, filled_in_part
@@ -26,9 +28,8 @@ from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig
 from braggfill.network.practice import choose_held_out
 from braggfill.scan.copies import FEWEST_VOXELS, bright
-from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan
-from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, find_slabs, one_frame_for_all
+from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, find_slabs
 
 Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
@@ -44,6 +45,8 @@ it removed 0.96 the gap beside the peak came out with a skill of 0.80, where it 
 ENVELOPE_STD = 5.0
 """Standard deviation of that line in units of itself: the mean between two banks knows nothing of the fringes there, and with
 1.5 it held 38 hidden columns of a simulated crystal too dark (total 0.88 against 0.93, skill 0.68 against 0.80)."""
+MOSTLY = 0.5
+"""Share of what was not measured above which it is pixels, and what few frames lack besides does not matter."""
 HONEST = 0.9
 """Share of hidden counts that must lie in their 90 % intervals."""
 WIDENINGS = np.geomspace(1, 8, 25)
@@ -101,8 +104,9 @@ class WithoutCrystal:
         told = network(near) if near.slabs else Estimate(np.zeros(0), np.zeros(0))
         mean, std = near.laid_out(told.mean), near.laid_out(told.std)
         wide = far.wanted & ~near.wanted
-        line = np.expm1(linear(np.log1p(far.counts), far.mask, far.slabs)[wide])
-        mean[wide], std[wide] = line, ENVELOPE_STD * line + 1
+        if wide.any():
+            line = np.expm1(linear(np.log1p(far.counts), far.mask, far.slabs)[wide])
+            mean[wide], std[wide] = line, ENVELOPE_STD * line + 1
         return cls(mean, std, near.wanted, told.weights_sha256)
 
 
@@ -137,7 +141,7 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
 def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Network, on_progress: Progress) -> Estimate:
     """The fill of a scan small enough to be searched whole; the arguments are those of ``by_crystal``."""
     hidden = hidden_blocks(scan, options.seed)
-    lit = hidden & bright(scan.counts)
+    lit = hidden & bright(scan.counts) & ~faulty_pixels(scan.counts, scan.mask)
     if np.count_nonzero(lit) < FEWEST_VOXELS or min(scan.mask.shape) < SMALLEST_AXIS:
         why = "the scan is too small or too dark, or its gaps too wide, to hide blocks that tell whether retrieval is right"
         return by_network(scan, network, why, {})
@@ -147,6 +151,10 @@ def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Net
         fill = retrieved(scan, hidden, prior, options, on_progress)
     except InputError as error:
         return by_network(scan, network, f"phase retrieval failed ({error})", {})
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        return by_network(scan, network, "memory did not suffice for phase retrieval; a lower effort needs less", {})
     narrow, wide = verdicts(scan.counts, lit, prior, fill)
     far = ~within_reach(scan).wanted[scan.wanted]
     sentence, record = told(far, fill.record, narrow, wide)
@@ -157,7 +165,8 @@ def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Net
             mean.astype(float), std.astype(float), prior.weights_sha256, sentence=sentence, record=record, crystal=fill.best
         )
     other = by_network(scan, network, sentence, record)
-    return replace(other, mean=np.where(far, mean, other.mean), std=np.where(far, std, other.std))
+    best = fill.best if wide.taken else None
+    return replace(other, mean=np.where(far, mean, other.mean), std=np.where(far, std, other.std), crystal=best)
 
 
 def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
@@ -166,8 +175,8 @@ def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
     What other frames tell of a hidden pixel, its efficiency above all, is not known of the gaps either.
     """
     blocks = choose_held_out(np.random.default_rng(seed), scan, PracticeConfig())
-    if len(one_frame_for_all(scan.mask)) == 1:
-        frame = brightest_voxel(scan.counts)[0]
+    if scan.mask.all(0).sum() * len(scan.mask) > MOSTLY * scan.mask.sum():
+        frame = (blocks & bright(scan.counts)).sum((1, 2)).argmax()
         blocks = np.broadcast_to(blocks[frame], blocks.shape)
     return np.asarray(blocks & ~scan.mask)
 
@@ -222,18 +231,19 @@ def verdicts(
 
     near, far = lit & prior.by_network, lit & ~prior.by_network & np.isfinite(prior.mean)
     enough = [np.count_nonzero(at) >= FEWEST_VOXELS for at in (near, far)]
-    narrow = judged(trial(near if enough[0] else lit))
+    narrow = judged(trial(near)) if enough[0] else NOTHING_KNOWN
     return narrow, judged(trial(far), WIDE_GAIN) if enough[1] else NOTHING_KNOWN
 
 
 NOTHING_KNOWN = Verdict(False, 0, np.nan, np.nan, 1.0)
+NO_ROOM = f"there is no room to hide gaps of up to {MAX_WIDTH} voxels"
 
 
 def judged(trial: Trial, gain: float = 0.0) -> Verdict:
     """Compare both fills with the hidden counts; the crystal has to remove a share of the other's excess deviance."""
     ours, theirs = (poisson_deviance(v, trial.known) for v in (trial.crystal, trial.other))
-    factor = widening(trial.crystal, trial.crystal_std, trial.known)
-    return Verdict(ours < theirs - gain * (theirs - 1), len(trial.known), ours, theirs, factor)
+    factor, noise = widening(trial.crystal, trial.crystal_std, trial.known), expected_deviance(trial.crystal)
+    return Verdict(ours < theirs - gain * (theirs - noise), len(trial.known), ours, theirs, factor)
 
 
 def told(far: NDArray[np.bool_], record: CrystalRecord, narrow: Verdict, wide: Verdict) -> tuple[str, dict[str, Any]]:
@@ -241,7 +251,8 @@ def told(far: NDArray[np.bool_], record: CrystalRecord, narrow: Verdict, wide: V
     sentence = f"{record.converged} of {len(record.best_of_each)} retrieved objects converged"
     if not far.all():
         said = "filled by phase retrieval" if narrow.taken else "retrieval does no better"
-        sentence = f"{said}: {narrow.in_words('the network')}; {sentence}"
+        judged = f"{said}: {narrow.in_words('the network')}" if narrow.hidden_voxels else NO_ROOM
+        sentence = f"{judged}; {sentence}"
     everything = {"retrieval": asdict(record), "gate": asdict(narrow)}
     if far.any():
         known = f": {wide.in_words('a line between the banks')}" if wide.hidden_voxels else ", for there is no room to hide one"

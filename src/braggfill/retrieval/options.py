@@ -25,7 +25,7 @@ class SearchOptions:
 
     starts: int = 5
     """Random starts."""
-    keep: int = 3
+    keep: int = 2
     """Best starts that are averaged; with partial coherence, that are carried to the whole pattern as well."""
     coherence: Coherence = "partial"
     """partial: fitted along each axis, and taken where hidden counts say so. full: HIO, RAAR and ER on the whole pattern."""
@@ -62,7 +62,6 @@ class ComparisonOptions(SearchOptions):
     """How the treatments of the gaps are compared."""
 
     starts: int = 3
-    keep: int = 2
     treatments: tuple[TreatmentName, ...] | None = None
     """Treatments to compare, the first being what others are aligned to; else all that the scan allows, bounded first."""
 

@@ -5,22 +5,19 @@ coherence, and what tells them better is taken.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from functools import partial as part
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from braggfill.base.metrics import poisson_deviance
 from braggfill.base.tasks import Progress, Steps, Tick
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import BLUR, LIFT, Prior, climb
-from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.decimation import decimated, fine_axes, on_every_line
 from braggfill.crystal.levels import WHOLE, Level
-from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
+from braggfill.crystal.likelihood import NARROWEST
 from braggfill.crystal.polish import SMOOTHER_BY, Way, settled
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.search import (
@@ -40,10 +37,11 @@ from braggfill.crystal.search import (
     search,
     take_turn,
 )
+from braggfill.retrieval.attempt import Attempt
 from braggfill.retrieval.grids import centred, resampled, without_taper
 from braggfill.retrieval.options import SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern
-from braggfill.retrieval.result import LARGEST_SUPPORT, Found, Start
+from braggfill.retrieval.result import Found, Start
 from braggfill.retrieval.starts import random_crystal
 from braggfill.retrieval.view import View, level_shares, view_of
 
@@ -51,14 +49,14 @@ LIFTS = 3
 """Times that an object which has not converged is iterated on the whole pattern and fitted again."""
 STEPS = Way(kappa=0.01, evaluations=25), Way(kappa=0.0, evaluations=75)
 """Of the fits there."""
-CLIMB_STEPS = 10
-"""Most steps that progress counts while a start is carried up."""
+SPARE = 1
+"""Starts searched further beside those that are carried up."""
+START_STEPS, FURTHER_STEPS, CLIMB_STEPS = len(TURNS[FIRST_TURNS]), len(TURNS[LATER_TURNS]), 10
+"""Most steps that progress counts in a start, while it is searched further, and while it is carried up."""
 LAST = Way(kappa=0.0, evaluations=100)
-NO_WIDTH = 1.01 * NARROWEST
-"""Voxels up to which a width says full coherence: the fit gives none below the narrowest."""
-FAR_WORSE = 2.0
+FAR_WORSE = 1.2
 """Deviance of hidden counts, over that with the coherence fitted, from which on full coherence is given up before its last
-fits. Of three known crystals ``--coherence full`` had 6 to 8 times it with light blurred by half a voxel."""
+fits: of three known crystals 2.2 to 7 times it with light blurred by half a voxel, 1.05 at most without blur."""
 WITHIN = 1.1
 """Objects whose hidden counts' deviance is at most so many times the best one's are averaged."""
 MOST_SIDE_BY_SIDE = 2**23
@@ -67,48 +65,6 @@ PRIOR = Prior(mu=0.03, search_mu=0.003)
 """A tenth of the roughness' usual weights: iterated on the whole pattern, objects carry no stripes that it had to take off, and
 the object is asked for, whose core of a dislocation and whose edges are rough."""
 Support = Bool[Tensor, "frames rows columns"]
-
-
-@dataclass(frozen=True, eq=False)
-class Attempt:
-    """Where a start is."""
-
-    view: View
-    wrap: Wrap
-    share: float
-    """Of the pattern, that its state stands for."""
-    state: State
-
-    @property
-    def support_share(self) -> float:
-        """Of the array, that its support takes up."""
-        return float(self.state.support.float().mean())
-
-    @property
-    def promise(self) -> tuple[bool, float]:
-        """Less is better: whether it is too large to be determined, and its handicapped misfit on its level."""
-        return self.support_share > LARGEST_SUPPORT, self.wrap.handicap * float(self.state.misfit)
-
-    @cached_property
-    def deviance(self) -> float:
-        """Mean Poisson deviance of the hidden counts on its level."""
-        hidden = self.view.hidden_level(self.share)
-        expected = expected_counts(self.state.crystal, self.state.instrument, hidden)[0, hidden.measured]
-        return poisson_deviance(expected.cpu().numpy(), hidden.target[hidden.measured].cpu().numpy())
-
-    @cached_property
-    def end(self) -> Start:
-        """How it ended, if it goes no further."""
-        level = self.view.level(self.share)
-        expected = expected_counts(self.state.crystal, self.state.instrument, level)
-        ours, noise = float(misfit(level, expected)), float(noise_misfit(level, expected))
-        f, r, c = (w if w > NO_WIDTH else 0.0 for w in self.state.instrument.widths[0].tolist())
-        return Start(self.view.number, self.deviance, ours, noise, (f, r, c), self.support_share, finished=True)
-
-    @property
-    def rank(self) -> tuple[bool, float]:
-        """Less is better: whether it did not converge, and what it says of the hidden counts."""
-        return not self.end.converged, self.deviance
 
 
 def partial_starts(
@@ -140,12 +96,17 @@ def partial_starts(
         Of the best one, and of those as good.
     """
     shares = level_shares(pattern, treatment)
-    steps = Steps(on_progress, options.starts * len(TURNS) + options.keep * CLIMB_STEPS)
+    most = min(options.keep + SPARE, options.starts)
+    steps = Steps(on_progress, options.starts * START_STEPS + most * FURTHER_STEPS + options.keep * CLIMB_STEPS)
 
     def begun(number: int, wrap: Wrap) -> Attempt:
         view = view_of(pattern, treatment, options.seed, number, place)
-        with steps.piece(len(TURNS)) as tick:
+        with steps.piece(START_STEPS) as tick:
             return searched_coarsely(view, wrap, shares[0], support, tick)
+
+    def further(attempt: Attempt) -> Attempt:
+        with steps.piece(FURTHER_STEPS) as tick:
+            return searched_further(attempt, tick)
 
     def carried(attempt: Attempt) -> Attempt:
         with steps.piece(CLIMB_STEPS) as tick:
@@ -154,7 +115,9 @@ def partial_starts(
     def all_begun(numbered: list[tuple[int, Wrap]]) -> list[Attempt]:
         return together(pattern, place, [part(begun, *one) for one in numbered], steps.stop)
 
-    searched = sorted(in_wraps(WRAPS, options.starts, all_begun), key=lambda attempt: attempt.promise)
+    started = sorted(in_wraps(WRAPS, options.starts, all_begun), key=lambda attempt: attempt.promise)
+    promising = together(pattern, place, [part(further, attempt) for attempt in started[:most]], steps.stop)
+    searched = sorted(promising, key=lambda attempt: attempt.promise) + started[most:]
     climbed = together(pattern, place, [part(carried, attempt) for attempt in searched[: options.keep]], steps.stop)
     climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
     best = climbed[0].end
@@ -177,17 +140,23 @@ def as_good(end: Start, best: Start) -> bool:
 
 
 def searched_coarsely(view: View, wrap: Wrap, share: float, support: Support | None, tick: Tick = lambda: None) -> Attempt:
-    """A random start taken through the search on the coarse level."""
+    """A random start taken through the first turns of the search, on the coarse level."""
     level, fitting = view.level(share), PRIOR.searching(wrap)
     if support is not None:
         begin = begun_inside(level, support, view)
-        return Attempt(view, wrap, share, search(level, begin, TURNS, fitting, tick))
+        return Attempt(view, wrap, share, search(level, begin, TURNS, fitting, tick, FIRST_TURNS))
     axes = fine_axes(level)
     thin = decimated(level, axes)
     state = search(thin, random_starts(thin, 1, view.rng), TURNS, fitting, tick, FIRST_TURNS)
     if any(axes):
         state = refined(level, on_every_line(state, level, axes), REFINING, fitting)
-    return Attempt(view, wrap, share, search(level, state, TURNS, fitting, tick, LATER_TURNS))
+    return Attempt(view, wrap, share, state)
+
+
+def searched_further(attempt: Attempt, tick: Tick = lambda: None) -> Attempt:
+    """A start taken through the other turns."""
+    level, fitting = attempt.view.level(attempt.share), PRIOR.searching(attempt.wrap)
+    return replace(attempt, state=search(level, attempt.state, TURNS, fitting, tick, LATER_TURNS))
 
 
 def begun_inside(level: Level, support: Support, view: View) -> State:
@@ -248,25 +217,27 @@ def smoothed(attempt: Attempt) -> Attempt:
 def as_hidden_counts_say(climbed: list[Attempt]) -> list[Attempt]:
     """Starts as they are, or with full coherence where that tells the best one's hidden counts as well.
 
-    Its last fits are only made where it is not far worse before them.
+    It is only fitted to the end where it is not far worse before.
     """
     best = min(climbed, key=lambda attempt: attempt.rank)
     coherent, view = with_full_coherence(best), best.view
-    if coherent.deviance > FAR_WORSE * best.deviance or (coherent := at_last(coherent)).deviance > best.deviance:
+    if coherent.deviance > FAR_WORSE * best.deviance or (coherent := fitted_to_the_end(coherent)).deviance > best.deviance:
         return climbed
     others = [attempt for attempt in climbed if attempt is not best]
-    fitted_again = together(
-        view.pattern, view.place, [part(lambda a: at_last(with_full_coherence(a)), other) for other in others]
-    )
-    return [coherent, *fitted_again]
+    again = [part(lambda one: fitted_to_the_end(with_full_coherence(one)), other) for other in others]
+    return [coherent, *together(view.pattern, view.place, again)]
 
 
 def with_full_coherence(attempt: Attempt) -> Attempt:
-    """A start fitted with widths so narrow that the loss does not change with them, which therefore stay."""
+    """A start refined with widths so narrow that the loss does not change with them, which therefore stay."""
     level, instrument = attempt.view.level(WHOLE), attempt.state.instrument
     narrow = replace(instrument, widths=torch.full_like(instrument.widths, NARROWEST))
-    state = refined(level, replace(attempt.state, instrument=narrow), REFINING, PRIOR.climbing())
-    return replace(attempt, state=fitted(level, state))
+    return replace(attempt, state=refined(level, replace(attempt.state, instrument=narrow), REFINING, PRIOR.climbing()))
+
+
+def fitted_to_the_end(attempt: Attempt) -> Attempt:
+    """A refined start on the whole pattern after all fits there."""
+    return at_last(replace(attempt, state=fitted(attempt.view.level(WHOLE), attempt.state)))
 
 
 def at_last(attempt: Attempt) -> Attempt:
