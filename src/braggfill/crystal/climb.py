@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import torch
 
+from braggfill.base.memory import give_back
 from braggfill.base.tasks import Tick
 from braggfill.crystal.levels import Level
 from braggfill.crystal.search import (
@@ -92,6 +93,7 @@ def climb(
     """
     for number, (coarse, fine) in enumerate(pairwise(levels), 1):
         state = raised(state, coarse, fine, fitting.wrap.share)
+        give_back()
         between = fine is not levels[-1]
         choosing = between and len(hidden) > 0
         if choosing:
@@ -101,6 +103,7 @@ def climb(
             state = refined(fine, state, REFINING, fitting)
             tick()
         if (lifted_between or not between) and not state.converged:
+            give_back()
             state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), fitting))
             tick()
     return state, fitting

@@ -284,5 +284,5 @@ def noise_misfit(level: Level, expected: Volumes, kappa: float = 0.0, varied: fl
 
 def mean_square(expected: Volumes, counts: Volumes, weight: Volume, where: Voxels) -> PerStart:
     """Weighted mean square of the doubled roots' difference over some voxels, (starts,)."""
-    difference = (expected + FAINT_COUNTS).sqrt() - (counts + FAINT_COUNTS).sqrt()
-    return 4 * (difference.square_().mul_(weight * where)).flatten(1).sum(1) / where.sum()
+    difference = (expected + FAINT_COUNTS).sqrt_().sub_((counts + FAINT_COUNTS).sqrt_())
+    return 4 * difference.square_().mul_(weight).mul_(where).flatten(1).sum(1) / where.sum()

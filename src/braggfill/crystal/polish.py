@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from braggfill.base.memory import give_back
 from braggfill.base.tasks import Tick
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.efficiency import efficiency_of
@@ -205,6 +206,7 @@ def take_round(
 
 def settled(level: Level, state: State, way: Way, mu: float) -> State:
     """A state after a fit within its support."""
+    give_back()
     terms = Terms(way.kappa, mu * (way.smoother or 1.0), way.smoother is not None, unbiased=True)
     found = fit(level, state.crystal, state.support, state.instrument, way.evaluations, terms)
     return judged(level, found, state.support, way.kappa)
