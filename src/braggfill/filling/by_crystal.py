@@ -176,7 +176,8 @@ def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
     """
     blocks = choose_held_out(np.random.default_rng(seed), scan, PracticeConfig())
     if scan.mask.all(0).sum() * len(scan.mask) > MOSTLY * scan.mask.sum():
-        frame = (blocks & bright(scan.counts)).sum((1, 2)).argmax()
+        total = np.where(faulty_pixels(scan.counts, scan.mask), 0, scan.counts.sum(0))
+        frame = (blocks * total).sum((1, 2)).argmax()
         blocks = np.broadcast_to(blocks[frame], blocks.shape)
     return np.asarray(blocks & ~scan.mask)
 
