@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from known_scans import expected_of, faceted, scan_of
 
+from braggfill.base.errors import InputError
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal import search as searches
 from braggfill.crystal.climb import Prior, climb, raised
@@ -196,3 +197,20 @@ def test_starts_after_the_first_ones_are_in_the_wrap_of_the_best(promises, start
     assert [start.wrap for start in first] == list(wraps[:starts])
     best = min(range(len(first)), key=lambda n: promises[n])
     assert all(start.wrap == wraps[best] for start in later)
+
+
+def test_a_start_whose_object_vanishes_stays_what_it_was_and_stops_no_other(measured, monkeypatch):
+    level = level_of(measured[1], 0.75, 0.05)
+    begin = random_starts(level, 1, np.random.default_rng(0))
+    brief = (Turn(4, 2, 1, 3, coherent=True), Turn(4, 2, 1, 3))
+    kept, turns = search(level, begin, brief[:1], FITTING), iter([searches.take_turn])
+
+    def once(*arguments):
+        for turn in turns:
+            return turn(*arguments)
+        raise InputError("support: got an empty one")
+
+    monkeypatch.setattr(searches, "take_turn", once)
+    found = search(level, begin, brief, FITTING)
+    assert torch.equal(found.misfit, kept.misfit)
+    assert torch.equal(found.crystal, kept.crystal)

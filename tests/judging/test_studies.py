@@ -13,12 +13,13 @@ from braggfill import STUDIES, InputError, benchmark
 from braggfill.base.pictures import new_figure, show_counts
 from braggfill.commands.cli import app
 from braggfill.filling.terms import Estimate
+from braggfill.judging.options import StudyName
 from braggfill.judging.studies.borders import border_lines, jump_ratio
 from braggfill.judging.studies.conditions import FULL as CONDITIONS
 from braggfill.judging.studies.conditions import cut_out
 from braggfill.judging.studies.contenders import CONTENDERS, classical, expected_in
 from braggfill.judging.studies.crystals import held_out, sampled_pattern, with_dose
-from braggfill.judging.studies.findings import Findings, Study, StudyName
+from braggfill.judging.studies.findings import Findings, Study
 from braggfill.judging.studies.gaps import columns, columns_beside, cut
 from braggfill.judging.studies.oversampling import MARGIN, gap_groups, predict_everywhere
 from braggfill.judging.studies.protocol import Crops, binned_mean, case_scores, crop_table

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from braggfill.commands.shell import console, progress_bar, say
-from braggfill.judging.studies.findings import StudyName
+from braggfill.judging.options import StudyName
 
 
 def benchmark(

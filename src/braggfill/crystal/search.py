@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from braggfill.base.errors import InputError
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.base.tasks import Tick
 from braggfill.crystal.algorithms import ALGORITHMS
@@ -196,7 +197,10 @@ def search(
     for number, turn in list(enumerate(turns))[which]:
         if best.converged:
             break
-        state = take_turn(level, state, turn, (float(blurs[number]), float(blurs[number + 1])), fitting)
+        try:
+            state = take_turn(level, state, turn, (float(blurs[number]), float(blurs[number + 1])), fitting)
+        except InputError:  # the object vanished: others may not
+            break
         best = better(best, state)
         tick()
     return best

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from braggfill.base.limits import check_fields
 from braggfill.base.options import Device
@@ -10,6 +11,8 @@ from braggfill.scan.choice import Negatives
 
 BASELINES: tuple[MethodName, ...] = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
 """Classical fills that every method is compared with; biharmonic takes minutes."""
+StudyName = Literal["width", "portions", "slices", "skip", "oversampling", "conditions", "starts"]
+"""The studies; what each asks stands in their table."""
 
 
 @dataclass(frozen=True)

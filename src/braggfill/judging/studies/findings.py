@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from braggfill.base.tasks import Progress
 from braggfill.judging.studies.kept import Kept
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from braggfill.scan.measured import MeasuredScan
 
-StudyName = Literal["width", "portions", "slices", "skip", "oversampling", "conditions", "starts"]
-"""The studies; what each asks stands in their table."""
 Tables = dict[str, list[Row]]
 """Rows by the name of their file, without its ending."""
 UNMEASURED = "simulated scans only; name a measured one with --measured"

@@ -9,8 +9,9 @@ from braggfill.base.paths import as_path
 from braggfill.base.pictures import print_style, write_picture
 from braggfill.base.tasks import Progress
 from braggfill.base.writing import write_table
+from braggfill.judging.options import StudyName
 from braggfill.judging.studies import conditions, oversampling, portions, skip, slices, starts, width
-from braggfill.judging.studies.findings import Findings, Setting, Study, StudyName, Tables
+from braggfill.judging.studies.findings import Findings, Setting, Study, Tables
 from braggfill.judging.studies.kept import Kept, read_rows
 from braggfill.scan.measured import read_measured
 
