@@ -1,4 +1,4 @@
-"""Independent pieces of torch work side by side, each on one thread, or on several where there are fewer pieces than threads.
+"""Independent pieces of torch work side by side, each on one thread.
 
 Many small steps gain little from several threads, and lose much where other programs keep the cores busy.
 """
@@ -27,8 +27,8 @@ def side_by_side(
     """
     if torch.device(device).type != "cpu":
         return [piece() for piece in work]
-    threads, pieces = torch.get_num_threads(), max(len(work), 1)
-    pool = ThreadPoolExecutor(min(threads, pieces), initializer=torch.set_num_threads, initargs=(max(threads // pieces, 1),))
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(min(threads, max(len(work), 1)), initializer=torch.set_num_threads, initargs=(1,))
     try:
         running = [pool.submit(piece) for piece in work]
         return [piece.result() for piece in running]
