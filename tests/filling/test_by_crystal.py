@@ -224,6 +224,7 @@ def test_narrow_gaps_are_the_networks_where_none_can_be_hidden(wide, monkeypatch
     result = fill_gaps(np.where(mask, 0, counts), mask, method="retrieval")
     assert result.how["wide_gate"]["taken"]
     assert not result.how["gate"]["taken"]
+    json.dumps(result.how, allow_nan=False)
     assert "there is no room to hide gaps of up to 14 voxels" in result.sentence
     by_network = fill_gaps(np.where(mask, 0, counts), mask, method="unet")
     np.testing.assert_allclose(result.intensity[few], by_network.intensity[few], rtol=1e-4)

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -86,3 +87,12 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def finite_or_null(values: Any) -> Any:
+    """What JSON can hold: None, which it calls null, for every number in dictionaries and lists that is not finite."""
+    if isinstance(values, dict):
+        return {name: finite_or_null(value) for name, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [finite_or_null(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values

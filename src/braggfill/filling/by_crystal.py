@@ -18,6 +18,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.fallback import out_of_memory
 from braggfill.base.metrics import coverage, expected_deviance, poisson_deviance, predictive_rank
 from braggfill.base.tasks import Progress, name_phase
+from braggfill.base.writing import finite_or_null
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
@@ -252,14 +253,14 @@ def told(far: NDArray[np.bool_], record: CrystalRecord, narrow: Verdict, wide: V
     sentence = f"{record.converged} of {len(record.best_of_each)} retrieved objects converged"
     if not far.all():
         said = "filled by phase retrieval" if narrow.taken else "retrieval does no better"
-        judged = f"{said}: {narrow.in_words('the network')}" if narrow.hidden_voxels else NO_ROOM
-        sentence = f"{judged}; {sentence}"
+        why = f"{said}: {narrow.in_words('the network')}" if narrow.hidden_voxels else NO_ROOM
+        sentence = f"{why}; {sentence}"
     everything = {"retrieval": asdict(record), "gate": asdict(narrow)}
     if far.any():
         known = f": {wide.in_words('a line between the banks')}" if wide.hidden_voxels else ", for there is no room to hide one"
         sentence += f"; gaps wider than {MAX_WIDTH} {'filled' if wide.taken else 'left open'}{known}"
         everything["wide_gate"] = asdict(wide)
-    return sentence, everything
+    return sentence, finite_or_null(everything)
 
 
 def widening(mean: NDArray[np.float32], std: NDArray[np.float32], known: NDArray[np.float32]) -> float:

@@ -3,10 +3,10 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from braggfill.base.version import __version__
-from braggfill.base.writing import whole_or_nothing
+from braggfill.base.writing import finite_or_null, whole_or_nothing
 
 if TYPE_CHECKING:
     from braggfill.judging.evaluation import Evaluation
@@ -26,15 +26,7 @@ def write_evaluation(path: Path, verdict: "Evaluation", input_name: str) -> None
         "pcc_log_ceiling": verdict.ceiling,
         "hides_peak": verdict.hides_peak,
         "scores": [asdict(score) for score in verdict.scores],
-        "bands": [asdict(band) | {"high": band.high if band.high < float("inf") else None} for band in verdict.bands],
+        "bands": [asdict(band) for band in verdict.bands],
     }
     with whole_or_nothing(path) as file:
-        file.write((json.dumps(_without_nan(figures), indent=2) + "\n").encode())
-
-
-def _without_nan(values: Any) -> Any:
-    if isinstance(values, dict):
-        return {k: _without_nan(v) for k, v in values.items()}
-    if isinstance(values, list):
-        return [_without_nan(v) for v in values]
-    return None if isinstance(values, float) and values != values else values
+        file.write((json.dumps(finite_or_null(figures), indent=2) + "\n").encode())
