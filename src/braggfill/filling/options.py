@@ -24,7 +24,7 @@ class FillOptions:
     """How to fill: what a method may need to know beside the scan."""
 
     method: MethodChoice = "auto"
-    """How to fill; 'braggfill methods' explains each. auto: retrieval (92 s for 128³ voxels on two cores, at most some six
+    """How to fill; 'braggfill methods' explains each. auto: retrieval (92 s for 128³ voxels on two cores, at most some ten
     minutes) up to 50 million voxels, else unet (a second)."""
     skip: int | None = None
     """Voxels skipped between two portions of 32 × 32 × 32 that slide along a gap; else whole planes at once."""
