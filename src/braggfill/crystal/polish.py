@@ -76,13 +76,6 @@ class Polished:
     way: Way
     wrong: float
     """By the judge."""
-    noise: float = 1.0
-    """How wrong counting noise alone is."""
-
-    @property
-    def excess(self) -> float:
-        """How much more wrong it is than counting noise."""
-        return self.wrong - self.noise
 
     @property
     def state(self) -> State:
@@ -111,7 +104,11 @@ class Polisher:
             support = tightened(state.crystal.abs(), REFINED_BLUR, way.share, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
         state = settled(self.level, state, way, self.mu)
-        return Polished(Kept.of(state), way, self.judge(state), self.noise)
+        return Polished(Kept.of(state), way, self.judge(state))
+
+    def excess(self, found: Polished) -> float:
+        """How much more wrong it is than counting noise."""
+        return found.wrong - self.noise
 
     def explains(self, state: State) -> bool:
         """Whether an object nearly explains bright voxels, too."""
@@ -129,8 +126,8 @@ class Begun:
 
     @property
     def excess(self) -> float:
-        """Of the best."""
-        return self.made[0].excess
+        """How much more wrong the best is than counting noise."""
+        return self.polisher.excess(self.made[0])
 
 
 def first_fit(polisher: Polisher, state: State, share: float = REFINED_SHARE) -> Begun:
@@ -173,9 +170,10 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
     """
     made, tried = list(begun.made), Tried()
     while True:
-        before = made[0].excess
+        before = begun.polisher.excess(made[0])
         take_round(begun.polisher, made, (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF, tried, tick)
-        if not thorough or made[0].excess > WORTHWHILE * before or made[0].excess < CLOSE:
+        excess = begun.polisher.excess(made[0])
+        if not thorough or excess > WORTHWHILE * before or excess < CLOSE:
             return sorted(made, key=lambda p: p.wrong)
 
 

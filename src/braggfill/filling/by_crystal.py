@@ -173,7 +173,8 @@ def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Net
 def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
     """Measured voxels (frames, rows, columns) to hide: blocks like the gaps, whole pixels where the gaps are of whole pixels.
 
-    What other frames tell of a hidden pixel, its efficiency above all, is not known of the gaps either.
+    What other frames tell of a hidden pixel, its efficiency above all, is not known of the gaps either. Every second block of a
+    frame is hidden; those of the frame are taken that hold the most counts.
     """
     blocks = choose_held_out(np.random.default_rng(seed), scan, PracticeConfig())
     if scan.mask.all(0).sum() * len(scan.mask) > MOSTLY * scan.mask.sum():
@@ -228,13 +229,13 @@ def verdicts(
     fill : CrystalFill
     """
 
-    def trial(at: NDArray[np.bool_]) -> Trial:
-        return Trial(counts[at], fill.mean[at], fill.std[at], prior.mean[at])
+    def verdict(at: NDArray[np.bool_], gain: float = 0.0) -> Verdict:
+        if np.count_nonzero(at) < FEWEST_VOXELS:
+            return NOTHING_KNOWN
+        return judged(Trial(counts[at], fill.mean[at], fill.std[at], prior.mean[at]), gain)
 
-    near, far = lit & prior.by_network, lit & ~prior.by_network & np.isfinite(prior.mean)
-    enough = [np.count_nonzero(at) >= FEWEST_VOXELS for at in (near, far)]
-    narrow = judged(trial(near)) if enough[0] else NOTHING_KNOWN
-    return narrow, judged(trial(far), WIDE_GAIN) if enough[1] else NOTHING_KNOWN
+    far = lit & ~prior.by_network & np.isfinite(prior.mean)
+    return verdict(lit & prior.by_network), verdict(far, WIDE_GAIN)
 
 
 NOTHING_KNOWN = Verdict(False, 0, np.nan, np.nan, 1.0)
