@@ -8,28 +8,29 @@ distributions. All over gap voxels whose Gaussian-smoothed (sigma 3) counts exce
 With --far the gaps lie farther from the peak, in a crop of the scan: the table of the network's page. ``adapted`` is the
 network after learning from the scan.
 
-Usage: python benchmarks/accuracy.py SCAN [--far] [--methods unet,adapted,ridge,...] [--effort low]
-[--out docs/results/accuracy_au.csv]
+Usage: python benchmarks/accuracy.py SCAN [--far] [--methods unet,adapted,ridge,...] [--effort low] --out TABLE.csv
+(a fill by the crystal with the usual effort takes a quarter of an hour of one core; what is in the table is not made again)
 """
 
 import argparse
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from shared.au_scan import FAR, NEAR, cropped
+from shared.growing_table import GrowingTable
 
 from braggfill import METHODS, FillResult, fill_gaps
 from braggfill.base.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
-from braggfill.base.writing import write_table
 from braggfill.judging.studies.findings import Row
-from braggfill.judging.studies.gaps import Arm, cut
+from braggfill.judging.studies.gaps import cut
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.measured import MeasuredScan, read_measured
 
+KEYS = ("scan", "case", "method", "effort")
 AVERAGED = ("skill", "pcc", "bias", "coverage_50", "coverage_90", "seconds")
+COLUMNS = (*KEYS, "pcc", "deviance", "bias", "coverage_50", "coverage_90", "skill", "seconds")
 ADAPTED = "adapted"
 
 
@@ -49,22 +50,32 @@ def score(result: FillResult, straight: FillResult, counts: np.ndarray, where: n
 
 def fill(scan: MeasuredScan, gap: np.ndarray, method: str, effort: str) -> FillResult:
     """Fill a gap (frames, rows, columns) beside what the scan lacks anyway."""
-    how = {"adapt": True} if method == ADAPTED else {"method": method, "effort": effort}
+    how = {"adapt": True} if method == ADAPTED else {"method": method, "effort": effort or "usual"}
     return fill_gaps(np.where(gap, 0, scan.counts), scan.mask | gap, **how)
 
 
-def rows(scan: MeasuredScan, gaps: dict[str, tuple[Arm, ...]], methods: list[str], effort: str) -> Iterator[Row]:
-    """One row for each gap and method, the linear fill first."""
-    scored, peak = bright(scan.counts) & ~scan.mask, brightest_voxel(scan.counts)
-    for case, arms in gaps.items():
-        gap, straight = cut(scan.counts.shape, peak, arms), None
-        for method in dict.fromkeys(["linear", *methods]):
-            start = time.perf_counter()
-            result = fill(scan, gap, method, effort)
-            seconds = time.perf_counter() - start
-            straight = straight or result
-            scores = score(result, straight, scan.counts, gap & scored)
-            yield {"scan": scan.name, "case": case, "method": method} | scores | {"seconds": seconds}
+def asked(scan: MeasuredScan, cases: list[str], methods: list[str], effort: str) -> list[dict[str, str]]:
+    """The keys of all rows, the linear fill of a gap first; effort is the crystal's alone."""
+    efforts = {method: effort if method == "retrieval" else "" for method in ["linear", *methods]}
+    return [dict(zip(KEYS, (scan.name, case, *both), strict=True)) for case in cases for both in efforts.items()]
+
+
+def row_of(scan: MeasuredScan, gap: np.ndarray, keys: dict[str, str]) -> Row:
+    """How one method fills one gap (frames, rows, columns)."""
+    scored, straight = bright(scan.counts) & ~scan.mask, fill(scan, gap, "linear", "")
+    start = time.perf_counter()
+    result = fill(scan, gap, keys["method"], keys["effort"])
+    seconds = time.perf_counter() - start
+    return keys | score(result, straight, scan.counts, gap & scored) | {"seconds": seconds}
+
+
+def print_means(rows: list[dict[str, str]]) -> None:
+    """Means over the gaps of every method and effort, and the worst skill of each."""
+    print(f"{'method':16s} {'worst':>11s} " + " ".join(f"{name:>11s}" for name in AVERAGED))
+    for method, effort in dict.fromkeys((row["method"], row["effort"]) for row in rows):
+        mine = [row for row in rows if (row["method"], row["effort"]) == (method, effort)]
+        means = " ".join(f"{np.nanmean([float(row[name]) for row in mine]):11.3f}" for name in AVERAGED)
+        print(f"{method + ' ' + effort:16s} {min(float(row['skill']) for row in mine):11.3f} {means}")
 
 
 def main() -> None:
@@ -72,20 +83,17 @@ def main() -> None:
     parser.add_argument("scan")
     parser.add_argument("--methods", default=",".join(m for m in METHODS if m != "biharmonic"))
     parser.add_argument("--far", action="store_true")
-    parser.add_argument("--number", type=int, help="only so many of the nine gaps")
+    parser.add_argument("--first", type=int, default=0, help="leave out so many of the nine gaps")
+    parser.add_argument("--number", type=int, default=9, help="only so many of the nine gaps")
     parser.add_argument("--effort", default="usual", choices=("low", "usual", "high"))
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     scan, gaps = (cropped(arguments.scan), FAR) if arguments.far else (read_measured(arguments.scan), NEAR)
-    some = dict(list(gaps.items())[: arguments.number])
-    table = list(rows(scan, some, arguments.methods.split(","), arguments.effort))
-    print(f"{'method':10s} {'worst':>11s} " + " ".join(f"{name:>11s}" for name in AVERAGED))
-    for method in dict.fromkeys(row["method"] for row in table):
-        mine = [row for row in table if row["method"] == method]
-        means = " ".join(f"{np.nanmean([row[name] for row in mine]):11.3f}" for name in AVERAGED)
-        print(f"{method:10s} {min(row['skill'] for row in mine):11.3f} {means}")
-    if arguments.out:
-        write_table(arguments.out, table)
+    some = list(gaps)[arguments.first : arguments.first + arguments.number]
+    table, peak = GrowingTable(arguments.out, COLUMNS, KEYS), brightest_voxel(scan.counts)
+    for keys in table.missing_of(asked(scan, some, arguments.methods.split(","), arguments.effort)):
+        table.add(row_of(scan, cut(scan.counts.shape, peak, gaps[keys["case"]]), keys))
+    print_means(table.rows())
 
 
 if __name__ == "__main__":
