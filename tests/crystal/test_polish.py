@@ -51,7 +51,7 @@ def all_fits(judge):
     """What is made of that state, the best first, in one round."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(polish, "CLOSE", torch.inf)
-        return polished(first_fit(Polisher(AnyLevel(), 0.3, judge), state()))
+        return polished(first_fit(Polisher(AnyLevel(), 0.3, judge, 1.0), state()))
 
 
 def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
@@ -86,7 +86,7 @@ def test_one_step_of_kappa_is_left_out_where_bright_voxels_are_explained(fits, b
 
 def test_few_ways_are_tried_where_it_has_to_be_quick(fits):
     wrong = iter([3.0, 3.1, 2.0, 1.5, 1.4])
-    polished(first_fit(Polisher(AnyLevel(), 0.3, lambda _: next(wrong)), state()), thorough=False)
+    polished(first_fit(Polisher(AnyLevel(), 0.3, lambda _: next(wrong), 1.0), state()), thorough=False)
     assert [kappa for kappa, _, _ in fits][2:] == [SURER[0]["kappa"], SURER[2]["kappa"], SURER[2]["kappa"]]
     assert [weight for _, _, weight in fits][2:] == pytest.approx([0, 0, 0.3])
 
@@ -110,7 +110,7 @@ def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
 def test_all_ways_are_tried_again_as_long_as_that_is_worth_while(fits):
     """κ, refused once, is made smaller once the phase is smooth; then too little was gained for a third round."""
     wrong = iter([9.0, 9.1, 9.5, 4.0, 4.1, 4.2, 3.5, 3.6, 3.7, 3.8])
-    made = polished(first_fit(Polisher(AnyLevel(), 0.3, lambda _: next(wrong)), state()))
+    made = polished(first_fit(Polisher(AnyLevel(), 0.3, lambda _: next(wrong), 1.0), state()))
     first, second, third = FIRST.kappa, SURER[0]["kappa"], SURER[1]["kappa"]
     assert [kappa for kappa, _, _ in fits] == [first, first, second, first, first, first, second, third, second, second]
     assert (made[0].way.kappa, made[0].way.smoother) == (SURER[0]["kappa"], SMOOTHER[0]["smoother"])
@@ -119,7 +119,7 @@ def test_all_ways_are_tried_again_as_long_as_that_is_worth_while(fits):
 
 def test_an_even_detector_is_not_fitted_as_an_uneven_one(fits, monkeypatch):
     monkeypatch.setattr(polish, "efficiency_of", lambda level, state, kappa: state.instrument.efficiency)
-    begun = first_fit(Polisher(AnyLevel(), 0.3, lambda _: 4.0), state())
+    begun = first_fit(Polisher(AnyLevel(), 0.3, lambda _: 4.0, 1.0), state())
     assert len(fits) == len(begun.made) == 1
     assert begun.excess == 3
 

@@ -91,7 +91,7 @@ class Polisher:
     mu: float
     """Weight of the interior amplitude's roughness."""
     judge: StateJudge
-    noise: float = 1.0
+    noise: float
     """By the judge, of counting noise alone: less where hidden counts are few."""
     uneven: bool = False
     """Whether the pixels' efficiencies are fitted as well."""

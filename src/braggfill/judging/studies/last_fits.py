@@ -5,9 +5,11 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from braggfill.base.metrics import poisson_deviance
+from braggfill.base.metrics import expected_deviance, poisson_deviance
 from braggfill.crystal.climb import Prior
+from braggfill.crystal.contest import without_aliens
 from braggfill.crystal.levels import WHOLE, GappedCounts, Level, tapered_level
+from braggfill.crystal.outliers import faulty_pixels
 from braggfill.crystal.polish import Polisher, first_fit, polished
 from braggfill.crystal.retrieved import gapped_counts
 from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
@@ -27,12 +29,13 @@ class LastFits:
 
     def __init__(self, crystal: Strained, scan: GappedScan) -> None:
         self.crystal, self.scan, self.hidden = crystal, scan, hidden_blocks(scan, 0)
+        self.faulty = faulty_pixels(scan.counts, scan.mask)
 
     @cached_property
     def known(self) -> GappedCounts:
         """The counts that are fitted; nothing else is known of the others."""
         nothing = np.full(self.scan.mask.shape, np.nan, np.float32)
-        return gapped_counts(self.scan.counts, self.scan.mask | self.hidden, nothing, nothing)
+        return gapped_counts(self.scan.counts, self.scan.mask | self.hidden | self.faulty, nothing, nothing)
 
     @cached_property
     def level(self) -> Level:
@@ -45,10 +48,16 @@ class LastFits:
 
     def begun_from(self, state: State) -> Misfits:
         """Begun from a state on the whole level."""
-        lit, mu = self.hidden & bright(self.scan.counts), Prior().mu
+        lit = self.hidden & bright(self.scan.counts) & ~self.faulty
         whole, counts = WholeScan(self.known, self.scan.mask | self.hidden, self.level), self.scan.counts[lit]
-        judge = Polisher(self.level, mu, lambda s: poisson_deviance(whole.expected(s)[lit], counts))
-        made = polished(first_fit(judge, refined(self.level, state, REFINING, Prior().climbing())))
+
+        def wrong(state: State) -> float:
+            return poisson_deviance(whole.expected(state)[lit], counts)
+
+        state = refined(self.level, state, REFINING, Prior().climbing())
+        noise = expected_deviance(self.crystal.expected[lit])
+        polisher = Polisher(without_aliens(self.level, state), Prior().mu, wrong, noise)
+        made = polished(first_fit(polisher, state))
         return {k: min(float(p.state.misfit) for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
 
 
