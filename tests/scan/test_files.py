@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -216,6 +217,8 @@ def test_output_is_checked_before_the_work(tmp_path):
     ]:
         with pytest.raises(InputError, match=says):
             check_output(path, [scan], overwrite=path == scan)
+    with pytest.raises(InputError, match=rf"^output {re.escape(str(taken))}: exists already; [^()]*$"):
+        check_output(taken, [], overwrite=False)
     check_output(taken, [scan], overwrite=True)
     check_output(tmp_path / "new.npz", [scan], overwrite=False)
 

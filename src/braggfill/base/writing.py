@@ -24,18 +24,19 @@ def check_output(path: Path, inputs: list[Path], overwrite: bool, suffix: str = 
     if path.suffix.lower() != suffix:
         raise InputError(f"output {path}: got a name ending in '{path.suffix}', expected '{suffix}'")
     try:
-        exists = path.exists()
-        if identities([path]) & identities(inputs):
-            raise InputError(
-                f"output {path}: is the input itself or belongs to one, which is never overwritten; choose another name"
-            )
-        if exists and not overwrite:
-            raise InputError(f"output {path}: exists already; choose another name or allow it with --overwrite")
-        if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or (exists and not path.is_file()):
-            raise InputError(f"output {path}: cannot be written there; expected a name in a folder that exists and is writable")
+        exists, is_input = path.exists(), bool(identities([path]) & identities(inputs))
+        fits = path.parent.is_dir() and os.access(path.parent, os.W_OK) and (path.is_file() or not exists)
     except (OSError, ValueError) as error:  # such as a null character
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"output {path}: cannot be reached ({reason}); expected a name in a writable folder") from error
+    if is_input:
+        raise InputError(
+            f"output {path}: is the input itself or belongs to one, which is never overwritten; choose another name"
+        )
+    if exists and not overwrite:
+        raise InputError(f"output {path}: exists already; choose another name or allow it with --overwrite")
+    if not fits:
+        raise InputError(f"output {path}: cannot be written there; expected a name in a folder that exists and is writable")
 
 
 @contextmanager
