@@ -135,6 +135,18 @@ def test_a_template_of_more_digits_than_a_number_has_is_refused(template):
         numbered(template, 1)
 
 
+def test_what_is_to_be_known_of_a_fill_is_told_in_a_batch(tmp_path):
+    counts = np.random.default_rng(1).poisson(20.0, (1, 24, 40))
+    mask = np.zeros((24, 40), np.uint8)
+    mask[10:13] = mask[:, :15] = 1
+    np.savez(tmp_path / "S1.npz", data=counts, mask=mask)
+    (job,) = jobs_of([(str(tmp_path / "S1.npz"), None)], method="retrieval")
+    outcome = attempt(job)
+    assert outcome.state == "filled" and "by unet" in outcome.sentence
+    assert "filled by the network: the scan is too small" in outcome.sentence
+    assert "voxels stay masked" in outcome.sentence
+
+
 def test_a_result_made_otherwise_is_neither_taken_nor_replaced(tmp_path):
     scans = write_scans(tmp_path, [1])
     (job,) = jobs_of(scans)

@@ -61,7 +61,9 @@ def gapped():
 
 def flat(value, crystal=None):
     """A method that expects one count everywhere."""
-    return lambda scan: Estimate(*np.full((2, np.count_nonzero(scan.wanted)), float(value)), sentence="told", crystal=crystal)
+    return lambda scan: Estimate(
+        *np.full((2, np.count_nonzero(scan.wanted)), float(value)), sentence="told", record={"said": value}, crystal=crystal
+    )
 
 
 def test_each_says_what_is_its_own(gapped):
@@ -80,6 +82,7 @@ def test_without_a_crystal_the_network_sees_the_whole_scan(gapped):
     estimate = filled_in_part(gapped, (slice(0, 40), slice(8, 44), slice(10, 50)), flat(5), flat(1))
     assert (estimate.mean == 1).all()
     assert estimate.sentence.startswith("told; the crystal was looked for in")
+    assert estimate.record["said"] == 1
 
 
 def test_what_is_left_open_inside_is_told_from_outside(gapped):

@@ -88,6 +88,18 @@ def test_a_scan_that_cannot_be_judged_is_filled_by_the_network_and_says_so(gappe
     estimate = by_crystal(gapped, FillOptions("retrieval"), told, lambda *_: None)
     assert (estimate.mean == 1).all()
     assert "filled by the network: the scan is too small or too dark" in estimate.sentence
+    assert estimate.filled_by == "unet"
+
+
+def test_what_a_network_says_of_its_own_estimates_is_kept_beside_why_it_was_taken(gapped):
+    def calibrated(scan):
+        return told(scan).told("its spread was doubled", {"calibration": 2})
+
+    small = GappedScan.blanked(gapped.counts[:16], gapped.mask[:16])
+    estimate = by_crystal(small, FillOptions("retrieval"), calibrated, lambda *_: None)
+    assert estimate.sentence.startswith("filled by the network: the scan is too small")
+    assert estimate.sentence.endswith("; its spread was doubled")
+    assert estimate.record == {"calibration": 2}
 
 
 def test_a_retrieval_that_fails_is_said_and_the_network_fills(gapped, monkeypatch):
@@ -188,6 +200,7 @@ def test_a_wide_gap_is_filled_where_hidden_ones_as_wide_were_found_again(wide, m
     assert not result.mask.any()
     assert result.how["wide_gate"]["taken"]
     assert "gaps wider than 14 filled" in result.sentence
+    assert result.options.method == "retrieval"
     np.testing.assert_allclose(result.intensity[mask], counts[mask], rtol=1e-5)
 
 
@@ -197,6 +210,7 @@ def test_a_wide_gap_is_left_open_where_they_were_not_and_the_narrow_one_is_the_n
     result = fill_gaps(np.where(mask, 0, counts), mask, method="retrieval")
     narrow = mask & ~mask[:1, :1]
     np.testing.assert_array_equal(result.filled, narrow)
+    assert result.options.method == "unet"
     np.testing.assert_array_equal(result.intensity[result.mask], 0)
     assert "gaps wider than 14 left open" in result.sentence
     by_network = fill_gaps(np.where(mask, 0, counts), mask, method="unet")

@@ -47,6 +47,12 @@ def test_what_no_scan_holds_is_replaced_by_the_next_simpler_method(mean, std, sa
     assert says in found.sentence and "filled by kriging instead" in found.sentence
 
 
+def test_a_simpler_method_that_has_something_to_tell_is_named_as_well():
+    kriging = Method("counts", "made", lambda *_: Estimate(np.ones(SIZE), np.ones(SIZE), sentence="its spread was doubled"))
+    found = answered({"unet": saying(np.inf), "kriging": kriging})
+    assert found.filled_by == "kriging" and found.sentence.endswith("; its spread was doubled")
+
+
 def test_a_peak_that_hides_in_the_gap_may_be_brighter_than_all_that_was_measured():
     assert answered({"unet": saying(0.9 * MOST_OVER_BRIGHTEST * COUNTS[~MASK].max())}).filled_by is None
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from braggfill import InputError, fill_gaps, read_scan, write_result
-from braggfill.filling.record import result_of
+from braggfill.filling.record import provenance, result_of
+from braggfill.reports.sentences import summary
 
 
 @pytest.mark.parametrize("name", ["S1.npz", "S1.cxi"])
@@ -33,3 +34,11 @@ def test_estimates_of_an_unknown_program_are_a_fill_too(tmp_path, scan, cross):
     np.testing.assert_array_equal(read.filled, filled)
     assert read.options.method == "auto"
     assert not read.std.any()
+
+
+def test_a_file_says_which_method_filled_it_and_why(scan, cross):
+    result = fill_gaps(scan.counts[:16], cross, method="retrieval")
+    facts = provenance(result, "S1")
+    assert facts["method"] == facts["options"]["method"] == "unet"
+    assert facts["sentence"].startswith("filled by the network: the scan is too small or too dark")
+    assert "voxels filled" in summary(result) and "by unet" in summary(result)

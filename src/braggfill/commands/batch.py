@@ -16,7 +16,7 @@ from braggfill.filling.fill import fill_gaps
 from braggfill.filling.record import write_result
 from braggfill.filling.result import FillResult
 from braggfill.reports.plots import plot_fill
-from braggfill.reports.sentences import summary
+from braggfill.reports.sentences import summary, warnings
 from braggfill.reports.webpage import write_report
 from braggfill.scan.files import read_provenance
 from braggfill.scan.preparation import in_words
@@ -77,7 +77,7 @@ def attempt(job: FillJob) -> Outcome:
         if done_alike(job):
             return Outcome(job.scan, "there already", f"made alike before: {job.output}")
         result = fill_scan(job)
-        told = "; ".join(filter(None, (summary(result), result.fell_back)))
+        told = "; ".join(filter(None, (summary(result), result.sentence, *warnings(result))))
         return Outcome(job.scan, "filled", told, perf_counter() - start)
     except InputError as error:
         return Outcome(job.scan, "failed", str(error), perf_counter() - start)

@@ -71,7 +71,7 @@ def filled_in_part(
     cut = GappedScan.blanked(scan.counts[part], scan.mask[part], WIDEST_MODULE_GAP)
     ours, other = inside(cut), outside(scan)
     shape = " × ".join(f"{s.stop - s.start}" for s in part)
-    record = {**ours.record, "part": [[s.start, s.stop] for s in part]}
+    record = {**ours.record, **other.record, "part": [[s.start, s.stop] for s in part]}
     if ours.crystal is None:
         return other.told(f"{ours.sentence}; the crystal was looked for in {shape} voxels about the peak", record)
     mean, std = (scan.laid_out(values) for values in (other.mean, other.std))

@@ -166,8 +166,8 @@ def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Net
             mean.astype(float), std.astype(float), prior.weights_sha256, sentence=sentence, record=record, crystal=fill.best
         )
     other = by_network(scan, network, sentence, record)
-    best = fill.best if wide.taken else None
-    return replace(other, mean=np.where(far, mean, other.mean), std=np.where(far, std, other.std), crystal=best)
+    best, by = (fill.best, None) if wide.taken and far.any() else (None, other.filled_by)
+    return replace(other, mean=np.where(far, mean, other.mean), std=np.where(far, std, other.std), crystal=best, filled_by=by)
 
 
 def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
@@ -198,7 +198,9 @@ def by_network(scan: GappedScan, network: Network, why: str, record: dict[str, A
         return Estimate(nothing, nothing.copy(), sentence=sentence, record=record)
     estimate = network(near)
     mean, std = (near.laid_out(v)[scan.wanted].astype(float) for v in (estimate.mean, estimate.std))
-    return replace(estimate, mean=mean, std=std).told(sentence, record)
+    sentence = "; ".join(filter(None, (sentence, estimate.sentence)))
+    kept = replace(estimate, mean=mean, std=std, filled_by=estimate.filled_by or "unet")
+    return kept.told(sentence, estimate.record | record)
 
 
 def retrieved(

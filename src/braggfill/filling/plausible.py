@@ -49,8 +49,7 @@ def plausible(name: MethodName, methods: Mapping[MethodName, Method]) -> Method:
             return Estimate(nothing, nothing.copy(), sentence=f"{said}; the gaps are left open")
         next_name = SIMPLER.get(name, "linear")
         simpler = plausible(next_name, methods).estimate(scan, options, on_progress, on_adapt)
-        if simpler.sentence:
-            return replace(simpler, sentence=f"{said}; {simpler.sentence}")
-        return replace(simpler, sentence=f"{said}; filled by {next_name} instead", filled_by=next_name)
+        after = simpler.sentence or f"filled by {next_name} instead"
+        return replace(simpler, sentence=f"{said}; {after}", filled_by=simpler.filled_by or next_name)
 
     return replace(method, estimate=estimate)

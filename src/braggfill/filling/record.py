@@ -93,6 +93,7 @@ def provenance(result: FillResult, input_name: str) -> dict[str, Any]:
         "weights_sha256": result.weights_sha256,
         "adaptation": asdict(result.lesson) if result.lesson else None,
         "options": options,
+        "sentence": result.sentence or None,
         "how": result.how or None,
         "fell_back": result.fell_back or None,
         "input": input_name,

@@ -34,7 +34,7 @@ class Estimate:
     crystal: RetrievedObject | None = None
     """The object that explains the scan, where the gaps were filled by one."""
     filled_by: MethodName | None = None
-    """The simpler method that was taken, where the estimates of the one asked for could not be."""
+    """The simpler method that made them, where the one asked for could not or did no better."""
 
     def told(self, sentence: str, record: dict[str, Any]) -> "Estimate":
         """The same with how it came about."""
