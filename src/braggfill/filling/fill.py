@@ -78,7 +78,7 @@ def fill_gaps(
     if scan.slabs:
         estimate, fell_back = on_card_or_processor(work, options.device)
         give_back()
-    options = replace(options, method=estimate.filled_by or name)
+    options = options.by(estimate.filled_by or name)
     known = np.isfinite(estimate.mean)
     filled = np.zeros_like(missing)
     filled[scan.wanted] = known

@@ -1,8 +1,8 @@
 """What may be asked of a fill: the options, from which signatures, flags and TOML keys come. Quick to import."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from braggfill.base.errors import InputError
 from braggfill.base.limits import check_fields
@@ -13,6 +13,10 @@ from braggfill.scan.choice import Negatives
 MethodName = Literal["unet", "retrieval", "kriging", "ridge", "linear", "cubic", "nearest", "idw", "biharmonic"]
 """The ways of filling; what each does stands in the table of methods."""
 MethodChoice = Literal["auto", MethodName]
+WITH_NETWORK: tuple[MethodName, ...] = ("unet", "retrieval")
+"""The methods that ask the network, of which phase retrieval takes it as its prior and where it does no better."""
+ASKED_OF_NETWORK: dict[str, Any] = {"adapt": False, "weights": None, "calibrate": False, "tta": False, "skip": None}
+"""What is asked of the network alone, and what stands for not asking; where and how precisely to compute is not among it."""
 MOST_VOXELS_BY_CRYSTAL = 50_000_000
 """Largest scan that is filled by phase retrieval unless another method is asked for."""
 Effort = Literal["low", "usual", "high"]
@@ -25,7 +29,7 @@ class FillOptions:
 
     method: MethodChoice = "auto"
     """How to fill; 'braggfill methods' explains each. auto: retrieval (92 s for 128³ voxels on two cores, at most some ten
-    minutes) up to 50 million voxels, else unet (a second)."""
+    minutes) up to 50 million voxels; above, or with weights, calibrate, adapt, tta or skip, unet (a second)."""
     skip: int | None = None
     """Voxels skipped between two portions of 32 × 32 × 32 that slide along a gap; else whole planes at once."""
     device: Device = "auto"
@@ -63,10 +67,24 @@ class FillOptions:
             )
         if self.adapt and self.method not in ("auto", "unet"):
             raise InputError(f"adapt: got method '{self.method}', expected 'unet', the only one that is trained")
+        if self.asked_of_network and self.method not in ("auto", *WITH_NETWORK):
+            raise InputError(
+                f"{self.asked_of_network[0]}: got method '{self.method}', expected 'unet' or 'retrieval', which ask the "
+                "network; choose one of them, or leave it out"
+            )
+
+    @property
+    def asked_of_network(self) -> list[str]:
+        """Names of the options that were given and that the network alone heeds."""
+        return [name for name, nothing in ASKED_OF_NETWORK.items() if getattr(self, name) != nothing]
 
     def method_for(self, voxels: int) -> MethodName:
         """The method for a scan of so many voxels."""
         if self.method != "auto":
             return self.method
-        by_network = self.adapt or self.skip is not None or self.tta or voxels > MOST_VOXELS_BY_CRYSTAL
-        return "unet" if by_network else "retrieval"
+        return "unet" if self.asked_of_network or voxels > MOST_VOXELS_BY_CRYSTAL else "retrieval"
+
+    def by(self, method: MethodName) -> "FillOptions":
+        """The same by another method, less what is asked of the network where that has none to ask, or none that learns."""
+        unasked = {} if method in WITH_NETWORK else ASKED_OF_NETWORK
+        return replace(self, **(unasked | {"method": method, "adapt": self.adapt and method == "unet"}))

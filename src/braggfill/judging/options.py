@@ -1,6 +1,6 @@
 """What may be asked of a judgement. Quick to import."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -40,5 +40,4 @@ class EvaluationOptions:
     def asked(self) -> list[FillOptions]:
         """The fills to make, that which is judged first, no method twice."""
         shared = {name: getattr(self, name) for name in ("device", "counts_per_unit", "negatives", "weights")}
-        chosen = FillOptions(self.method, **shared)
-        return [replace(chosen, method=name) for name in dict.fromkeys((self.method, *self.baselines, "linear"))]
+        return [FillOptions(**shared).by(name) for name in dict.fromkeys((self.method, *self.baselines, "linear"))]
