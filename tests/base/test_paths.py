@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from braggfill import InputError
-from braggfill.base.paths import as_name, as_path, check_regular, identities
+from braggfill.base.paths import as_name, as_path, check_regular, identities, last_change
 
 
 @pytest.mark.parametrize("given", [3, None, b"bytes", ["a"], "a\0b"])
@@ -38,3 +38,11 @@ def test_a_file_has_one_identity_whatever_it_is_called(tmp_path):
     soft.symlink_to(one)
     assert identities([one]) == identities([hard]) == identities([soft, hard]) != identities([other])
     assert identities([tmp_path / "none", tmp_path / ("x" * 300)]) == set()
+
+
+def test_the_last_change_is_that_of_the_latest_file_that_is_there(tmp_path):
+    for name, nanoseconds in (("a", 3 * 10**9), ("b", 5 * 10**9)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, ns=(0, nanoseconds))
+    assert last_change(tmp_path / name for name in ("a", "b", "none", "x" * 300)) == 5 * 10**9
+    assert last_change([tmp_path / "none"]) == 0

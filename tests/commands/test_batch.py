@@ -162,6 +162,48 @@ def test_a_result_made_otherwise_is_neither_taken_nor_replaced(tmp_path):
     assert read_provenance(job.output)["method"] == "nearest"
 
 
+def test_a_result_of_another_scan_of_the_same_name_is_none_of_this_one(tmp_path):
+    for name in ("a", "b", "results"):
+        (tmp_path / name).mkdir()
+    ours, theirs = (jobs_of(write_scans(tmp_path / run, [1]), output=str(tmp_path / "results"))[0] for run in "ab")
+    assert attempt(ours).state == "filled"
+    outcome = attempt(theirs)
+    assert outcome.state == "failed"
+    assert "--overwrite" in outcome.sentence
+    assert attempt(ours).state == "there already"
+
+
+@pytest.mark.parametrize("name", ["S1.npz", "m.npz"])
+def test_a_result_older_than_what_it_was_made_of_is_made_differently(tmp_path, name):
+    scans = write_scans(tmp_path, [1])
+    np.savez(tmp_path / "m.npz", mask=MASK)
+    (job,) = jobs_of(scans, mask=str(tmp_path / "m.npz"))
+    assert [attempt(job).state for _ in range(2)] == ["filled", "there already"]
+    later = job.output.stat().st_mtime_ns + 10**9
+    os.utime(tmp_path / name, ns=(later, later))
+    assert attempt(job).state == "failed"
+
+
+def test_weights_trained_anew_make_a_result_differently(tmp_path):
+    weights = tmp_path / "w.safetensors"
+    weights.touch()
+    (job,) = jobs_of(write_scans(tmp_path, [1]), method="unet", weights=str(weights))
+    write_scan(job.output, Scan(np.ones((8, 24, 24)), None, "S1", provenance=job.record))
+    assert attempt(job).state == "there already"
+    later = job.output.stat().st_mtime_ns + 10**9
+    os.utime(weights, ns=(later, later))
+    assert attempt(job).state == "failed"
+
+
+def test_a_scan_moved_with_its_result_is_known_again(tmp_path):
+    (tmp_path / "here").mkdir()
+    (job,) = jobs_of(write_scans(tmp_path / "here", [1]))
+    assert attempt(job).state == "filled"
+    (tmp_path / "here").rename(tmp_path / "there")
+    (moved,) = jobs_of([(str(tmp_path / "there" / "S1.npz"), None)])
+    assert attempt(moved).state == "there already"
+
+
 def test_an_error_that_nobody_foresaw_fails_one_scan(tmp_path, monkeypatch):
     (job,) = jobs_of(write_scans(tmp_path, [1]))
     monkeypatch.setattr("braggfill.commands.batch.fill_scan", lambda job: 1 / 0)

@@ -50,6 +50,15 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def last_change(paths: Iterable[Path]) -> int:
+    """When the latest of the files at some paths was changed, in nanoseconds of their clock; 0 if none of them is there."""
+    times = [0]
+    for path in paths:
+        with suppress(OSError, ValueError):
+            times.append(path.stat().st_mtime_ns)
+    return max(times)
+
+
 def identities(paths: Iterable[Path]) -> set[tuple[int, int]]:
     """What tells the files at some paths, by whatever names, from all others; nothing for those that are not there."""
     found = set()

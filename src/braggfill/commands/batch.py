@@ -7,6 +7,7 @@ from typing import Literal
 
 from braggfill.base.errors import InputError
 from braggfill.base.memory import return_large_blocks
+from braggfill.base.paths import last_change
 from braggfill.base.tasks import OnStep, Progress, Workers, spread
 from braggfill.commands.forecast import foretell
 from braggfill.commands.jobs import FillJob, with_defaults
@@ -18,7 +19,7 @@ from braggfill.filling.result import FillResult
 from braggfill.reports.plots import plot_fill
 from braggfill.reports.sentences import summary, warnings
 from braggfill.reports.webpage import write_report
-from braggfill.scan.files import read_provenance
+from braggfill.scan.files import files_read, read_provenance
 from braggfill.scan.preparation import in_words
 
 
@@ -91,11 +92,14 @@ def given_up(job: FillJob) -> Outcome:
 
 
 def done_alike(job: FillJob) -> bool:
-    """Whether a result is there, made with this configuration, that is not to be replaced."""
+    """Whether a result is there, made of this scan as it is with this configuration, that is not to be replaced."""
     if job.outputs.overwrite or not job.output.exists():
         return False
-    made = (read_provenance(job.output) or {}).get("configuration")
-    return isinstance(made, dict) and with_defaults(made) == with_defaults(job.record["configuration"])
+    facts, asked = read_provenance(job.output) or {}, job.record
+    made, scan = facts.get("configuration"), facts.get("scan", asked["scan"])  # which scan it was, version 0.1 did not say
+    if not isinstance(made, dict) or scan != asked["scan"] or with_defaults(made) != with_defaults(asked["configuration"]):
+        return False
+    return last_change(path for address in job.inputs for path in files_read(address)) <= last_change([job.output])
 
 
 def fill_scans(jobs: list[FillJob], workers: Workers, on_outcome: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:

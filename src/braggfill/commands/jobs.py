@@ -1,6 +1,7 @@
 """What is to be filled: which scans, how, and where each result goes."""
 
 import json
+import os
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
@@ -57,12 +58,20 @@ class FillJob:
     @property
     def inputs(self) -> list[str]:
         """Addresses that are read."""
-        return [address for address in (self.scan, self.mask.mask, self.how.dark, self.how.flat) if address]
+        wanted = (self.scan, self.mask.mask, self.how.dark, self.how.flat, self.options.weights)
+        return [str(address) for address in wanted if address]
 
     @property
     def record(self) -> dict[str, Any]:
-        """What goes into the result's provenance beside what the fill knows: JSON-ready, the options as flat as in TOML."""
-        return {"command": self.command, "configuration": configuration(self.options, self.mask, self.outputs, self.how)}
+        """What goes into the result's provenance beside what the fill knows: JSON-ready, the options as flat as in TOML.
+
+        The scan stands in it as seen from the result, which stays true where both are moved together.
+        """
+        return {
+            "command": self.command,
+            "scan": os.path.relpath(self.scan, self.output.parent),
+            "configuration": configuration(self.options, self.mask, self.outputs, self.how),
+        }
 
 
 def configuration(options: FillOptions, mask: MaskChoice, outputs: Outputs, how: Preparation | None = None) -> dict[str, Any]:
