@@ -204,6 +204,22 @@ def test_a_scan_moved_with_its_result_is_known_again(tmp_path):
     assert attempt(moved).state == "there already"
 
 
+def test_a_picture_and_a_page_that_lack_are_made_of_the_result_that_is_there(tmp_path):
+    write_scans(tmp_path, [1])
+    with np.load(tmp_path / "S1.npz") as stored:
+        np.savez(tmp_path / "S1.npz", hidden=stored["data"], **stored)
+    scans = [(str(tmp_path / "S1.npz"), None)]
+    shown = {"plot": str(tmp_path / "S1.png"), "report": str(tmp_path / "S1.html"), "self_test": False}
+    (job,) = jobs_of(scans, "braggfill fill S1.npz", **shown)
+    assert attempt(job).state == "filled"
+    first = {name: (tmp_path / name).read_bytes() for name in ("S1_filled.npz", "S1.png", "S1.html")}
+    for lacking in (["S1.png"], ["S1.html"], ["S1.png", "S1.html"]):
+        for name in lacking:
+            (tmp_path / name).unlink()
+        assert attempt(job).state == "there already"
+        assert {name: (tmp_path / name).read_bytes() for name in first} == first
+
+
 def test_an_error_that_nobody_foresaw_fails_one_scan(tmp_path, monkeypatch):
     (job,) = jobs_of(write_scans(tmp_path, [1]))
     monkeypatch.setattr("braggfill.commands.batch.fill_scan", lambda job: 1 / 0)

@@ -1,9 +1,9 @@
 """Filling scans: each by itself, so that one which fails does not stop the others, and what is done is not done again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 from braggfill.base.errors import InputError
 from braggfill.base.memory import return_large_blocks
@@ -11,15 +11,17 @@ from braggfill.base.paths import last_change
 from braggfill.base.tasks import OnStep, Progress, Workers, spread
 from braggfill.commands.forecast import foretell
 from braggfill.commands.jobs import FillJob, with_defaults
-from braggfill.commands.opening import Opened, open_measured
+from braggfill.commands.opening import open_measured
+from braggfill.commands.outputs import Outputs
 from braggfill.commands.trials import fill_seconds
 from braggfill.filling.fill import fill_gaps
-from braggfill.filling.record import write_result
+from braggfill.filling.record import result_of, write_result
 from braggfill.filling.result import FillResult
 from braggfill.reports.plots import plot_fill
 from braggfill.reports.sentences import summary, warnings
 from braggfill.reports.webpage import write_report
-from braggfill.scan.files import files_read, read_provenance
+from braggfill.scan.files import files_read, read_provenance, read_scan
+from braggfill.scan.formats.contents import Scan
 from braggfill.scan.preparation import in_words
 
 
@@ -57,18 +59,32 @@ def fill_scan(
     if options.method_for(intensity.size) != "retrieval":
         return_large_blocks()
     result = fill_gaps(intensity, mask, options=options, on_progress=on_progress, on_adapt=on_adapt)
-    show(job, opened, result)
+    record = job.record | opened.record
+    write_result(job.output, result, opened.scan.name, job.kind, opened.scan.geometry, record)
+    show(job.outputs, opened.scan, result, record)
     return result
 
 
-def show(job: FillJob, opened: Opened, result: FillResult) -> None:
-    """Write the result of a job, with its picture and its page where they are asked for."""
-    scan, record = opened.scan, job.record | opened.record
-    write_result(job.output, result, scan.name, job.kind, scan.geometry, record)
-    if job.outputs.plot:
-        plot_fill(job.outputs.plot, result, f"{scan.name}, {result.options.method}", job.outputs.through, scan.hidden)
-    if job.outputs.report:
-        write_report(job.outputs.report, result, scan.name, record, job.outputs.self_test)
+def show(outputs: Outputs, scan: Scan, result: FillResult, record: dict[str, Any]) -> None:
+    """Draw the picture of a fill and write its page, where they are asked for."""
+    if outputs.plot:
+        plot_fill(outputs.plot, result, f"{scan.name}, {result.options.method}", outputs.through, scan.hidden)
+    if outputs.report:
+        write_report(outputs.report, result, scan.name, record, outputs.self_test)
+
+
+def show_what_lacks(job: FillJob) -> None:
+    """Draw the picture and write the page that are asked for and not there, from the result that is."""
+    plot, report = (path if path and not path.exists() else None for path in (job.outputs.plot, job.outputs.report))
+    if not (plot or report):
+        return
+    files = {".png": plot, ".html": report}
+    scan = open_measured(job.scan, job.mask, files, False, how=job.how, negatives=job.options.negatives).scan
+    kept = read_scan(job.output)
+    found = result_of(kept)
+    by = found.options.method_for(found.mask.size)
+    options = replace(job.options.by(by), counts_per_unit=found.options.counts_per_unit)
+    show(replace(job.outputs, plot=plot, report=report), scan, replace(found, options=options), kept.provenance or {})
 
 
 def attempt(job: FillJob) -> Outcome:
@@ -76,6 +92,7 @@ def attempt(job: FillJob) -> Outcome:
     start = perf_counter()
     try:
         if done_alike(job):
+            show_what_lacks(job)
             return Outcome(job.scan, "there already", f"made alike before: {job.output}")
         result = fill_scan(job)
         told = "; ".join(filter(None, (summary(result), result.sentence, *warnings(result))))
