@@ -125,7 +125,7 @@ def test_retrieve_draws_the_object_and_puts_it_on_a_page(tmp_path, scan_file):
 
 
 def test_compare_draws_the_treatments_and_ends_with_advice(tmp_path, scan_file, capsys):
-    quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu"]
+    quick = ["--starts", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu"]
     assert run("compare", scan_file, "--treatment", "bounded", "--treatment", "free-streaks", *quick) == 0
     assert (tmp_path / "S1_filled_compared.png").read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out

@@ -8,6 +8,7 @@ from braggfill import InputError, retrieve, strain
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import interior
 from braggfill.retrieval.grids import finer, given_support
+from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions
 from braggfill.simulation.scans import one_thread
 
 SHORT = (("hio", 60), ("raar", 100), ("er", 20), ("ml", 20))
@@ -68,7 +69,7 @@ def test_starts_are_ranked_and_depend_on_their_number_alone(complete):
     deviances = [start.deviance for start in result.starts]
     assert deviances == sorted(deviances)
     assert sorted(start.number for start in result.starts) == [0, 1, 2, 3]
-    alone = retrieve(pattern_of(crystal), starts=1, keep=1, coherence="full", schedule=SHORT, counts_per_unit=1, device="cpu")
+    alone = retrieve(pattern_of(crystal), starts=1, coherence="full", schedule=SHORT, counts_per_unit=1, device="cpu")
     first = next(start for start in result.starts if start.number == 0)
     assert alone.starts[0].deviance == pytest.approx(first.deviance, rel=1e-3)
 
@@ -151,6 +152,11 @@ def bad_inputs():
         "coherence": ((good,), {"coherence": "some"}, "coherence: got 'some'"),
         "seed": ((good,), {"seed": -1}, "seed: got -1"),
     }
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, 2), ({"starts": 1}, 1), ({"starts": 9}, 2), ({"starts": 9, "keep": 4}, 4)])
+def test_two_starts_are_averaged_if_there_are_as_many_and_no_other_number_is_asked_for(given, kept):
+    assert RetrievalOptions(**given).kept == ComparisonOptions(**given).kept == kept
 
 
 @pytest.mark.parametrize("name", bad_inputs())

@@ -157,7 +157,7 @@ def _search_seconds(pattern: "Pattern", treatment: "TreatmentName", options: "Se
         view = view_of(pattern, treatment, options.seed, 0, place)
         levels = [view.level(share) for share in level_shares(pattern, treatment)]
         (rates,) = side_by_side([lambda: SearchRates.on(levels, clock)], device=place)
-        return seconds_of_partial(rates, options.starts, options.keep, at_a_time(place))
+        return seconds_of_partial(rates, options.starts, options.kept, at_a_time(place))
 
     return on_card_or_processor(seconds, options.device)[0]
 

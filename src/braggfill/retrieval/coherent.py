@@ -46,9 +46,9 @@ def coherent_starts(
 
         found = run_start(pattern, treatment, support, options, number, advance)
         ends.append(found.start)
-        best = sorted([*best, found], key=lambda f: f.start.deviance)[: options.keep]
+        best = sorted([*best, found], key=lambda f: f.start.deviance)[: options.kept]
     ends.sort(key=lambda start: start.deviance)
-    return [replace(start, averaged=rank < options.keep) for rank, start in enumerate(ends)], best
+    return [replace(start, averaged=rank < options.kept) for rank, start in enumerate(ends)], best
 
 
 def run_start(

@@ -16,6 +16,8 @@ AlgorithmName = Literal["hio", "raar", "er", "ml"]
 """``ml`` follows the Poisson likelihood of the counts."""
 Schedule = tuple[tuple[AlgorithmName, int], ...]
 """Algorithms and their iterations, one after the other."""
+USUALLY_KEPT = 2
+"""Starts that are averaged, if there are as many."""
 SCHEDULE: Schedule = (("hio", 80), ("raar", 120), ("er", 20), ("ml", 40))
 
 
@@ -25,8 +27,8 @@ class SearchOptions:
 
     starts: int = 5
     """Random starts."""
-    keep: int = 2
-    """Best starts that are averaged; with partial coherence, that are carried to the whole pattern as well."""
+    keep: int | None = None
+    """Best starts that are averaged, else two of several; with partial coherence, that are carried to the whole pattern too."""
     coherence: Coherence = "partial"
     """partial: fitted along each axis, and taken where hidden counts say so. full: HIO, RAAR and ER on the whole pattern."""
     schedule: Schedule | None = None
@@ -43,10 +45,15 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.keep > self.starts:
-            raise InputError(f"starts, keep: got {self.starts} and {self.keep}, expected to keep 1 to all of them")
+        if self.kept > self.starts:
+            raise InputError(f"starts, keep: got {self.starts} and {self.kept}, expected to keep 1 to all of them; keep fewer")
         if self.schedule is not None:
             check_schedule(self.schedule, self.coherence)
+
+    @property
+    def kept(self) -> int:
+        """How many of the best starts are averaged."""
+        return min(USUALLY_KEPT, self.starts) if self.keep is None else self.keep
 
 
 @dataclass(frozen=True)

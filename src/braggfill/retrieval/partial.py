@@ -96,8 +96,8 @@ def partial_starts(
         Of the best one, and of those as good.
     """
     shares = level_shares(pattern, treatment)
-    most = min(options.keep + SPARE, options.starts)
-    steps = Steps(on_progress, options.starts * START_STEPS + most * FURTHER_STEPS + options.keep * CLIMB_STEPS)
+    most = min(options.kept + SPARE, options.starts)
+    steps = Steps(on_progress, options.starts * START_STEPS + most * FURTHER_STEPS + options.kept * CLIMB_STEPS)
 
     def begun(number: int, wrap: Wrap) -> Attempt:
         view = view_of(pattern, treatment, options.seed, number, place)
@@ -118,12 +118,12 @@ def partial_starts(
     started = sorted(in_wraps(WRAPS, options.starts, all_begun), key=lambda attempt: attempt.promise)
     promising = together(pattern, place, [part(further, attempt) for attempt in started[:most]], steps.stop)
     searched = sorted(promising, key=lambda attempt: attempt.promise) + started[most:]
-    climbed = together(pattern, place, [part(carried, attempt) for attempt in searched[: options.keep]], steps.stop)
+    climbed = together(pattern, place, [part(carried, attempt) for attempt in searched[: options.kept]], steps.stop)
     climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
     best = climbed[0].end
     ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
     found = [found_by(attempt, end) for attempt, end in zip(climbed, ends, strict=True) if end.averaged]
-    return ends + [replace(attempt.end, finished=False) for attempt in searched[options.keep :]], found
+    return ends + [replace(attempt.end, finished=False) for attempt in searched[options.kept :]], found
 
 
 def together(
