@@ -92,8 +92,21 @@ def test_jobs_know_their_place_from_anywhere(tmp_path, monkeypatch):
     assert (job.outputs.plot, job.outputs.report) == (tmp_path / "one.png", tmp_path / "reports" / "S3_filled.html")
     (job,) = jobs_of([("S3.npz", None)], output="reports", format="cxi")
     assert (job.output, job.kind) == (tmp_path / "reports" / "S3_filled.cxi", "cxi")
-    with pytest.raises(InputError, match="got 2 scans that would be written there"):
-        jobs_of([("S3.npz", 3), ("S4.npz", 4)], output="one.npz")
+    for scans, outputs in (
+        ([("S3.npz", 3), ("S4.npz", 4)], {"output": "one.npz"}),
+        ([("S3.npz", 3)], {"plot": "one.png", "report": "one.png"}),
+    ):
+        with pytest.raises(InputError, match=r"one\.\w+: got 2 results, pictures or pages to be written there"):
+            jobs_of(scans, **outputs)
+
+
+@pytest.mark.parametrize("kind", ["output", "plot", "report"])
+def test_a_folder_that_is_to_be_made_first(tmp_path, kind):
+    folder = tmp_path / "filled"
+    with pytest.raises(InputError, match=rf"^output {folder}: got a folder that does not exist.*\(mkdir {folder}\)$"):
+        jobs_of([("S3.npz", None)], **{kind: str(folder)})
+    folder.mkdir()
+    assert jobs_of([("S3.npz", None)], **{kind: str(folder)})
 
 
 def test_ten_succeed_two_fail_and_a_second_run_does_what_is_missing(tmp_path):

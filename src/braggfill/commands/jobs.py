@@ -159,7 +159,7 @@ def make_jobs(
     Raises
     ------
     InputError
-        If two scans would be written to the same file, or one to a file that another is read from.
+        If two files would be written to the same name, or one to a file that is read.
     """
     how = how or Preparation()
     how = replace(how, dark=how.dark and _absolute(how.dark), flat=how.flat and _absolute(how.flat))
@@ -170,7 +170,8 @@ def make_jobs(
     for path, number in Counter(path for job in jobs for path in job.files.values() if path).items():
         if number > 1:
             raise InputError(
-                f"output {path}: got {number} scans that would be written there, expected a file for each; name a folder"
+                f"output {path}: got {number} results, pictures or pages to be written there, expected a file for each; "
+                "name a folder or other files"
             )
     read = identities(path for job in jobs for address in job.inputs for path in files_read(address))
     for path in (path for job in jobs for path in job.files.values() if path):
@@ -198,9 +199,13 @@ def output_beside(address: str, kind: FormatName | None) -> Path:
 
 
 def _in_folder(path: Path | None, name: str) -> Path | None:
-    """A file of a name in a folder, or the path itself where that is none."""
+    """A file of a name in a folder, or the path itself where that is none; a name without an ending can only be a folder's."""
     if path is None:
         return None
+    if not path.suffix and not identities([path]):
+        raise InputError(
+            f"output {path}: got a folder that does not exist, expected one that does; make it first (mkdir {path})"
+        )
     return (path / name if is_folder(path) else path).absolute()
 
 
