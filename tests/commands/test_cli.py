@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -249,6 +250,14 @@ def test_what_was_found_is_taken_only_if_a_person_says_so(tmp_path, scan, answer
     arguments = ["mask", str(tmp_path / "scan.npy"), "--find", "-o", str(tmp_path / "m.npz")]
     assert CliRunner().invoke(app, arguments, input=answer).exit_code == 0
     assert (read_mask(str(tmp_path / "m.npz")).sum() > 0) == taken
+
+
+def test_without_a_terminal_nobody_is_asked(tmp_path, scan, monkeypatch, capsys):
+    np.save(tmp_path / "scan.npy", np.where(np.arange(scan.counts.shape[2]) == 20, 0, scan.counts))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run("mask", tmp_path / "scan.npy", "--find", "-o", tmp_path / "m.npz") == 2
+    assert "give --yes" in capsys.readouterr().err
+    assert not (tmp_path / "m.npz").exists()
 
 
 def test_convert_carries_the_mask_and_the_geometry(tmp_path, scan_file, scan, cross):

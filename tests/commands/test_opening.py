@@ -40,6 +40,15 @@ def test_a_mask_that_may_be_inverted_is_a_question_and_exit_code_2(scan_file, ca
     assert [p.name for p in scan_file.parent.iterdir()] == ["S1.npz"]
 
 
+@pytest.mark.parametrize("convention", [None, "bad1", "good1"])
+def test_the_convention_of_a_mask_is_asked_for_until_it_is_said(tmp_path, capsys, convention):
+    np.savez(tmp_path / "S1.npz", data=COUNTS)
+    np.savez(tmp_path / "m.npz", mask=GOOD if convention != "good1" else 1 - GOOD)
+    words = ["--mask-convention", convention] if convention else []
+    assert run("mask", tmp_path / "S1.npz", "--mask", tmp_path / "m.npz", *words) == 0
+    assert ("is the mask inverted?" in capsys.readouterr().err) == (convention is None)
+
+
 def test_it_is_filled_once_the_convention_is_said(scan_file):
     assert run("fill", scan_file, "--mask-convention", "good1", "--method", "linear") == 0
     with np.load(scan_file.with_name("S1_filled.npz")) as filled:

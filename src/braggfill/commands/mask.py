@@ -1,10 +1,12 @@
 """``braggfill mask``: what a mask consists of, where it comes from, and a file of it."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from braggfill.base.errors import InputError
 from braggfill.commands.options import Part, with_flags
 from braggfill.commands.shell import Overwrite, console, say, warn
 from braggfill.scan.choice import MaskChoice, Negatives, Preparation
@@ -52,7 +54,7 @@ def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
         background = summed_counts(opened.scan.intensity, made).astype("float32")
         made = made | silent_lines(opened.scan.intensity, made, negatives, yes) if find else made
     console.print(mask_table(made))
-    warn([f"mask: {question}"] if (question := half_masked(made)) else [])
+    warn([f"mask: {question}"] if choice.mask_convention is None and (question := half_masked(made)) else [])
     if output:
         write_mask(output, made)
         say(console, f"written to {output}: 1 = not measured")
@@ -76,4 +78,9 @@ def silent_lines(
         return found
     console.print(mask_table(found))
     question = "These lines never count although their neighbours do. Take them as not measured?"
-    return found if yes or typer.confirm(question) else found & False
+    try:
+        return found if yes or typer.confirm(question) else found & False
+    except typer.Abort as error:
+        if sys.stdin.isatty():
+            raise
+        raise InputError("find: got no terminal to ask whether these lines are taken, expected one; give --yes") from error
