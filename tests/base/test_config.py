@@ -41,11 +41,11 @@ def test_nested_values_reach_their_place(tmp_path):
     [
         ("stepz = 3", "'stepz'; did you mean 'steps'"),
         ("[portions.gaps]\nwidht = [3, 3]", "'widht'; did you mean 'width'"),
-        ("steps = 'many'", "'many', expected int"),
-        ("batch = true", "True, expected int"),
-        ("precision = 'float8'", "'float8', expected"),
-        ("model = 3", "3, expected ModelConfig"),
-        ("[model]\nchannels = [8, 8]", r"\[8, 8\], expected"),
+        ("steps = 'many'", "'many', expected a whole number$"),
+        ("batch = true", "True, expected a whole number$"),
+        ("precision = 'float8'", "'float8', expected one of auto, float32, bfloat16"),
+        ("model = 3", "3, expected a table$"),
+        ("[model]\nchannels = [8, 8]", r"\[8, 8\], expected a list of 3, each a whole number$"),
         ("steps = ", "no valid TOML"),
         ("validate_every = 0", "validate_every: got 0"),
         ("seed = -1", "seed"),
@@ -125,12 +125,13 @@ VALUES = st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.bool
 def test_a_value_is_taken_as_it_is_or_refused_by_name(key, value):
     """Nothing turns into something else, but for whole numbers where any number may stand."""
     takes = {"whole": (int,), "real": (int, float), "text": (str,), "yes": (bool,)}[key]
+    expected = {"whole": "a whole number", "real": "a number", "text": "a text", "yes": "true or false"}[key]
     if type(value) in takes:
         made = getattr(build(Plain, {key: value}, "test"), key)
         assert made == value
         assert type(made) is takes[-1]
     else:
-        with pytest.raises(InputError, match=f"^test, key '{key}': got .*, expected {takes[-1].__name__}$"):
+        with pytest.raises(InputError, match=f"^test, key '{key}': got .*, expected {expected}$"):
             build(Plain, {key: value}, "test")
 
 
@@ -146,7 +147,7 @@ def test_a_table_of_its_own_sets_how_a_fill_learns_from_a_scan(tmp_path):
     assert [fringes.reach for fringes in options.adaptation.fringes] == [9]
     for wrong, says in (
         ("fringes = [{reech = 9}]", "'reech'; did you mean 'reach'"),
-        ("practice = 3", "expected PracticeConfig"),
+        ("practice = 3", "practice': got 3, expected a table$"),
     ):
         with pytest.raises(InputError, match=says):
             read_config(write(tmp_path, f"[adaptation]\n{wrong}"), FillOptions)

@@ -265,9 +265,10 @@ def test_the_resolved_configuration_is_in_the_result(tmp_path):
     [
         ({"methd": "linear"}, "'methd'; did you mean 'method'"),
         ({"mask_convention": "good"}, "'good', expected"),
-        ({"tta": 1}, "1, expected bool"),
-        ({"counts_per_unit": "2"}, "'2', expected float"),
-        ({"roi": "1,2"}, "expected"),
+        ({"tta": 1}, "1, expected true or false$"),
+        ({"counts_per_unit": "2"}, "'2', expected a number$"),
+        ({"roi": "1,2"}, "expected a list, each a whole number$"),
+        ({"method": 3}, "3, expected one of auto, unet, "),
         ({"format": "hdf"}, "'hdf', expected"),
     ],
 )

@@ -213,6 +213,7 @@ def test_flags_win_over_the_configuration_file(tmp_path, scan_file):
         (["--roi", "a,b"], "roi: got 'a,b'"),
         (["--format", "cdiutils", "-o", "x.npz"], "_pynx_input_data"),
         (["--report", "x.pdf"], "'.html'"),
+        (["--effort", "foo"], "'--effort': 'foo' is not one of 'low', 'usual', 'high'; see"),
     ],
 )
 def test_bad_options_are_one_sentence_before_the_work(tmp_path, monkeypatch, scan_file, capsys, arguments, says):

@@ -131,7 +131,13 @@ def test_a_schedule_is_read_as_it_is_written(schedule):
 
 @pytest.mark.parametrize(
     ("read", "text"),
-    [(read_numbers("roi"), "1,b"), (read_numbers("crop"), ""), (read_schedule, "hio"), (read_schedule, "er -3")],
+    [
+        (read_numbers("roi"), "1,b"),
+        (read_numbers("crop"), ""),
+        (read_schedule, "hio"),
+        (read_schedule, "er -3"),
+        (read_schedule, "foo 3"),
+    ],
 )
 def test_a_text_that_says_nothing_is_one_sentence(read, text):
     with pytest.raises(InputError, match=r"got '.*', expected .* such as") as error:

@@ -4,18 +4,20 @@ pydantic holds values against the dataclasses' annotations, strictly: true is no
 """
 
 import difflib
-import inspect
 import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from braggfill.base.errors import InputError
 from braggfill.base.paths import check_regular
 
 T = TypeVar("T")
+PLAIN = {int: "a whole number", float: "a number", str: "a text", Path: "a text", bool: "true or false", Any: "a value"}
+"""What stands in a file for a type."""
 
 
 def read_config(path: Path, kind: type[T]) -> T:
@@ -95,5 +97,16 @@ def _mistake(kind: Any, value: Any, place: tuple[str | int, ...], where: str) ->
         if inner is None or not isinstance(value, dict) or part not in value:
             break
         kind, value, where = get_type_hints(inner)[str(part)], value[str(part)], f"{where}, key '{part}'"
-    expected = kind.__name__ if isinstance(kind, type) and not get_args(kind) else inspect.formatannotation(kind)
-    return InputError(f"{where}: got {value!r}, expected {expected}")
+    return InputError(f"{where}: got {value!r}, expected {in_words(kind)}")
+
+
+def in_words(hint: Any) -> str:
+    """What an annotation allows, as a person says it who writes TOML."""
+    parts = [part for part in get_args(hint) if part not in (NoneType, Ellipsis)]
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, parts))}"
+    each = list(dict.fromkeys(map(in_words, parts)))
+    if get_origin(hint) is tuple:
+        size = "" if Ellipsis in get_args(hint) else f" of {len(parts)}"
+        return f"a list{size}, each {each[0]}" if len(each) == 1 else f"a list{size}: {' and '.join(each)}"
+    return " or ".join(each) or ("a table" if is_dataclass(hint) else PLAIN[hint])

@@ -53,7 +53,7 @@ def main() -> None:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except UsageError as error:
         verb = error.ctx.command_path if error.ctx else "braggfill"
-        refuse(f"{error.format_message().rstrip('.')}; see: {verb} --help")
+        refuse(f"{error.format_message().replace('Value error, ', '').rstrip('.')}; see: {verb} --help")
     except InputError as error:
         refuse(str(error))
     except (typer.Abort, KeyboardInterrupt):

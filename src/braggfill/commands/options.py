@@ -16,7 +16,7 @@ import typer
 
 from braggfill.base.errors import InputError
 from braggfill.base.options import default_of, explanations
-from braggfill.retrieval.options import SCHEDULE
+from braggfill.retrieval.options import SCHEDULE, AlgorithmName
 
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 CONFIG = Annotated[Path | None, typer.Option(help="TOML file of these options; flags win over it.")]
@@ -56,7 +56,7 @@ def read_numbers(name: str) -> Callable[[str], list[int]]:
 def read_schedule(text: str) -> list[list[str | int]]:
     """Turn 'hio 80, er 20' into [['hio', 80], ['er', 20]], or raise InputError."""
     words = [part.split() for part in text.split(",")]
-    if not all(len(pair) == 2 and pair[1].isdecimal() for pair in words):
+    if not all(len(pair) == 2 and pair[0] in get_args(AlgorithmName) and pair[1].isdecimal() for pair in words):
         raise InputError(f"schedule: got '{text}', expected algorithms and iterations such as '{USUAL_SCHEDULE}'")
     return [[name, int(count)] for name, count in words]
 
