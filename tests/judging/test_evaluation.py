@@ -12,7 +12,9 @@ from braggfill import InputError, evaluate, fill_gaps, simulate
 from braggfill.base.metrics import skill
 from braggfill.commands.cli import app
 from braggfill.filling.methods import METHODS
+from braggfill.filling.options import FillOptions
 from braggfill.judging.evaluation import hides_peak, no_brighter
+from braggfill.judging.options import EvaluationOptions
 from braggfill.judging.verdict import Band, Score, advised, in_words, recommended
 from braggfill.scan.copies import RELAXED, CopyRules, Trial
 from braggfill.scan.gapped import GappedScan
@@ -29,6 +31,18 @@ def scan():
 @pytest.fixture(scope="module")
 def cross(scan):
     return detector_cross(scan, 4)
+
+
+def test_what_is_asked_of_the_fill_to_judge_is_asked_of_no_other():
+    asked = {"adapt": True, "tta": True, "precision": "bfloat16", "seed": 3}
+    options = EvaluationOptions("unet", ("kriging", "unet"), device="cpu", fill=FillOptions("unet", **asked))
+    assert options.asked == [
+        FillOptions("unet", device="cpu", **asked),
+        *(FillOptions(m, device="cpu") for m in ("kriging", "linear")),
+    ]
+    assert EvaluationOptions("ridge", (), fill=FillOptions("retrieval", effort="low")).asked[0] == FillOptions(
+        "ridge", effort="low"
+    )
 
 
 def test_copies_lie_where_counts_are_known_and_clear_of_the_gaps(scan, cross):

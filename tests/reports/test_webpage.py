@@ -15,9 +15,10 @@ import pytest
 from known_objects import facetted
 from scipy.ndimage import binary_dilation, binary_erosion
 
-from braggfill import InputError, fill_gaps, retrieve
+from braggfill import InputError, evaluate, fill_gaps, retrieve
 from braggfill.crystal.retrieved_object import RetrievedObject
-from braggfill.reports.webpage import draw_pictures, write_report
+from braggfill.filling.options import FillOptions
+from braggfill.reports.webpage import draw_pictures, judge, write_report
 from braggfill.simulation.scans import one_thread
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -118,6 +119,14 @@ def test_a_scan_too_large_for_a_page_is_shown_in_fewer_frames(result):
     assert drawn.every > 1
     assert drawn.shape == result.intensity[:: drawn.every].shape
     assert len(zlib.decompress(drawn.levels)) == np.prod(drawn.shape)
+
+
+def test_the_self_test_judges_the_fill_that_the_page_shows(scan, cross):
+    plain, sliding = (judge(fill_gaps(scan.counts, cross, method="unet", skip=skip), ("linear",)) for skip in (None, 8))
+    assert plain.filled.shape == sliding.filled.shape
+    assert not np.array_equal(plain.filled, sliding.filled)
+    known = evaluate(np.where(cross, 0, scan.counts), cross, baselines=("linear",), fill=FillOptions(skip=8))
+    np.testing.assert_allclose(sliding.filled, known.filled, rtol=1e-5)
 
 
 def test_a_scan_without_room_for_a_self_test_says_so(tmp_path):

@@ -1,6 +1,6 @@
 """What may be asked of a judgement. Quick to import."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,8 @@ class EvaluationOptions:
     numbers, and refused if not."""
     weights: str | Path | None = None
     """Weights made by 'train' or 'finetune', else the shipped ones."""
+    fill: FillOptions | None = None
+    """What else is asked of the method to judge, such as its effort, as for ``fill_gaps``; nothing of the others."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -40,4 +42,7 @@ class EvaluationOptions:
     def asked(self) -> list[FillOptions]:
         """The fills to make, that which is judged first, no method twice."""
         shared = {name: getattr(self, name) for name in ("device", "counts_per_unit", "negatives", "weights")}
-        return [FillOptions(**shared).by(name) for name in dict.fromkeys((self.method, *self.baselines, "linear"))]
+        usual = FillOptions(**shared)
+        chosen = usual if self.fill is None else replace(self.fill, device=self.device)
+        others = [usual.by(name) for name in dict.fromkeys((*self.baselines, "linear")) if name != self.method]
+        return [chosen.by(self.method), *others]

@@ -111,6 +111,7 @@ def judge(result: FillResult, baselines: Sequence[str] = SELF_TEST_BASELINES) ->
             counts_per_unit=options.counts_per_unit,
             negatives=options.negatives,
             weights=options.weights,
+            fill=options,
         )
     except InputError as error:
         return f"There is no self-test of this scan: {error}."
