@@ -147,10 +147,18 @@ def test_filling_is_advised_only_if_it_is_right_and_honest(ours, good):
 
 def test_the_advice_names_the_best_rival_and_where_not_to_rely_on_the_fill():
     rivals = [a_score("linear", 0.0, deviance=9.0), a_score("ridge", 0.5, deviance=4.0)]
-    bands = [Band(0, 1, 900, -0.2, 0.9), Band(1, 10, 900, 0.5, 0.9), Band(100, np.inf, 900, 0.5, 0.4)]
+    bands = [
+        Band(0, 1, 900, -0.2, 0.4),
+        Band(1, 10, 900, 0.5, 0.9),
+        Band(10, 100, 900, 0.5, 0.61),
+        Band(100, np.inf, 9, 0.5, 0.4),
+    ]
     words = in_words([a_score(), *rivals], bands)
-    assert "ridge, 50 %" in words
-    assert "under 1 counts or over 100 counts" in words
+    assert "the best other fill, ridge, 50 %" in words
+    assert "; do not rely on it where it estimates under 1 counts; its uncertainties are too small where" in words
+    assert "where it estimates 10 to 100 counts or over 100 counts (90 % intervals hold 40 to 61 % there)" in words
+    assert "(90 % intervals hold 40 % there)" in in_words([a_score()], bands[-1:])
+    assert "do not rely" not in in_words([a_score()], bands[1:])
     assert "better here" not in words
     assert "take ridge, which is clearly better here" in in_words([a_score(skill=0.5), a_score("ridge", 0.8)], [])
 

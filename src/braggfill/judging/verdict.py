@@ -132,7 +132,7 @@ def in_words(scores: list[Score], bands: list[Band], hides_peak: bool = False, d
     )
     if others:
         best = min(others, key=lambda s: s.deviance)
-        sentence += f" (the best classical fill, {best.method}, {100 * best.skill:.0f} %)"
+        sentence += f" (the best other fill, {best.method}, {100 * best.skill:.0f} %)"
     sentence += f", its total is {100 * (ours.bias - 1):+.0f} % off, and its 90 % intervals hold {100 * ours.coverage_90:.0f} %"
     take = recommended(scores, hides_peak)
     if take and take != ours.method:
@@ -143,10 +143,20 @@ def in_words(scores: list[Score], bands: list[Band], hides_peak: bool = False, d
         sentence += (
             "; but the brightest voxel measured borders on a gap, which may hide the Bragg peak itself, and no copy tests that"
         )
-    poor = [b for b in bands if b.skill < 0 or b.coverage_90 < HONEST_COVERAGE]
-    if poor:
-        sentence += "; do not rely on it where it estimates " + " or ".join(_range(b) for b in poor)
-    return f"{sentence}{_of_the_default(ours.method, default)}."
+    return f"{sentence}{_where_it_is_poor(bands)}{_of_the_default(ours.method, default)}."
+
+
+def _where_it_is_poor(bands: list[Band]) -> str:
+    """Which estimates are worse than a straight line's, and which others less sure than they say, as the end of a sentence."""
+    worse = [band for band in bands if band.skill < 0]
+    unsure = [band for band in bands if not band.skill < 0 and band.coverage_90 < HONEST_COVERAGE]
+    told = f"; do not rely on it where it estimates {' or '.join(map(_range, worse))}" if worse else ""
+    if unsure:
+        shares = [100 * band.coverage_90 for band in unsure]
+        hold = " to ".join(dict.fromkeys(f"{share:.0f}" for share in (min(shares), max(shares))))
+        told += f"; its uncertainties are too small where it estimates {' or '.join(map(_range, unsure))}"
+        told += f" (90 % intervals hold {hold} % there)"
+    return told
 
 
 def _of_the_default(judged: str, default: MethodName) -> str:
