@@ -7,6 +7,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from program import run
 from typer.testing import CliRunner
@@ -271,6 +272,48 @@ def test_convert_carries_the_mask_and_the_geometry(tmp_path, scan_file, scan, cr
         np.testing.assert_array_equal(back.mask, cross)
     assert read_scan(str(tmp_path / "S2.cxi")).geometry.energy_j == pytest.approx(9000 * 1.602176634e-19)
     assert run("convert", scan_file, tmp_path / "S1.cxi") == 2
+
+
+@pytest.mark.parametrize("mark", [np.nan, np.inf, -1, 2**32 - 1])
+def test_convert_marks_what_the_values_say_was_not_measured(tmp_path, scan, mark):
+    counts = scan.counts.astype(np.uint32 if mark == 2**32 - 1 else np.float32)
+    counts[:, 40:43] = mark
+    mask = np.zeros(counts.shape[1:], np.uint8)
+    mask[5, 17] = 1
+    counts[:, 5, 17] = 10**6
+    np.savez(tmp_path / "s.npz", data=counts, mask=mask)
+    expected = np.zeros(counts.shape, bool)
+    expected[:, 40:43] = expected[:, 5, 17] = True
+    for kind, name in (("cxi", "s.cxi"), ("cdiutils", "s_pynx_input_data.npz"), ("npz", "s_2.npz")):
+        assert run("convert", tmp_path / "s.npz", tmp_path / name, "--format", kind) == 0
+        back = read_scan(tmp_path / name)
+        np.testing.assert_array_equal(back.mask > 0, expected)
+        np.testing.assert_array_equal(back.intensity, counts)
+
+
+def test_convert_leaves_no_mark_in_a_stack_for_cohere_and_says_how_many_voxels_are_zeros(tmp_path, scan, cross, capsys):
+    counts = scan.counts.astype(np.uint32)
+    counts[:, 40:43] = 2**32 - 1
+    counts[:, 5, 17] = 10**6
+    mask = np.broadcast_to(cross, counts.shape).copy()
+    mask[:, 5, 17] = True
+    np.savez(tmp_path / "s.npz", data=counts, mask=mask)
+    mask[:, 40:43] = True
+    assert run("convert", tmp_path / "s.npz", tmp_path / "prep_data.tif") == 0
+    assert f"{mask.sum():,} voxels that were not measured are zeros" in capsys.readouterr().err
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "prep_data.tif"), np.where(mask, 0, counts))
+    np.testing.assert_array_equal(read_scan(tmp_path / "prep_data.tif").mask, mask)
+
+
+def test_convert_takes_negative_values_as_a_person_says(tmp_path, scan, capsys):
+    np.save(tmp_path / "s.npy", scan.counts - 0.5)
+    assert run("convert", tmp_path / "s.npy", tmp_path / "s.npz") == 2
+    assert "--negatives" in capsys.readouterr().err
+    for said in ("missing", "measured"):
+        assert run("convert", tmp_path / "s.npy", tmp_path / f"{said}.npz", "--negatives", said) == 0
+        np.testing.assert_array_equal(read_scan(tmp_path / f"{said}.npz").intensity, scan.counts - 0.5)
+    np.testing.assert_array_equal(read_scan(tmp_path / "missing.npz").mask > 0, scan.counts == 0)
+    assert read_scan(tmp_path / "measured.npz").mask is None
 
 
 def test_a_filled_scan_shows_itself_in_a_notebook(scan, cross):

@@ -53,6 +53,7 @@ FLAGS = {
         "detector",
         "roi",
         "mask-convention",
+        "negatives",
     ],
     "mask": ["crop", "dark", "negatives", "mask", "detector", "roi", "output", "plot"],
     "strain": ["voxel-nm", "q-inv-nm", "truth", "output"],

@@ -1,23 +1,29 @@
 """``braggfill convert``: the same scan in the format of another program."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from braggfill.commands.options import Part, with_flags
 from braggfill.commands.outputs import Outputs
-from braggfill.commands.shell import ScanFile, console, say
-from braggfill.scan.choice import MaskChoice, Preparation
+from braggfill.commands.shell import ScanFile, console, say, warn
+from braggfill.scan.choice import MaskChoice, Negatives, Preparation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from braggfill.commands.opening import Opened
 
 
 @with_flags
-def convert(
+def convert(  # noqa: PLR0913 - three groups of options, and the geometry that a file does not tell
     scan: ScanFile,
     output: Annotated[Path, typer.Argument(help="File to write.")],
     outputs: Annotated[Outputs, Part(("format", "overwrite"))],
     how: Annotated[Preparation, Part(("crop", "dark", "hot", "aliens", "bin"))],
     choice: MaskChoice,
+    negatives: Annotated[Negatives | None, typer.Option(help="What negative values are, as for fill.")] = None,
     energy_kev: Annotated[float | None, typer.Option(help="Photon energy, for CXI.")] = None,
     distance_m: Annotated[float | None, typer.Option(help="Distance of the detector, for CXI.")] = None,
     pixel_um: Annotated[float | None, typer.Option(help="Size of a pixel, for CXI.")] = None,
@@ -28,19 +34,40 @@ def convert(
     """
     from dataclasses import replace
 
+    import numpy as np
+
     from braggfill.base.version import __version__
     from braggfill.commands.opening import open_scan
+    from braggfill.scan.counts import as_mask
     from braggfill.scan.files import format_of, write_scan
     from braggfill.scan.formats.contents import given_geometry
     from braggfill.scan.preparation import in_words
 
     kind = outputs.format or format_of(output)
-    opened = open_scan(scan, choice, {kind: output}, outputs.overwrite, how=how)
-    geometry = given_geometry(opened.scan.geometry, energy_kev, distance_m, pixel_um)
-    facts = opened.scan.provenance
+    opened = open_scan(scan, choice, {kind: output}, outputs.overwrite, how=how, negatives=negatives)
+    made = replace(opened.scan, mask=full_mask_of(opened, negatives))
+    zeros = as_mask(made.mask, made.intensity.shape) if kind == "cohere" else None
+    if zeros is not None:
+        made = replace(made, intensity=np.where(zeros, 0, made.intensity))
+    facts = made.provenance
     if opened.record:
-        facts = (facts or {"program": "braggfill", "version": __version__, "input": opened.scan.name}) | opened.record
-    write_scan(output, replace(opened.scan, mask=opened.mask, geometry=geometry, provenance=facts), kind)
+        facts = (facts or {"program": "braggfill", "version": __version__, "input": made.name}) | opened.record
+    geometry = given_geometry(made.geometry, energy_kev, distance_m, pixel_um)
+    write_scan(output, replace(made, geometry=geometry, provenance=facts), kind)
     for sentence in in_words(opened.record.get("prepared", {})):
         say(console, sentence)
     say(console, f"written to {output} ({kind})")
+    if zeros is not None and zeros.any():
+        told = f"{np.count_nonzero(zeros):,} voxels that were not measured are zeros in it"
+        warn([f"{told}, which cohere takes for measured ones; fill the scan before"])
+
+
+def full_mask_of(opened: "Opened", negatives: Negatives | None) -> "NDArray[Any] | None":
+    """The mask of a scan, and of one not filled what its values say besides: (frames, rows, columns) or (rows, columns)."""
+    from braggfill.scan.counts import as_mask
+    from braggfill.scan.masks import full_mask
+
+    if opened.scan.filled is not None:
+        return opened.mask
+    missing = full_mask(opened.scan.intensity, opened.mask, negatives)
+    return opened.mask if (missing == as_mask(opened.mask, missing.shape)).all() else missing
