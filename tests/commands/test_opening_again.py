@@ -63,6 +63,19 @@ def test_every_format_carries_what_again_needs(tmp_path, filled_file, kind):
     np.testing.assert_array_equal(read_scan(str(out)).intensity, fill_gaps(COUNTS, GAP, method="linear").intensity)
 
 
+def test_convert_again_writes_the_scan_as_it_was_before_the_fill(filled_file):
+    there = filled_file.with_name("bare.npz")
+    assert run("convert", filled_file, there, "--again") == 0
+    bare = read_scan(there)
+    np.testing.assert_array_equal(bare.intensity, np.where(GAP > 0, 0, COUNTS))
+    np.testing.assert_array_equal(bare.mask, np.broadcast_to(GAP, COUNTS.shape))
+    assert (bare.filled, bare.std) == (None, None)
+    assert set(bare.provenance) == {"program", "version", "input", "filled_before"}
+    out = filled_file.with_name("anew.npz")
+    assert run("fill", there, "--method", "linear", "-o", out) == 0
+    np.testing.assert_array_equal(read_scan(out).intensity, fill_gaps(COUNTS, GAP, method="linear").intensity)
+
+
 def test_again_of_what_was_never_filled_is_one_sentence(filled_file, capsys):
     assert run("fill", filled_file.with_name("S1.npz"), "--again", "-o", filled_file.with_name("x.npz")) == 2
     assert "nothing is marked as filled" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from braggfill.base.writing import check_output
 from braggfill.filling.options import FillOptions
 from braggfill.judging.options import EvaluationOptions
 from braggfill.scan.choice import MaskChoice, Negatives, Preparation
-from braggfill.scan.counts import check_scan
+from braggfill.scan.counts import as_mask, check_scan
 from braggfill.scan.crop import box_chooser
 from braggfill.scan.detectors import closed_detector
 from braggfill.scan.files import FORMATS, check_outputs, files_read, read_scan, split_address
@@ -80,18 +80,21 @@ def open_scan(
     check_writable(outputs, [address, choice.mask, how.dark, how.flat, *others], overwrite)
     scan = read_scan(address, box_chooser(how.crop))
     mask = choose_mask(scan, choice, ask)
-    check_scan(_as_taken(scan, mask, choice.again))
+    record: dict[str, Any] = {}
+    if choice.again:
+        record, scan = {"filled_before": _told(scan)}, _forgotten(scan)
+    check_scan(replace(scan, mask=mask))
     closed = closed_detector(choice.detector, (scan.cut.shape if scan.cut else scan.intensity.shape)[1:])
     made = prepare(scan, mask, how, negatives, None if choice.roi else closed)
     if made.scan is not scan or made.mask is not mask:
-        check_scan(_as_taken(made.scan, made.mask, choice.again))
-    record = ({"prepared": made.record} if made.record else {}) | ({"filled_before": _told(scan)} if choice.again else {})
-    return Opened(made.scan, made.mask, made.counts_per_unit, record)
+        check_scan(replace(made.scan, mask=made.mask))
+    return Opened(made.scan, made.mask, made.counts_per_unit, ({"prepared": made.record} if made.record else {}) | record)
 
 
-def _as_taken(scan: Scan, mask: NDArray[Any] | None, again: bool) -> Scan:
-    """A scan with the mask that was chosen, without estimates where these are forgotten."""
-    return replace(scan, mask=mask, filled=None, std=None) if again else replace(scan, mask=mask)
+def _forgotten(scan: Scan) -> Scan:
+    """A filled scan without its estimates: zero in their places, and no provenance, which tells how they were made."""
+    filled = as_mask(scan.filled, scan.intensity.shape, "filled")
+    return replace(scan, intensity=np.where(filled, 0, scan.intensity), filled=None, std=None, provenance=None)
 
 
 def open_measured(
@@ -105,7 +108,7 @@ def open_measured(
 ) -> Opened:
     """The same of a scan that must hold measurements alone: one that was filled is refused, or its estimates are forgotten."""
     opened = open_scan(address, choice, outputs, overwrite, others, how=how, negatives=negatives)
-    if opened.scan.filled is not None and not choice.again:
+    if opened.scan.filled is not None:
         told = _told(opened.scan)
         raise InputError(
             f"scan {opened.scan.name}: got one that is filled already ({told['program']} {told['version']}, method "
