@@ -96,6 +96,28 @@ def test_data_are_never_taken_for_a_mask(tmp_path):
         read_mask(str(tmp_path / "scan.cxi"))
 
 
+@pytest.mark.parametrize("place", ["entry/data/mask", "pixel_mask", "entry/calibration/bad_mask"])
+@pytest.mark.parametrize("solid", [True, False])
+def test_a_mask_in_hdf5_is_found_beside_the_data_or_by_its_name(tmp_path, place, solid):
+    mask = np.zeros((4, 12, 10) if solid else (12, 10), np.uint8)
+    mask[..., 3:5, :] = 1
+    with h5py.File(tmp_path / "m.nxs", "w") as file:
+        file[place] = mask
+        file["entry/flat"] = np.ones((12, 10))
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.nxs"), mask)
+    with h5py.File(tmp_path / "m.nxs", "a") as file:
+        file["entry/data/data"] = np.ones((4, 12, 10))
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.nxs"), mask)
+    np.testing.assert_array_equal(read_scan(tmp_path / "m.nxs").intensity, np.ones((4, 12, 10)))
+
+
+def test_of_several_masks_one_is_to_be_named(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["a_mask"], file["b_mask"] = np.zeros((12, 10)), np.zeros((12, 10))
+    with pytest.raises(InputError, match=r"usual places; found a_mask, b_mask; give it"):
+        read_mask(tmp_path / "m.h5")
+
+
 def test_capital_suffixes(tmp_path):
     np.savez(tmp_path / "SCAN.NPZ.npz", data=DATA)
     (tmp_path / "SCAN.NPZ.npz").rename(tmp_path / "SCAN.NPZ")

@@ -89,3 +89,33 @@ def test_a_virtual_dataset_without_one_of_its_files_is_not_read_as_zeros(tmp_pat
     (tmp_path / "module_1.h5").unlink()
     with pytest.raises(InputError, match=r"without 1 of its files \(module_1\.h5\)"):
         read_scan(str(tmp_path / "master.h5"))
+
+
+@pytest.mark.parametrize("place", ["", ":/12.1", ":/12.1/measurement/mpx1x4"])
+@pytest.mark.parametrize("hops", [1, 2])
+def test_a_link_to_frames_that_leads_nowhere_is_named(tmp_path, place, hops):
+    with h5py.File(tmp_path / "bliss.h5", "w") as file:
+        file["12.1/measurement/mon"] = np.ones(3)
+        file["12.1/instrument/mpx1x4/data" if hops == 2 else "12.1/measurement/mpx1x4"] = h5py.ExternalLink(
+            "gone.h5", "/entry/data"
+        )
+        if hops == 2:
+            file["12.1/measurement/mpx1x4"] = h5py.SoftLink("/12.1/instrument/mpx1x4/data")
+    with pytest.raises(InputError, match=r"links that lead nowhere \(gone\.h5:/entry/data.*copy the files"):
+        read_scan(f"{tmp_path / 'bliss.h5'}{place}")
+
+
+def test_a_usual_place_that_leads_nowhere_is_not_left_for_another_volume(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["entry/data/data"] = h5py.ExternalLink("gone.h5", "/entry/data")
+        file["entry/other"] = COUNTS
+    with pytest.raises(InputError, match=r"gone\.h5:/entry/data"):
+        read_scan(tmp_path / "a.h5")
+    np.testing.assert_array_equal(read_scan(f"{tmp_path / 'a.h5'}:/entry/other").intensity, COUNTS)
+
+
+def test_links_in_a_ring_lead_nowhere(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["entry/a"], file["entry/b"] = h5py.SoftLink("/entry/b"), h5py.SoftLink("/entry/a")
+    with pytest.raises(InputError, match="lead nowhere"):
+        read_scan(tmp_path / "a.h5")

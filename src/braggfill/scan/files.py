@@ -134,7 +134,8 @@ def _read_whole(path: Path) -> Scan:
 def read_mask(address: PathLike) -> NDArray[Any]:
     """Read a mask, > 0 = not measured, (frames, rows, columns) or (rows, columns), from a file of its own.
 
-    In ``.npz`` it has the key ``mask``, else ``data``, else it is the only array.
+    In ``.npz`` it has the key ``mask``, else ``data``, else it is the only array. In HDF5 it is at the address, else beside the
+    frames' usual places or in its own, else the only 2-D or 3-D dataset with mask in its name.
     """
     path, dataset = split_address(as_path(address, "mask"))
     with readable(path, "mask"):

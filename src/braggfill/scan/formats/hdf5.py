@@ -19,7 +19,7 @@ from braggfill.scan.formats.contents import ChooseBox, Cut, Scan, read_json
 from braggfill.scan.formats.dectris import find_dectris
 from braggfill.scan.formats.frames import Box, Frames, Stacked, points_of
 from braggfill.scan.formats.geometry import DETECTOR_PLACES, ENERGY_PLACES, read_geometry
-from braggfill.scan.formats.hdf5_access import opened, reached, require_filters, sources
+from braggfill.scan.formats.hdf5_access import lost_link, lost_links, opened, reached, require_filters, sources
 from braggfill.scan.formats.layouts import Finder, Layout, Wanted, inside
 from braggfill.scan.formats.maxiv import find_maxiv
 from braggfill.scan.formats.soleil import find_soleil
@@ -43,6 +43,7 @@ MASK_PLACES = (
     "entry/instrument/detector/pixel_mask",
 )
 """The last two hold bits (NXdetector): a pixel with any of them set is not measured."""
+MASKS_BESIDE = tuple(f"{place.rpartition('/')[0]}/mask" for place in DATA_PLACES)
 FINDERS: tuple[Finder, ...] = (find_dectris, find_bliss, find_soleil, find_maxiv)
 """Of layouts beyond these places, a module a family."""
 PROVENANCE_PLACE = "entry_1/process_1/provenance"
@@ -146,9 +147,9 @@ def _places(file: h5py.File, place: str | None, path: Path) -> list[str]:
 
 
 def read_hdf5_mask(path: Path, place: str | None) -> NDArray[Any]:
-    """Read a mask, (frames, rows, columns) or (rows, columns), from a place, else from the usual ones."""
+    """Read a mask, (frames, rows, columns) or (rows, columns), from a place, else as ``find_place`` finds it."""
     with opened(path, "mask") as file:
-        return read_dataset(file, place or find_place(file, MASK_PLACES, "mask", path), "mask", path)
+        return read_dataset(file, place or find_place(file, (*MASKS_BESIDE, *MASK_PLACES), "mask", path), "mask", path)
 
 
 def read_hdf5_provenance(path: Path) -> dict[str, Any] | None:
@@ -165,29 +166,48 @@ def _provenance(file: h5py.File) -> dict[str, Any] | None:
 
 
 def find_place(group: h5py.Group, wanted: tuple[str, ...], role: str, path: Path) -> str:
-    """The first usual place that is there, else the only three-dimensional dataset that is no mask; from the group on."""
+    """The first usual place that is there, else the only three-dimensional dataset that is no mask; from the group on.
+
+    Of a mask (``role``) the only one of two or three dimensions with mask in its name.
+    """
     for name in wanted:
         if (item := reached(group, name)) is not None:
             return f"{name}/data" if isinstance(item, h5py.Group) and "data" in item else name
-    volumes: list[str] = []
+    if lost := [told for name in wanted if (told := lost_link(group, name))]:
+        raise _nowhere(role, path, lost)
+    found: list[str] = []
+    dimensions = (2, 3) if role == "mask" else (3,)
 
     def note(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and item.ndim == 3 and "mask" not in name.rpartition("/")[2]:
-            volumes.append(name)
+        named = "mask" in name.rpartition("/")[2]
+        if isinstance(item, h5py.Dataset) and item.ndim in dimensions and named == (role == "mask"):
+            found.append(name)
 
     group.visititems(note)
-    if len(volumes) == 1:
-        return volumes[0]
-    found = "; found " + ", ".join(volumes[:5]) if volumes else ""
-    raise InputError(f"{role} {path}: got no dataset in the usual places{found}; give it as '{path.name}:/path/to/data'")
+    if len(found) == 1:
+        return found[0]
+    if role == "scan" and not found and (lost := lost_links(group)):
+        raise _nowhere(role, path, lost)
+    told = "; found " + ", ".join(found[:5]) if found else ""
+    raise InputError(f"{role} {path}: got no dataset in the usual places{told}; give it as '{path.name}:/path/to/data'")
 
 
 def read_dataset(file: h5py.File, where: str, role: str, path: Path) -> NDArray[Any]:
     """Read a dataset (of any shape) that must be there."""
     if not isinstance(dataset := reached(file, where), h5py.Dataset):
+        if lost := lost_link(file, where):
+            raise _nowhere(role, path, [lost])
         raise InputError(
             f"{role} {path}: got no dataset '{where}' in it; expected '{path.name}:/path/to/data' of one that exists"
         )
     require_filters(dataset)
     values: NDArray[Any] = dataset[()]
     return values
+
+
+def _nowhere(role: str, path: Path, lost: list[str]) -> InputError:
+    """What is said where links lead nowhere."""
+    return InputError(
+        f"{role} {path}: got links that lead nowhere ({', '.join(lost[:3])}), expected what they lead to; copy the files to "
+        "where the links look for them, beside this one"
+    )

@@ -95,6 +95,27 @@ def _reached_elsewhere(group: h5py.Group, name: str, link: h5py.ExternalLink, ho
         return None
 
 
+def lost_link(group: h5py.Group, place: str, hops: int = MOST_HOPS) -> str | None:
+    """Where the link on the way to a place points that leads nowhere, as ``file:/place``; None if there is no such link."""
+    above, _, name = place.rstrip("/").rpartition("/")
+    if not name or not hops:
+        return None
+    home = reached(group, above or "/" * place.startswith("/"))
+    if home is None:
+        return lost_link(group, above, hops - 1)
+    link = home.get(name, getlink=True) if isinstance(home, h5py.Group) and reached(home, name) is None else None
+    if isinstance(link, h5py.SoftLink):
+        return lost_link(home, link.path, hops - 1) or link.path
+    return f"{link.filename}:{link.path}" if isinstance(link, h5py.ExternalLink) else None
+
+
+def lost_links(group: h5py.Group) -> list[str]:
+    """Where the links of a group, and of all groups in it, point that lead nowhere."""
+    groups = [group]
+    group.visititems(lambda _, item: groups.append(item) if isinstance(item, h5py.Group) else None)
+    return [told for home in groups for name in home if (told := lost_link(home, name))]
+
+
 def require_filters(dataset: h5py.Dataset) -> None:
     """Make known the filters that h5py lacks (bitshuffle, LZ4, …), which come from hdf5plugin, or raise InputError."""
     if all(h5py.h5z.filter_avail(code) for code in _filters(dataset)):
