@@ -87,16 +87,32 @@ def test_the_brightest_voxel_comes_to_index_0_and_nothing_else_moves(shape, seed
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 50, shape)
     peak = tuple(int(rng.integers(n)) for n in shape)
-    counts[peak] = 100
+    counts[peak] = 10_000
     pattern = prepare_pattern(counts)
     assert pattern.peak == peak
-    assert pattern.counts[0, 0, 0] == 100
+    assert pattern.counts[0, 0, 0] == 10_000
     for axis in range(3):
         beside = [0, 0, 0]
         beside[axis] = 1 if peak[axis] < shape[axis] // 2 else -1
         there = np.add(peak, beside)
         assert pattern.counts[tuple(beside)] == counts[tuple(there)]
     assert all(n - 16 < m <= n for n, m in zip(shape, pattern.counts.shape, strict=True))
+
+
+def test_a_hot_pixel_is_not_taken_for_the_peak():
+    counts = np.random.default_rng(0).poisson(
+        5000 * np.exp(-np.linalg.norm(np.indices((20, 24, 28)).T - (9, 11, 13), axis=-1).T)
+    )
+    counts[:, 4, 5] = 7000
+    assert prepare_pattern(counts).peak == (9, 11, 13)
+
+
+def test_a_voxel_struck_once_is_not_taken_for_the_peak():
+    counts = np.random.default_rng(0).poisson(
+        5000 * np.exp(-np.linalg.norm(np.indices((20, 24, 28)).T - (9, 11, 13), axis=-1).T)
+    )
+    counts[3, 4, 5] = 6000
+    assert prepare_pattern(counts).peak == (9, 11, 13)
 
 
 def test_clear_box_stops_at_the_gap():

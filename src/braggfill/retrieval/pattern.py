@@ -1,8 +1,8 @@
 """The pattern that phase retrieval starts from: what was measured, what was filled, what is not known.
 
-Arrays are (frames, rows, columns) in the order of the Fourier transform, the brightest voxel at index 0: a pattern rolled by
-whole voxels is that of the same object with a phase ramp less, whatever wraps round the border, so that nothing need be cut
-off to centre it.
+Arrays are (frames, rows, columns) in the order of the Fourier transform, the Bragg peak at index 0: a pattern rolled by whole
+voxels is that of the same object with a phase ramp less, whatever wraps round the border, so that nothing need be cut off to
+centre it.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.fft import prev_fast_len
 
 from braggfill.base.errors import InputError
+from braggfill.crystal.outliers import faulty_pixels
 from braggfill.scan.choice import Negatives
-from braggfill.scan.counts import as_mask, as_spread, check_counts, measured_values, scale_of
+from braggfill.scan.counts import as_mask, as_spread, brightest_voxel, check_counts, measured_values, scale_of
 
 Kind = TypeVar("Kind", bound=np.generic)
 LEAST_AXIS = 16
@@ -36,7 +37,7 @@ class Pattern:
     std: Float32[NDArray[np.float32], "frames rows columns"]
     """Standard deviation of the estimates in counts, else 0."""
     peak: tuple[int, int, int]
-    """Index of the brightest voxel in the scan."""
+    """Index of the Bragg peak in the scan, as ``brightest_voxel`` has it without faulty pixels."""
     before: tuple[int, int, int]
     """Voxels before it along each axis that the pattern still has, in the scan's order."""
 
@@ -54,7 +55,7 @@ def prepare_pattern(
     counts_per_unit: float | None = None,
     negatives: Negatives | None = None,
 ) -> Pattern:
-    """Check a scan, trim it to sizes that transform quickly, and roll its brightest voxel to index 0.
+    """Check a scan, trim it to sizes that transform quickly, and roll its Bragg peak to index 0.
 
     Parameters
     ----------
@@ -94,11 +95,12 @@ def prepare_pattern(
 
 def _centred(pattern: Pattern) -> Pattern:
     """Trim every axis on the side farther from the peak, and roll the peak to index 0."""
-    peak = np.unravel_index(int(pattern.counts.argmax()), pattern.counts.shape)
+    faulty = faulty_pixels(pattern.counts, pattern.missing)
+    peak = brightest_voxel(np.where(faulty, 0, pattern.counts))
     lengths = [prev_fast_len(n) for n in pattern.counts.shape]
     firsts = [n - m if 2 * p >= n else 0 for n, m, p in zip(pattern.counts.shape, lengths, peak, strict=True)]
     keep = tuple(slice(first, first + length) for first, length in zip(firsts, lengths, strict=True))
-    f, r, c = (int(p) - first for first, p in zip(firsts, peak, strict=True))
+    f, r, c = (p - first for first, p in zip(firsts, peak, strict=True))
 
     def rolled(array: NDArray[Kind]) -> NDArray[Kind]:
         return np.roll(array[keep], (-f, -r, -c), (0, 1, 2))
@@ -108,7 +110,7 @@ def _centred(pattern: Pattern) -> Pattern:
         rolled(pattern.missing),
         rolled(pattern.filled),
         rolled(pattern.std),
-        (int(peak[0]), int(peak[1]), int(peak[2])),
+        peak,
         (f, r, c),
     )
 
