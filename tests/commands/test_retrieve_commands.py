@@ -74,6 +74,21 @@ def test_retrieve_writes_what_the_function_returns(tmp_path, scan_file, filled, 
     assert "in common" in capsys.readouterr().out
 
 
+def test_a_mask_over_some_estimates_is_warned_of_and_one_over_all_refused(tmp_path, scan_file, filled, capsys):
+    gap = filled[1].copy()
+    np.save(tmp_path / "gap.npy", gap)
+    for words in (["retrieve"], ["retrieve", "--treatment", "bounded"], ["compare", "--treatment", "bounded"]):
+        assert run(words[0], scan_file, *words[1:], "--mask", tmp_path / "gap.npy") == 2
+        assert f"mask: got one that covers all {gap.sum():,} estimates" in capsys.readouterr().err
+    gap[:16] = False
+    np.save(tmp_path / "part.npy", gap)
+    quick = ["--starts", 1, "--keep", 1, "--coherence", "full", "--schedule", QUICK, "--device", "cpu"]
+    assert run("retrieve", scan_file, "--mask", tmp_path / "part.npy", *quick) == 0
+    told = capsys.readouterr()
+    assert f"mask: covers {gap.sum():,} estimates" in told.err
+    assert "bounded: " in told.out
+
+
 def test_retrieve_says_how_many_starts_converged_and_how_coherent_the_light_was(tmp_path, scan_file, monkeypatch, capsys):
     """Not one of a search that is far too short: it says so, and is no failure."""
     monkeypatch.setattr("braggfill.retrieval.partial.TURNS", (Turn(2, 2, 1, 2, coherent=True),))

@@ -124,6 +124,14 @@ def _told(scan: Scan) -> dict[str, Any]:
     return facts | {"voxels": 0 if scan.filled is None else int(np.count_nonzero(scan.filled))}
 
 
+def covered_estimates(opened: Opened) -> list[str]:
+    """What is to be warned of where the mask covers estimates of a filled scan."""
+    shape = opened.scan.intensity.shape
+    covered = np.count_nonzero(as_mask(opened.scan.filled, shape, "filled") & as_mask(opened.mask, shape))
+    told = f"mask: covers {covered:,} estimates, which are then not used; leave --mask and --detector out"
+    return [told] if covered else []
+
+
 def check_writable(outputs: Mapping[str, Path | None], inputs: Sequence[str | Path | None], overwrite: bool) -> None:
     """Raise InputError if an output must not or cannot be written: each stands under its ending, or the format it will have."""
     sources = [path for address in inputs if address for path in files_read(address)]

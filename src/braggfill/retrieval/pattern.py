@@ -62,7 +62,7 @@ def prepare_pattern(
     intensity : array (frames, rows, columns)
         As for ``fill_gaps``.
     mask : array (frames, rows, columns) or (rows, columns), optional
-        As for ``fill_gaps``; here a scan may be complete.
+        As for ``fill_gaps``; here a scan may be complete. Estimates under it are not used.
     filled : array like the intensity, optional
         > 0 where the intensity is an estimate.
     std : array like the intensity, optional
@@ -79,14 +79,20 @@ def prepare_pattern(
     Raises
     ------
     InputError
-        If nothing was measured, or the arrays do not fit together.
+        If nothing was measured, the mask covers every estimate, or the arrays do not fit together.
     """
     known, unknown = measured_values(intensity, mask, negatives)
     if min(known.shape) < LEAST_AXIS:
         raise InputError(f"intensity: got shape {known.shape}, expected at least {LEAST_AXIS} voxels along each axis")
-    estimated = as_mask(filled, known.shape) & ~unknown
+    said = as_mask(filled, known.shape, "filled")
+    estimated = said & ~unknown
     measured = np.where(estimated, 0, known)
     check_counts(measured)
+    if said.any() and not estimated.any():
+        raise InputError(
+            f"mask: got one that covers all {np.count_nonzero(said):,} estimates of a filled scan, expected what is still "
+            "missing of it; leave the mask out (--mask, --detector)"
+        )
     scale = scale_of(measured, counts_per_unit)
     spread = np.zeros_like(known) if std is None else as_spread(std, known.shape)
     counts, std = np.maximum(known, 0) * np.float32(scale), spread * np.float32(scale)
