@@ -47,6 +47,29 @@ def test_bins_keep_every_photon_that_falls_into_a_whole_one(bins):
     assert made.scan.geometry.pixel_size_m == (55e-6 * bins[1], 55e-6 * bins[2])
 
 
+def test_nothing_is_known_in_gaps_that_are_opened():
+    counts = np.random.default_rng(0).poisson(9.0, (3, 512, 512))
+    known = Scan(counts, GAP, "s", hidden=counts)
+    made = prepare(known, None, Preparation(), detector=closed_detector("34idcTIM2", (512, 512)))
+    np.testing.assert_array_equal(made.scan.hidden, made.scan.intensity)
+    assert not made.scan.hidden[made.mask].any()
+
+
+def test_what_is_known_under_the_mask_is_prepared_like_the_counts(tmp_path):
+    """Without a gap every voxel of the prepared scan has the value that is known of it with one."""
+    under = np.broadcast_to(GAP > 0, COUNTS.shape)
+    known = replace(SCAN, intensity=np.where(under, 0, COUNTS), hidden=np.where(under, COUNTS, 0))
+    share = np.random.default_rng(0).uniform(0.8, 1.2, GAP.shape)
+    np.save(tmp_path / "white.npy", share / np.median(share))
+    for how in (Preparation(bin=(2, 3, 5)), Preparation(flat=str(tmp_path / "white.npy"))):
+        made, whole = prepare(known, GAP, how), prepare(replace(SCAN, mask=None), None, how)
+        missing = np.broadcast_to(made.mask > 0, made.scan.intensity.shape)
+        np.testing.assert_allclose(made.scan.hidden, np.where(missing, whole.scan.intensity, 0), rtol=1e-6)
+    np.savez(tmp_path / "s.npz", data=known.intensity, mask=GAP, hidden=known.hidden)
+    drawn = ["--bin", "1,2,2", "--plot", tmp_path / "s.png"]
+    assert run("fill", tmp_path / "s.npz", "--method", "nearest", *drawn) == 0
+
+
 def test_pixels_that_count_in_the_dark_are_marked_and_nothing_is_subtracted(tmp_path):
     dark = np.zeros((5, 40, 36), np.int32)
     dark[:, 3, 3], dark[:, 20, 30], dark[0, 7, 7] = 400, 2, 5  # the last has one count a frame: good still

@@ -134,12 +134,13 @@ def _flattened(made: Prepared, address: str, negatives: Negatives | None) -> Pre
     bad = (share < LEAST_SHARE) | (share > LARGEST_SHARE)
     made = made.marked(bad)
     measured, missing = measured_values(made.scan.intensity, made.mask, negatives)
-    corrected = measured / np.where(bad, 1, share).astype(np.float32)
+    divisor = np.where(bad, 1, share).astype(np.float32)
+    corrected, hidden = measured / divisor, None if made.scan.hidden is None else made.scan.hidden / divisor
     photons, units = float(np.maximum(measured, 0).sum(dtype=float)), float(np.maximum(corrected, 0).sum(dtype=float))
     corrected[missing] = 0
     scale = photons / units if units else 1.0
     told = {"marked": int(bad.sum()), "shares": [float(share[~bad].min()), float(share[~bad].max())], "counts_per_unit": scale}
-    scan = replace(made.scan, intensity=corrected)
+    scan = replace(made.scan, intensity=corrected, hidden=hidden)
     return replace(made, scan=scan, mask=missing, counts_per_unit=scale, record=made.record | {"flat": record | told})
 
 
@@ -157,7 +158,7 @@ def _opened(made: Prepared, detector: Detector) -> Prepared:
     """Move chips apart whose gaps a file leaves out: rows and columns are put in between, and marked as not measured."""
     if made.scan.filled is not None:
         raise InputError(f"detector: got {made.scan.name}, filled without the detector's gaps in it, expected one as measured")
-    intensity, mask = made.scan.intensity, as_mask(made.mask, made.scan.intensity.shape)
+    intensity, mask, hidden = made.scan.intensity, as_mask(made.mask, made.scan.intensity.shape), made.scan.hidden
     record = {}
     for axis, name, spans in ((1, "rows", detector.rows), (2, "columns", detector.columns)):
         start = made.scan.cut.box[axis].start if made.scan.cut else 0
@@ -166,8 +167,10 @@ def _opened(made: Prepared, detector: Detector) -> Prepared:
         inside = [(p, w) for p, w in zip(places, widths, strict=True) if 0 < p < intensity.shape[axis]]
         at = np.repeat([p for p, _ in inside], [w for _, w in inside]).astype(int)
         intensity, mask = np.insert(intensity, at, 0, axis), np.insert(mask, at, True, axis)
+        hidden = None if hidden is None else np.insert(hidden, at, 0, axis)
         record[name] = [[p, p + w] for p, w in inside]
-    return replace(made, scan=replace(made.scan, intensity=intensity), mask=mask, record=made.record | {"seam": record})
+    scan = replace(made.scan, intensity=intensity, hidden=hidden)
+    return replace(made, scan=scan, mask=mask, record=made.record | {"seam": record})
 
 
 def _binned(made: Prepared, bins: tuple[int, ...], negatives: Negatives | None) -> Prepared:
@@ -179,9 +182,13 @@ def _binned(made: Prepared, bins: tuple[int, ...], negatives: Negatives | None) 
     summed = _in_bins(measured, bins).sum((1, 3, 5), dtype=float)
     lost: NDArray[np.bool_] = np.any(_in_bins(missing, bins), axis=(1, 3, 5))
     filled = None if made.scan.filled is None else np.any(_in_bins(made.scan.filled > 0, bins), axis=(1, 3, 5))
+    hidden = made.scan.hidden
+    if hidden is not None:
+        hidden = np.where(lost, _in_bins(measured + hidden, bins).sum((1, 3, 5), dtype=float), 0)
     whole = made.scan.intensity.dtype.kind in "iub" and summed.max() <= MOST_COUNTS
     intensity = summed.astype(np.int64 if whole else np.float32)
-    scan = replace(made.scan, intensity=intensity, geometry=_of_larger_pixels(made.scan, bins), filled=filled, std=None)
+    changed = {"intensity": intensity, "filled": filled, "std": None, "hidden": hidden}
+    scan = replace(made.scan, geometry=_of_larger_pixels(made.scan, bins), **changed)
     return replace(made, scan=scan, mask=lost, record=made.record | {"bin": list(bins)})
 
 
