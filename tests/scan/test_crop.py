@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from made_files import aps_folder, counts_of_a_crystal, eiger_master
 
 from braggfill import InputError
+from braggfill.scan.choice import MaskChoice
 from braggfill.scan.crop import box_chooser, find_peak
 from braggfill.scan.files import read_scan
 
@@ -43,6 +44,18 @@ def test_three_numbers_are_sizes_about_the_peak_and_never_reach_beyond_the_scan(
     assert [s.stop - s.start for s in box] == sizes
     for span, at, length in zip(box, peak, COUNTS.shape, strict=True):
         assert 0 <= span.start <= at < span.stop <= length
+
+
+@pytest.mark.parametrize("solid", [True, False])
+def test_the_peak_is_looked_for_where_the_mask_that_is_chosen_says_so(solid):
+    """The file's mask marks the peak, as a good voxel or by mistake."""
+    mask = np.zeros(COUNTS.shape if solid else COUNTS.shape[1:])
+    mask[..., 15:25, 12:26] = 1
+    right = box_chooser((6, 20, 16))(COUNTS, None)
+    assert box_chooser((6, 20, 16))(COUNTS, mask) != right
+    assert box_chooser((6, 20, 16), MaskChoice(mask_convention="good1"))(COUNTS, mask) == right
+    assert box_chooser((6, 20, 16), MaskChoice(mask="own.npy"))(COUNTS, mask) == right
+    assert find_peak(COUNTS, np.where(mask == 1, np.nan, 0)) == find_peak(COUNTS, mask)
 
 
 CROP = (6, 20, 16)

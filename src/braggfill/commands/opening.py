@@ -78,7 +78,7 @@ def open_scan(
     """
     how = how or Preparation()
     check_writable(outputs, [address, choice.mask, how.dark, how.flat, *others], overwrite)
-    scan = read_scan(address, box_chooser(how.crop))
+    scan = read_scan(address, box_chooser(how.crop, choice))
     mask = choose_mask(scan, choice, ask)
     record: dict[str, Any] = {}
     if choice.again:

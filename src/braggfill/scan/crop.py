@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.scan.counts import as_mask, unmeasured
+from braggfill.scan.choice import MaskChoice
+from braggfill.scan.counts import as_mask, as_numbers, unmeasured
 from braggfill.scan.formats.contents import ChooseBox
 from braggfill.scan.formats.frames import Box, Frames
 
@@ -17,15 +18,20 @@ MOST_SEARCHED = 10**12
 """Voxels in which the peak is looked for at most; reading so many takes half an hour."""
 
 
-def box_chooser(crop: tuple[int, ...] | None) -> ChooseBox | None:
-    """From frames on disk to the box that was asked for: three sizes about the peak, or first and last + 1 of each axis."""
+def box_chooser(crop: tuple[int, ...] | None, choice: MaskChoice | None = None) -> ChooseBox | None:
+    """From frames on disk to the box that was asked for: three sizes about the peak, or first and last + 1 of each axis.
+
+    The peak is looked for where the file's mask says that it was measured, unless the ``choice`` replaces that mask.
+    """
+    replaced, good1 = choice is not None and choice.mask is not None, choice is not None and choice.mask_convention == "good1"
     if crop is None:
         return None
 
     def choose(frames: Frames, mask: Any) -> Box:
         if len(frames.shape) != 3:
             raise InputError(f"crop: got data of shape {frames.shape}, expected three dimensions (frames, rows, columns)")
-        spans = _given(crop) if len(crop) == 6 else _about(find_peak(frames, mask), crop, frames.shape)
+        mask = None if replaced else mask
+        spans = _given(crop) if len(crop) == 6 else _about(find_peak(frames, mask, good1), crop, frames.shape)
         if not all(0 <= first < last <= length for (first, last), length in zip(spans, frames.shape, strict=True)):
             told = ", ".join(f"{first} to {last}" for first, last in spans)
             raise InputError(f"crop: got {told}, expected a part of the scan's {' × '.join(map(str, frames.shape))} voxels")
@@ -48,7 +54,7 @@ def _about(peak: tuple[int, int, int], sizes: tuple[int, ...], shape: tuple[int,
     return spans
 
 
-def find_peak(frames: Frames, mask: Any = None) -> tuple[int, int, int]:
+def find_peak(frames: Frames, mask: Any = None, good1: bool = False) -> tuple[int, int, int]:
     """Where the Bragg peak is: the brightest of the two by two pixels of a frame of which the faintest is brightest.
 
     A hot pixel, or two beside each other, is none. One frame is held at a time.
@@ -59,6 +65,8 @@ def find_peak(frames: Frames, mask: Any = None) -> tuple[int, int, int]:
         (frames, rows, columns), on disk or in memory.
     mask : array or dataset (frames, rows, columns) or (rows, columns), optional
         > 0 = not measured.
+    good1 : bool
+        > 0 = measured instead.
 
     Returns
     -------
@@ -74,11 +82,12 @@ def find_peak(frames: Frames, mask: Any = None) -> tuple[int, int, int]:
             f"crop: got a scan of {' × '.join(map(str, frames.shape))} voxels, expected at most 1e12 in which to look for the "
             "peak; give first and last + 1 of each axis instead"
         )
-    flat = None if mask is None or len(mask.shape) == 3 else as_mask(mask[()], tuple(frames.shape))[0]
+    shape = tuple(frames.shape)
+    flat = None if mask is None or len(mask.shape) == 3 else as_mask(_bad(mask[()], good1), shape)[0]
     brightest, peak = 0.0, (0, 0, 0)
     for number in range(frames.shape[0]):
         frame = frames[slice(number, number + 1), slice(None), slice(None)][0]
-        own = flat if flat is not None else None if mask is None else mask[number] > 0
+        own = flat if flat is not None else None if mask is None else _bad(mask[number], good1)
         for first in range(0, frame.shape[0], STRIP):
             rows = slice(first, first + STRIP + 1)  # the last begins the next strip
             least, at = _brightest_of_four(frame[rows], None if own is None else own[rows])
@@ -87,6 +96,12 @@ def find_peak(frames: Frames, mask: Any = None) -> tuple[int, int, int]:
     if brightest == 0:
         raise InputError("crop: got a scan without counts, expected a Bragg peak; give first and last + 1 of each axis instead")
     return peak
+
+
+def _bad(mask: NDArray[Any], good1: bool) -> NDArray[np.bool_]:
+    """Which values of a mask (of any shape) say that nothing was measured, bool like them."""
+    numbers = as_numbers(mask, "mask")
+    return np.asarray(~(numbers > 0) if good1 else ~(numbers <= 0))
 
 
 def _brightest_of_four(frame: NDArray[Any], missing: NDArray[np.bool_] | None) -> tuple[float, tuple[int, int]]:
