@@ -125,7 +125,15 @@ def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, caps
     assert facts["correlation"] > 0.9999
     assert facts["rmse"] < 0.02 * np.nanstd(expected.strain)
     assert plot.read_bytes().startswith(b"\x89PNG")
-    assert "RMSE" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "RMSE" in told
+    assert told.startswith("average strain ")
+
+
+def test_strain_calls_a_phase_gradient_so_where_neither_voxel_nor_vector_is_given(tmp_path, capsys):
+    np.savez(tmp_path / "object.npz", crystal=facetted((32, 32, 32), 9.0, 0.4).astype(np.complex64))
+    assert run("strain", tmp_path / "object.npz") == 0
+    assert capsys.readouterr().out.startswith("average -phase gradient (rad a voxel) ")
 
 
 def test_retrieve_draws_the_object_and_puts_it_on_a_page(tmp_path, scan_file):
@@ -146,6 +154,7 @@ def test_compare_draws_the_treatments_and_ends_with_advice(tmp_path, scan_file, 
     printed = capsys.readouterr().out
     assert "bounded" in printed
     assert "free-streaks" in printed
+    assert "strain: -phase gradient (rad a voxel)" in printed
     last = printed.strip().splitlines()[-1]
     assert last.startswith(("For this scan take 'bounded'", "For this scan take 'free-streaks'"))
 

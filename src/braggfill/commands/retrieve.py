@@ -101,10 +101,11 @@ def compare(
             q_inv_nm=q_inv_nm,
             on_progress=advance,
         )
-    console.print(comparison_table(comparison.compared))
+    units = Units(voxel_nm, q_inv_nm)
+    console.print(comparison_table(comparison.compared, units.strain))
     warn(filter(None, [comparison.fell_back]))
     warn(f"{treatment} is left out: {why}" for treatment, why in comparison.left_out.items())
     warn(f"{c.treatment}: {sentence}" for c in comparison.compared for sentence in c.result.warnings)
-    plot_comparison(output, comparison, opened.scan.name, Units(voxel_nm, q_inv_nm), through)
+    plot_comparison(output, comparison, opened.scan.name, units, through)
     say(console, f"drawn to {output}")
     say(console, comparison.advice.sentence)

@@ -20,12 +20,17 @@ errors = Console(stderr=True)
 
 Jobs = Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Processes on this machine; else one a core.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Allow an existing result to be replaced.")]
-QVector = Annotated[tuple[float, float, float], typer.Option(help="The reflection's vector G along the same axes in 1/nm.")]
+QVector = Annotated[
+    tuple[float, float, float], typer.Option(help="The reflection's vector G, 2 pi / d long, along the same axes in 1/nm.")
+]
 ScanFile = Annotated[str, typer.Argument(help="Scan file: .npz, .npy, .h5/.cxi/.nxs (also file.h5:/path), .tif.")]
 Scheduler = Annotated[str | None, typer.Option(help="Dask cluster to run on instead, such as tcp://node:8786.")]
 Slurm = Annotated[int, typer.Option(min=0, help="Run on so many Slurm jobs, set up in Dask's jobqueue.yaml.")]
 SlicesThrough = Annotated[Through, typer.Option("--through", help="Where the slices of the scan meet: its peak, or its gap.")]
-VoxelSize = Annotated[tuple[float, float, float], typer.Option(help="Edges of a voxel along frames, rows, columns in nm.")]
+VoxelSize = Annotated[
+    tuple[float, float, float],
+    typer.Option(help="Edges of a right-angled voxel along frames, rows, columns in nm (skewed ones: in Python)."),
+]
 
 
 class Bar:

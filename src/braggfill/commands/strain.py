@@ -44,13 +44,13 @@ def strain(
     against = beside_the_truth(volume, truth, geometry) if truth else None
     figures = figures_of(result) | (against.figures if against else {})
     write_deformation(output, result, geometry | {"input": name} | figures)
+    units = Units(voxel_nm, q_inv_nm)
     if plot:
-        units = Units(voxel_nm, q_inv_nm)
         if against:
             plot_deformation(plot, against.crystal, against.found, name, units, against.known)
         else:
             plot_deformation(plot, volume, result, name, units)
-    say(console, f"{in_words(figures)}; written to {output}")
+    say(console, f"{in_words(figures, units.strain)}; written to {output}")
 
 
 def figures_of(result: "Deformation") -> dict[str, float]:
@@ -96,8 +96,8 @@ def beside_the_truth(volume: "NDArray[Any]", truth: str, geometry: dict[str, Any
     return Against(moved, alike, strain(moved, known.support, **geometry), known)
 
 
-def in_words(figures: dict[str, float]) -> str:
-    """The figures as a sentence."""
-    sentence = "average strain {average_strain:.2e}, spread {spread:.2e}, oscillation {oscillation:.2e} in the interior"
+def in_words(figures: dict[str, float], strain: str) -> str:
+    """The figures as a sentence, with what the strain is called."""
+    sentence = "average {strain} {average_strain:.2e}, spread {spread:.2e}, oscillation {oscillation:.2e} in the interior"
     against = "; RMSE {rmse:.2e} against the known object (correlation {correlation:.4f})" if "rmse" in figures else ""
-    return (sentence + against).format(**figures)
+    return (sentence + against).format(strain=strain, **figures)

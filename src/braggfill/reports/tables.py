@@ -52,9 +52,12 @@ def score_table(verdict: "Evaluation") -> Table:
     return table
 
 
-def comparison_table(compared: "list[Compared]") -> Table:
-    """How each treatment ended: hidden counts' deviance, how many starts converged and agree, ripples, alikeness."""
-    table = Table(box=None, padding=(0, 1, 0, 0))
+def comparison_table(compared: "list[Compared]", strain: str) -> Table:
+    """How each treatment ended: hidden counts' deviance, how many starts converged and agree, ripples, alikeness.
+
+    A note says what ``strain`` is, where it is called otherwise.
+    """
+    table = Table(box=None, padding=(0, 1, 0, 0), caption=None if strain == "strain" else f"strain: {strain}")
     for name in ("treatment", "deviance", "converged", "in common", "modulus ripple", "strain ripple", "mean strain", "alike"):
         table.add_column(name, justify="left" if name == "treatment" else "right", no_wrap=name == "treatment")
     for c in compared:
