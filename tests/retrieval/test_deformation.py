@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from braggfill import InputError, strain
 from braggfill.retrieval.deformation import interior, oscillation, phase_gradient, strain_rmse
@@ -99,6 +100,13 @@ def test_rmse_is_the_root_mean_square_where_both_are_known():
     one, other = np.full(SHAPE, 3.0), np.full(SHAPE, 1.0)
     one[0, 0, 0] = np.nan
     assert strain_rmse(one, other, np.ones(SHAPE, bool)) == pytest.approx(2)
+
+
+def test_lists_and_tensors_are_taken_for_the_arrays_that_they_hold():
+    crystal = strained(lambda r: 1e-3 * r, (0, 0, 10), SKEWED)
+    expected = strain(crystal).strain
+    for given in (crystal.tolist(), torch.from_numpy(crystal)):
+        np.testing.assert_allclose(strain(given).strain, expected, atol=1e-5)
 
 
 BAD = {

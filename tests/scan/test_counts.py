@@ -1,8 +1,10 @@
+import h5py
 import numpy as np
 import pytest
+import torch
 
 from braggfill import InputError, fill_gaps
-from braggfill.scan.counts import MOST_COUNTS, as_spread, brightest_voxel, check_scan, scale_of
+from braggfill.scan.counts import MOST_COUNTS, as_spread, brightest_voxel, check_scan, measured_values, scale_of
 from braggfill.scan.formats.contents import Scan
 
 COUNTS = np.ones((3, 5, 6), np.float32)
@@ -62,6 +64,33 @@ def test_the_largest_counts_that_pass_leave_room_for_their_squares():
 def test_rows_of_different_lengths_are_no_array():
     with pytest.raises(InputError, match=r"^std: got list that makes no array"):
         as_spread([[1], [1, 2]], (1, 2))
+
+
+@pytest.fixture
+def closed_dataset(tmp_path):
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file["data"] = COUNTS
+        return file["data"]
+
+
+def test_tensors_with_a_gradient_and_closed_files_are_one_sentence(closed_dataset):
+    for given in (torch.ones(3, 5, 6, requires_grad=True), closed_dataset):
+        with pytest.raises(InputError, match=r"^intensity: got (Tensor|Dataset) that makes no array.*without gradient"):
+            measured_values(given, None)
+
+
+def test_tensors_and_masked_arrays_are_taken_for_what_they_hold():
+    bad = np.indices(COUNTS.shape)[1] == 2
+    for given, mask in ((torch.from_numpy(COUNTS), torch.from_numpy(bad)), (np.ma.masked_array(COUNTS, bad), None)):
+        measured, missing = measured_values(given, mask)
+        np.testing.assert_array_equal(missing, bad)
+        np.testing.assert_array_equal(measured, np.where(bad, 0, 1))
+
+
+@pytest.mark.parametrize(("given", "what"), [("S12.npz", "str"), (Scan(COUNTS, None, "S12"), "Scan"), (None, "NoneType")])
+def test_a_name_or_a_scan_is_no_array_and_how_to_come_by_one_is_said(given, what):
+    with pytest.raises(InputError, match=rf"^intensity: got {what}, expected an array; give arrays: s = read_scan"):
+        fill_gaps(given, COUNTS)
 
 
 def test_the_peak_is_found_beside_a_hot_voxel():

@@ -195,6 +195,7 @@ def test_without_pyfai_the_table_still_works(monkeypatch):
         (("maxipix", (100, 100), (-1, 0)), "roi: got -1, expected a whole number of 0"),
         (("maxipix", (100, 100), (0, 90, 0, 100)), "not 100 × 100"),
         (("maxipix", (100, 100), (0, 90, 0)), "3 numbers"),
+        (("maxipix", (30, 100, 100), (5, 3)), r"^shape: got \(30, 100, 100\), expected two lengths"),
     ],
 )
 def test_what_cannot_be(arguments, says):

@@ -86,6 +86,7 @@ def strain(
     M. A. Pfeifer et al., Nature 442, 63 (2006), https://doi.org/10.1038/nature04867;
     unwrapping: M. A. Herráez et al., Appl. Opt. 41, 7437 (2002), https://doi.org/10.1364/AO.41.007437
     """
+    crystal = as_array(crystal, "crystal")
     inside = check_crystal(crystal, support)
     edges, g = _geometry(voxel_nm, q_inv_nm)
     length = float(np.linalg.norm(g))
@@ -109,7 +110,6 @@ def strain(
 
 def check_crystal(crystal: Object, support: NDArray[Any] | None = None) -> NDArray[np.bool_]:
     """The voxels inside a crystal, bool, by its support or its modulus, all (frames, rows, columns), or InputError."""
-    crystal = as_array(crystal, "crystal")
     if (
         crystal.ndim != 3
         or crystal.size > MOST_VOXELS

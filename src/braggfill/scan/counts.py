@@ -90,8 +90,11 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
     """What a caller gave as an array, of any shape, or InputError for lists that are none."""
     try:
         return np.asarray(values)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"{name}: got {type(values).__name__} that makes no array, expected numbers in equal rows") from error
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+        raise InputError(
+            f"{name}: got {type(values).__name__} that makes no array, expected numbers in equal rows, a tensor without "
+            "gradient or a dataset of an open file"
+        ) from error
 
 
 def measured_values(
@@ -104,7 +107,9 @@ def measured_values(
     must say which they are.
     """
     values = as_volume(intensity)
-    missing = np.ma.getmaskarray(intensity) | as_mask(mask, values.shape)
+    missing = as_mask(mask, values.shape)
+    if np.ma.isMaskedArray(intensity):
+        missing = missing | np.ma.getmaskarray(intensity)
     if negatives is None:
         _check_negatives(values, missing)
     missing = missing | unmeasured(values, negatives)
@@ -114,6 +119,11 @@ def measured_values(
 def as_volume(intensity: NDArray[Any]) -> NDArray[Any]:
     """The scan as an array of real numbers (frames, rows, columns), or InputError where it is not of that shape."""
     values = as_array(intensity, "intensity")
+    if values.ndim == 0 and values.dtype.kind not in "iufb":
+        raise InputError(
+            f"intensity: got {type(intensity).__name__}, expected an array; give arrays: s = read_scan(path), then s.intensity "
+            "and s.mask"
+        )
     if values.ndim != 3:
         raise InputError(
             f"intensity: got {values.ndim} dimensions {values.shape}, expected 3 (frames, rows, columns); "

@@ -111,6 +111,8 @@ def detector_mask(name: str, shape: tuple[int, int] | None = None, roi: tuple[in
     """
     for given, what in ((shape, "shape"), (roi, "roi")):
         check_whole_numbers(what, given, "roi")
+    if shape is not None and len(shape) != 2:
+        raise InputError(f"shape: got {shape}, expected two lengths (rows, columns); give data.shape[1:] of a scan")
     full = _full_mask(as_name(name, "detector"), None if roi else shape)
     rows, columns = _crop(name, full.shape, None if shape is None else tuple(shape), roi)
     return full[rows, columns]
