@@ -10,6 +10,7 @@ from braggfill.filling.plausible import MOST_OVER_BRIGHTEST, plausible
 from braggfill.filling.terms import Estimate, Method
 from braggfill.network.weights import SHIPPED_WEIGHTS, read_tensors, write_tensors
 from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import WIDEST_MODULE_GAP
 
 COUNTS = np.random.default_rng(0).poisson(20.0, (12, 20, 20)).astype(np.float32)
 MASK = np.zeros(COUNTS.shape, bool)
@@ -69,6 +70,27 @@ def test_what_no_method_can_say_is_left_open():
     assert np.isnan(found.mean).all() and "left open" in found.sentence
     for name in ("retrieval", "unet", "kriging", "linear", "nearest"):
         assert f"{name} gave" in found.sentence
+
+
+@pytest.mark.parametrize("wide", [15, 33])
+def test_gaps_that_the_simpler_method_does_not_see_across_are_left_open(wide):
+    counts = np.random.default_rng(0).poisson(20.0, (12, 20, 80)).astype(np.float32)
+    mask = np.zeros(counts.shape, bool)
+    mask[:, :, 9:12] = mask[:, :, 30 : 30 + wide] = True
+    scan = GappedScan.blanked(counts, mask, WIDEST_MODULE_GAP)
+    size = np.count_nonzero(scan.wanted)
+    silent = Method("counts", "made", lambda *_: Estimate(np.full(size, np.inf), np.ones(size)), WIDEST_MODULE_GAP, True)
+    table = ROWS | {"retrieval": silent}
+
+    def filled(some: GappedScan) -> Estimate:
+        return plausible("retrieval", table).estimate(some, FillOptions(), lambda *_: None, lambda *_: None)
+
+    found = scan.laid_out(filled(scan).mean)
+    assert np.isfinite(found[:, :, 9:12]).all() and np.isnan(found[:, :, 30 : 30 + wide]).all()
+    mask[:, :, 9:12] = False
+    alone = GappedScan.blanked(counts, mask, WIDEST_MODULE_GAP)
+    size = np.count_nonzero(alone.wanted)
+    assert np.isnan(filled(alone).mean).all() and "left open" in filled(alone).sentence
 
 
 def test_every_method_of_the_table_stands_behind_the_door():

@@ -30,7 +30,7 @@ from braggfill.network.config import PracticeConfig
 from braggfill.network.practice import choose_held_out
 from braggfill.scan.copies import FEWEST_VOXELS, bright
 from braggfill.scan.gapped import GappedScan
-from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, find_slabs
+from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP
 
 Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
@@ -157,7 +157,7 @@ def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Net
             raise
         return by_network(scan, network, "memory did not suffice for phase retrieval; a lower effort needs less", {})
     narrow, wide = verdicts(scan.counts, lit, prior, fill)
-    far = ~within_reach(scan).wanted[scan.wanted]
+    far = ~scan.seen_across().wanted[scan.wanted]
     sentence, record = told(far, fill.record, narrow, wide)
     mean = np.where(far & (not wide.taken), np.nan, fill.mean[scan.wanted])
     std = fill.std[scan.wanted] * np.where(far, wide.widening, narrow.widening).astype(np.float32)
@@ -184,14 +184,9 @@ def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
     return np.asarray(blocks & ~scan.mask)
 
 
-def within_reach(scan: GappedScan) -> GappedScan:
-    """The scan with the gaps alone that the network sees across."""
-    return replace(scan, slabs=find_slabs(scan.mask))
-
-
 def by_network(scan: GappedScan, network: Network, why: str, record: dict[str, Any]) -> Estimate:
     """The network's estimate where it sees across, nothing elsewhere."""
-    near = within_reach(scan)
+    near = scan.seen_across()
     sentence = f"{'filled by the network' if near.slabs else 'left open'}: {why}"
     if not near.slabs:
         nothing = np.full(np.count_nonzero(scan.wanted), np.nan)

@@ -44,11 +44,15 @@ def plausible(name: MethodName, methods: Mapping[MethodName, Method]) -> Method:
         if not wrong:
             return found
         said = f"{name} gave {wrong}, which no scan holds"
-        if name == "nearest":
+        next_name = SIMPLER.get(name, "linear")
+        near = scan.seen_across(methods[next_name].widest) if method.widest > methods[next_name].widest else scan
+        if name == "nearest" or not near.slabs:
             nothing = np.full_like(found.mean, np.nan)
             return Estimate(nothing, nothing.copy(), sentence=f"{said}; the gaps are left open")
-        next_name = SIMPLER.get(name, "linear")
-        simpler = plausible(next_name, methods).estimate(scan, options, on_progress, on_adapt)
+        simpler = plausible(next_name, methods).estimate(near, options, on_progress, on_adapt)
+        if near is not scan:
+            mean, std = (near.laid_out(v)[scan.wanted].astype(float) for v in (simpler.mean, simpler.std))
+            simpler = replace(simpler, mean=mean, std=std)
         after = simpler.sentence or f"filled by {next_name} instead"
         return replace(simpler, sentence=f"{said}; {after}", filled_by=simpler.filled_by or next_name)
 

@@ -54,6 +54,10 @@ class GappedScan:
         """SHA-256 of counts and mask, as 64 hexadecimal digits."""
         return sha256_of(self.counts, self.mask)
 
+    def seen_across(self, widest: int = MAX_WIDTH) -> "GappedScan":
+        """The same scan with those gaps alone that a method sees across, ``widest`` between two banks."""
+        return replace(self, slabs=find_slabs(self.mask, widest))
+
     def with_guess(self, guess: NDArray[np.float32]) -> "GappedScan":
         """The same scan with a first guess (frames, rows, columns)."""
         return replace(self, guess=guess)
