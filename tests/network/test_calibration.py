@@ -1,5 +1,6 @@
 """Factors that a scan's own hidden counts ask for: fills that are wrong in a known way, and what becomes of them."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,10 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
 from braggfill import fill_gaps
 from braggfill.base.metrics import coverage, predictive_rank
-from braggfill.network.calibration import ALIKE, ELSEWHERE, Band, Calibration, calibrate, curve
+from braggfill.network.calibration import ALIKE, BLOCK, ELSEWHERE, Band, Calibration, blocks, calibrate, curve
+from braggfill.scan.copies import Copy
 from braggfill.scan.gapped import GappedScan
+from braggfill.scan.gaps import Slab
 
 SHAPE = (64, 72, 80)
 
@@ -100,6 +103,17 @@ def test_blocks_that_err_together_count_as_one():
     alone = [Band(float(p), 0.2, np.eye(4)[n] * 0.1, 0.0) for n, p in enumerate((3, 4, 5, 6))]
     together = [replace(band, residuals=np.eye(4)[0] * 0.1) for band in alone]
     assert max(curve(together, 0.1, 0.1).log_factor) < max(curve(alone, 0.1, 0.1).log_factor) < 0.2
+
+
+def test_no_block_is_of_two_copies_whose_planes_are_unequal():
+    shape = (6 * BLOCK, 2 * BLOCK, 40)
+    planes = [(shape[1], shape[2]), (shape[0], shape[2]), (shape[0], shape[1])]
+    copies = [Copy(Slab(axis, 0, 1, np.ones((2, *plane), bool)), 4 * axis + 3) for axis, plane in enumerate(planes)]
+    for one, other in itertools.permutations(copies, 2):
+        number, first, second = blocks([one, other], shape), np.zeros(shape, bool), np.zeros(shape, bool)
+        one.within(first)[...], other.within(second)[...] = True, True
+        both = set(number[first & ~second].tolist()) & set(number[second].tolist())
+        assert not both
 
 
 def test_a_dark_or_full_scan_changes_nothing(spotty):
