@@ -135,8 +135,10 @@ def test_a_scan_without_room_for_a_self_test_says_so(tmp_path):
     result = fill_gaps(counts, mask, method="nearest")
     write_report(tmp_path / "a.html", result, "a.npz")
     assert "no self-test of this scan" in (tmp_path / "a.html").read_text()
-    with pytest.raises(InputError, match="could not be written"):
+    with pytest.raises(InputError, match="cannot be written"):
         write_report(tmp_path / "nowhere" / "a.html", result, "a.npz", self_test=False)
+    with pytest.raises(InputError, match=r"a\.txt: got a name ending in '\.txt', expected '\.html'"):
+        write_report(tmp_path / "a.txt", result, "a.npz", self_test=False)
 
 
 @pytest.fixture(scope="module")

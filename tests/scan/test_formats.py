@@ -237,11 +237,20 @@ def test_names_that_a_format_cannot_have(tmp_path, kind, name, says):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("kind", "name"), [("cdiutils", "S12.npz"), ("bcdi", "S12.npz"), ("cohere", "scan.tif")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("cdiutils", "S12.npz"), ("bcdi", "S12.npz"), ("cohere", "scan.tif"), ("cxi", "S12.npz"), ("npz", "S12.cxi")],
+)
 def test_such_names_are_refused_by_the_writers_too(tmp_path, kind, name):
     with pytest.raises(InputError, match=r"^output "):
         write_scan(tmp_path / name, Scan(COUNTS, MASK, "S12"), kind)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_writers_replace_what_is_there_and_take_every_suffix_of_a_format(tmp_path):
+    for name in ("S12.h5", "S12.nxs", "S12.h5"):
+        write_scan(tmp_path / name, Scan(COUNTS, MASK, "S12"), "cxi")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["S12.h5", "S12.nxs"]
 
 
 def test_counts_that_cohere_cannot_hold_are_refused(tmp_path):

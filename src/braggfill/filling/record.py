@@ -32,14 +32,20 @@ def write_result(
     Parameters
     ----------
     path : text or path
+        A file of that name is replaced.
     result : FillResult
     input_name : str
     kind : FormatName, optional
-        A key of ``FORMATS``; by default the one that the name's suffix asks for.
+        A key of ``FORMATS``, which the name's suffix has to fit; by default the one that it asks for.
     geometry : Geometry, optional
         How the scan was measured, for the formats that say so.
     record : dict, optional
         Added to the provenance: the command and the configuration, JSON-ready.
+
+    Raises
+    ------
+    InputError
+        If the name does not fit the format, or the file cannot be written.
     """
     check_kind("result", result, FillResult)
     input_name = as_name(input_name, "input_name")

@@ -21,7 +21,7 @@ from braggfill.base.limits import check_kind
 from braggfill.base.paths import PathLike, as_name, as_path
 from braggfill.base.pictures import COUNTS_MAP, LARGEST_RELATIVE, RELATIVE_MAP, picture_bytes
 from braggfill.base.text import printable
-from braggfill.base.writing import whole_or_nothing
+from braggfill.base.writing import check_output, whole_or_nothing
 from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.record import provenance
 from braggfill.filling.result import FillResult
@@ -131,7 +131,7 @@ def write_report(
     Parameters
     ----------
     path : text or path
-        A name ending in ``.html``.
+        A name ending in ``.html``; a file of that name is replaced.
     result : FillResult
     name : str
         Of the scan.
@@ -147,10 +147,11 @@ def write_report(
     Raises
     ------
     InputError
-        If the page cannot be written.
+        If the page cannot be written, or not under that name.
     """
     check_kind("result", result, FillResult)
     path, name = as_path(path, "path"), as_name(name, "name")
+    check_output(path, [], overwrite=True, suffix=".html")
     verdict = judge(result, baselines) if self_test else "The self-test was not asked for; 'braggfill evaluate' makes one."
     with whole_or_nothing(path) as file:
         file.write(page(result, name, verdict, record or {}, crystal).encode())

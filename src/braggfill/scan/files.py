@@ -218,12 +218,17 @@ def files_read(address: PathLike) -> list[Path]:
 
 
 def write_scan(path: PathLike, scan: Scan, kind: FormatName | None = None) -> None:
-    """Write a scan in a format, a key of ``FORMATS``; by default the one that the name's suffix asks for."""
+    """Write a scan in a format, a key of ``FORMATS``; by default the one that the name's suffix asks for.
+
+    A file of that name is replaced.
+    """
     check_scan(scan)
     path = as_path(path, "output")
     if kind is not None:
         check_choice("format", kind, tuple(FORMATS))
-    FORMATS[kind or format_of(path)].write(path, scan)
+    kind = kind or format_of(path)
+    check_outputs(path, kind, [], overwrite=True)
+    FORMATS[kind].write(path, scan)
 
 
 def write_mask(path: Path, mask: NDArray[Any]) -> None:
