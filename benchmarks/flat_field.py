@@ -15,10 +15,13 @@ import numpy as np
 import torch
 from shared.au_scan import CROP
 
+from braggfill.base.tasks import Steps
+from braggfill.crystal.contest import Contest, Hidden, carried_up, steps_of
+from braggfill.crystal.decimation import fine_axes
 from braggfill.crystal.levels import shares_of, tapered_level
 from braggfill.crystal.polish import polished
 from braggfill.crystal.record import CrystalOptions
-from braggfill.crystal.retrieved import Hidden, carried_up, coarse_start, gapped_counts
+from braggfill.crystal.retrieved import gapped_counts
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
 from braggfill.scan.copies import bright
@@ -45,10 +48,12 @@ def main() -> None:
     scan = gapped_counts(counts, mask | hidden, nothing, nothing)
     levels = [tapered_level(scan, share) for share in shares_of(scan)]
     options = CrystalOptions(starts=1, climbs=1, thorough=False)
-    lit = hidden & bright(counts)
-    start = coarse_start(levels[0], options, 0, lambda: None)
-    whole = WholeScan(scan, mask | hidden, levels[-1])
-    begun = carried_up(levels, whole, start, options, Hidden.of(scan, lit, counts[lit], options.device), lambda: None)
+    lit, axes = hidden & bright(counts), fine_axes(levels[0])
+    whole, known = WholeScan(scan, mask | hidden, levels[-1]), Hidden.of(scan, lit, counts[lit], options.device)
+    steps = Steps(lambda done, total: None, steps_of(options, any(axes)))
+    contest = Contest(levels, axes, whole, known, options, steps)
+    (promising,) = contest.taken_on(contest.started())
+    begun = carried_up(levels, whole, promising, options, known, lambda: None)
     best = polished(begun, thorough=False)[0]
     efficiency = best.state.instrument.efficiency[0].numpy()
     if efficiency.size == 1:
@@ -61,7 +66,7 @@ def main() -> None:
         "correlation": float(np.corrcoef(ours, theirs)[0, 1]),
         "spread_fitted": float(ours.std()),
         "spread_white_field": float(theirs.std()),
-        "kappa": best.kappa,
+        "kappa": best.way.kappa,
     }
     print(found)
     if arguments.out:

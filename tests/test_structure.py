@@ -131,6 +131,37 @@ def may_open_files(module: str) -> bool:
     return "*" in room.opens_files or module.rpartition(".")[2] in room.opens_files
 
 
+def names_in(tree: ast.AST) -> set[str]:
+    """What a module has at its top, in branches too: functions, classes, values, imports."""
+    if isinstance(tree, ast.FunctionDef | ast.ClassDef):
+        return {tree.name}
+    if isinstance(tree, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name for alias in tree.names}
+    own = {tree.id} if isinstance(tree, ast.Name) and isinstance(tree.ctx, ast.Store) else set()
+    return own.union(*map(names_in, ast.iter_child_nodes(tree)))
+
+
+def to_be_had(package: Path, module: str) -> set[str]:
+    """What can be imported from a module, from a room, or without a name from the door; nothing if there is none."""
+    trees = modules(package)
+    if module in trees:
+        return names_in(trees[module])
+    inside = {m.removeprefix(f"{module}.").partition(".")[0] for m in trees if not module or m.startswith(f"{module}.")}
+    door = package / "__init__.pyi"
+    return inside | (names_in(ast.parse(door.read_text())) if not module and door.exists() else set())
+
+
+def lost_imports(folder: Path, package: Path) -> list[str]:
+    """Imports from a package, anywhere in a folder, of what it does not have."""
+    found = []
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == package.name:
+                there = to_be_had(package, (node.module or "").partition(".")[2])
+                found += [f"{path.name}: {node.module}.{alias.name}" for alias in node.names if alias.name not in there]
+    return found
+
+
 def misplaced(tests: Path, known: set[str]) -> list[str]:
     """Tests whose folder is no room, or whose name begins with no module of it."""
     strangers = []
@@ -175,6 +206,11 @@ def test_modules_are_short(path):
 
 def test_the_tests_mirror_the_rooms():
     assert misplaced(TESTS, set(modules(SOURCE))) == []
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "docs", "examples", "tests"])
+def test_what_is_imported_elsewhere_is_there(folder):
+    assert lost_imports(TESTS.parent / folder, SOURCE) == []
 
 
 def test_a_fill_enters_no_room_that_it_does_not_need():
@@ -262,6 +298,21 @@ def test_an_opened_file_is_seen(text):
 
 def test_what_opens_no_file_is_none():
     assert opens_files(ast.parse("Learned.read(p)\njson.load(f)\nnp.savez(file, a=1)")) == set()
+
+
+def test_an_import_of_what_is_not_there_is_seen(made_package, tmp_path):
+    package = made_package(scan__gaps="import numpy as np\nA, B = 1, 2\nif A:\n    def find(): ...", filling__fill="x: int = 1")
+    (package / "__init__.pyi").write_text("from .filling.fill import x as x")
+    script = "from made.scan.gaps import A, B, find, np, {}\nfrom made import x, {}\ndef f():\n    from made.{} import fill"
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "a.py").write_text(script.format("A", "scan", "filling"))
+    assert lost_imports(tmp_path / "scripts", package) == []
+    (tmp_path / "scripts" / "a.py").write_text(script.format("C", "y", "fillings"))
+    assert lost_imports(tmp_path / "scripts", package) == [
+        "a.py: made.scan.gaps.C",
+        "a.py: made.y",
+        "a.py: made.fillings.fill",
+    ]
 
 
 def test_a_test_in_the_wrong_room_is_seen(tmp_path):
