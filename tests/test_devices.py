@@ -146,7 +146,7 @@ def test_a_search_and_its_climb(card, monkeypatch):
         found = search.search(coarse, begin, BRIEF, climbing.Prior().searching())
         whole = level_of(scattering()[0], 1.0, device=device)
         state, _ = climbing.climb([coarse, whole], found, climbing.Prior().climbing())
-        settled = polish.settled(whole, state, polish.Way(0.05, 2, smoother=1.0), 0.3)
+        settled = polish.settled(whole, state, polish.Way(0.05, 2, smoother=1.0))
         return [*parts(state), *parts(polish.Kept.of(settled).state), efficiency_of(whole, state, 0.05)]
 
     same_on(card, work)

@@ -5,7 +5,7 @@ import torch
 from known_instruments import instrument
 
 from braggfill.crystal import polish
-from braggfill.crystal.polish import FIRST, SMOOTHER, SURER, TIGHTER, Polisher, first_fit, polished
+from braggfill.crystal.polish import FIRST, ROUGHER, SMOOTHER, SURER, TIGHTER, Polisher, first_fit, polished
 from braggfill.crystal.search import REFINED_SHARE, State
 
 
@@ -14,8 +14,8 @@ def fits(monkeypatch):
     """Every κ, number of voxels, and weight of the phase's roughness (0 for none) of a fit, which itself does nothing."""
     made = []
 
-    def settled(level, state, way, mu):
-        made.append((way.kappa, int(state.support.sum()), mu * (way.smoother or 0)))
+    def settled(level, state, way):
+        made.append((way.kappa, int(state.support.sum()), way.mu * (way.smoother or 0)))
         return replace(state, misfit=torch.tensor([float(len(made))]))
 
     monkeypatch.setattr(polish, "settled", settled)
@@ -51,15 +51,15 @@ def all_fits(judge):
     """What is made of that state, the best first, in one round."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(polish, "CLOSE", torch.inf)
-        return polished(first_fit(Polisher(AnyLevel(), 0.3, judge, 1.0), state()))
+        return polished(first_fit(Polisher(AnyLevel(), judge, 1.0), state()))
 
 
 def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([3.0, 3.1, 2.0, 2.5, 9.0, 9.0])
+    wrong = iter([3.0, 3.1, 2.0, 2.5, 9.0, 9.0, 9.0])
     made = all_fits(lambda _: next(wrong))
     kappas = [FIRST.kappa, *(change["kappa"] for change in SURER)]
     # the third was worse, so that what follows goes on from the second
-    assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], kappas[1], kappas[1]]
+    assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], *[kappas[1]] * 3]
     assert made[0].way.kappa == kappas[1]
     assert made[0].wrong == 2.0
     assert made[0].way.share == REFINED_SHARE
@@ -71,7 +71,7 @@ def test_an_object_that_converged_is_fitted_for_a_smaller_kappa_though_the_last_
     one = torch.ones(1)
     doing_nothing = polish.settled
     monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=one, noise=one))
-    wrong = iter([71.5, 72.0, 75.4, 73.0, 5.6, 9.0, 9.0])
+    wrong = iter([71.5, 72.0, 75.4, 73.0, 5.6, 9.0, 9.0, 9.0])
     made = all_fits(lambda _: next(wrong))
     assert [kappa for kappa, _, _ in fits][2:5] == [change["kappa"] for change in SURER]
     assert (made[0].way.kappa, made[0].wrong) == (SURER[-1]["kappa"], 5.6)
@@ -79,27 +79,34 @@ def test_an_object_that_converged_is_fitted_for_a_smaller_kappa_though_the_last_
 
 def test_one_step_of_kappa_is_left_out_where_bright_voxels_are_explained(fits, bright_voxels):
     bright_voxels.append(True)
-    wrong = iter([3.0, 3.1, 2.0, 1.5, 9.0, 9.0])
+    wrong = iter([3.0, 3.1, 2.0, 1.5, 9.0, 9.0, 9.0])
     all_fits(lambda _: next(wrong))
     assert [kappa for kappa, _, _ in fits][2:4] == [SURER[0]["kappa"], SURER[2]["kappa"]]
 
 
 def test_few_ways_are_tried_where_it_has_to_be_quick(fits):
     wrong = iter([3.0, 3.1, 2.0, 1.5, 1.4])
-    polished(first_fit(Polisher(AnyLevel(), 0.3, lambda _: next(wrong), 1.0), state()), thorough=False)
+    polished(first_fit(Polisher(AnyLevel(), lambda _: next(wrong), 1.0), state()), thorough=False)
     assert [kappa for kappa, _, _ in fits][2:] == [SURER[0]["kappa"], SURER[2]["kappa"], SURER[2]["kappa"]]
     assert [weight for _, _, weight in fits][2:] == pytest.approx([0, 0, 0.3])
 
 
-def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([3.0, 3.1, 2.0, 2.5, 1.5, 1.7, 9.0])
+def test_amplitudes_become_rougher_as_long_as_hidden_counts_allow_it(fits):
+    wrong = iter([3.0, 3.1, 9.0, 2.5, 2.6, 2.4, 9.0, 9.0])
     best = all_fits(lambda _: next(wrong))[0]
-    assert [weight for _, _, weight in fits] == pytest.approx([0, 0, 0, 0, 0.3, 0.3 * SMOOTHER[1]["smoother"], 0.3])
+    assert (best.way.mu, best.wrong) == (ROUGHER[0]["mu"], 2.4)
+    assert [weight for _, _, weight in fits][-3:-1] == pytest.approx([best.way.mu, best.way.mu * SMOOTHER[1]["smoother"]])
+
+
+def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(fits):
+    wrong = iter([3.0, 3.1, 2.0, 2.5, 2.6, 1.5, 1.7, 9.0])
+    best = all_fits(lambda _: next(wrong))[0]
+    assert [weight for _, _, weight in fits] == pytest.approx([0, 0, 0, 0, 0, 0.3, 0.3 * SMOOTHER[1]["smoother"], 0.3])
     assert (best.way.smoother, best.wrong) == (SMOOTHER[0]["smoother"], 1.5)
 
 
 def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([5.0, 5.1, 4.0, 3.0, 2.0, 2.5, 1.0, 0.5, 0.7])
+    wrong = iter([5.0, 5.1, 4.0, 3.0, 2.0, 2.2, 2.5, 1.0, 0.5, 0.7])
     made = all_fits(lambda _: next(wrong))
     voxels = [number for _, number, _ in fits]
     assert voxels[-4] > voxels[-3] > voxels[-2] > voxels[-1]
@@ -109,24 +116,24 @@ def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
 
 def test_all_ways_are_tried_again_as_long_as_that_is_worth_while(fits):
     """κ, refused once, is made smaller once the phase is smooth; then too little was gained for a third round."""
-    wrong = iter([9.0, 9.1, 9.5, 4.0, 4.1, 4.2, 3.5, 3.6, 3.7, 3.8])
-    made = polished(first_fit(Polisher(AnyLevel(), 0.3, lambda _: next(wrong), 1.0), state()))
+    wrong = iter([9.0, 9.1, 9.5, 9.6, 4.0, 4.1, 4.2, 3.5, 3.6, 3.7, 3.8, 3.9])
+    made = polished(first_fit(Polisher(AnyLevel(), lambda _: next(wrong), 1.0), state()))
     first, second, third = FIRST.kappa, SURER[0]["kappa"], SURER[1]["kappa"]
-    assert [kappa for kappa, _, _ in fits] == [first, first, second, first, first, first, second, third, second, second]
+    assert [kappa for kappa, _, _ in fits] == [first, first, second, *[first] * 4, second, third, *[second] * 3]
     assert (made[0].way.kappa, made[0].way.smoother) == (SURER[0]["kappa"], SMOOTHER[0]["smoother"])
     assert next(wrong, None) is None
 
 
 def test_an_even_detector_is_not_fitted_as_an_uneven_one(fits, monkeypatch):
     monkeypatch.setattr(polish, "efficiency_of", lambda level, state, kappa: state.instrument.efficiency)
-    begun = first_fit(Polisher(AnyLevel(), 0.3, lambda _: 4.0, 1.0), state())
+    begun = first_fit(Polisher(AnyLevel(), lambda _: 4.0, 1.0), state())
     assert len(fits) == len(begun.made) == 1
     assert begun.excess == 3
 
 
 def test_pixels_are_uneven_only_where_that_tells_more_of_hidden_counts(fits):
     for wrong, efficiency in ((3.1, 1.0), (2.5, 4.0)):
-        said = iter([3.0, wrong, 2.0, 9.0, 9.0, 9.0])
+        said = iter([3.0, wrong, 2.0, 9.0, 9.0, 9.0, 9.0])
         best = all_fits(lambda _, said=said: next(said))[0]
         assert best.wrong == 2.0
         assert best.state.instrument.efficiency.item() == efficiency

@@ -1,6 +1,7 @@
 """How tight a support is: a bent block seen with few counts and with many, and a slab of counts hidden."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -62,15 +63,20 @@ def begun():
     return level, hidden, State(crystal, support, given, torch.ones(1), torch.ones(1))
 
 
+def left_of(hidden, level, found, kappa):
+    """Misfit of the hidden counts by a state, by numpy."""
+    at, known = hidden.measured.numpy(), hidden.target.numpy()
+    weight = level.taper.numpy()[at] / (1 + kappa**2 * known[at])
+    model = expected_counts(found.crystal, found.instrument, level)[0].numpy()
+    return (weight * (np.sqrt(model[at] + 0.375) - np.sqrt(known[at] + 0.375)) ** 2).mean()
+
+
 def test_no_share_tells_hidden_counts_better_than_the_chosen_one(begun):
     level, hidden, state = begun
     fitting = Fitting(kappa=0.05, mu=0.003)
-    at, known = hidden.measured.numpy(), hidden.target.numpy()
-    weight = level.taper.numpy()[at] / (1 + fitting.kappa**2 * known[at])
 
     def wrong(found):
-        model = expected_counts(found.crystal, found.instrument, level)[0].numpy()
-        return (weight * (np.sqrt(model[at] + 0.375) - np.sqrt(known[at] + 0.375)) ** 2).mean()
+        return left_of(hidden, level, found, fitting.kappa)
 
     with one_thread():
         chosen, way = in_best_support(level, hidden, state, fitting)
@@ -79,6 +85,19 @@ def test_no_share_tells_hidden_counts_better_than_the_chosen_one(begun):
     assert wrong(chosen) == pytest.approx(others[way.share], rel=1e-4)
     assert len(set(others.values())) == len(SHARES)
     assert (way.kappa, way.mu) == (fitting.kappa, fitting.mu)
+
+
+def test_a_smaller_weight_is_taken_as_long_as_hidden_counts_gain_by_it(begun):
+    level, hidden, state = begun
+    mus = (30.0, 0.3, 0.003, 0.0)
+    with one_thread():
+        chosen, way = in_best_support(level, hidden, state, Fitting(0.05, mus[0]), SHARES[:1], mus[1:])
+        alone = [refined(level, state, REFINING, Fitting(0.05, mu, SHARES[0])) for mu in mus]
+    wrong = [left_of(hidden, level, found, 0.05) for found in alone]
+    gains = [later < sooner for sooner, later in pairwise(wrong)]
+    assert gains[0], "what holds a crystal back that much cannot be the best"
+    assert way.mu == mus[[*gains, False].index(False)]
+    assert left_of(hidden, level, chosen, 0.05) == pytest.approx(wrong[mus.index(way.mu)], rel=1e-4)
 
 
 def test_where_nothing_is_hidden_the_share_stays(begun):

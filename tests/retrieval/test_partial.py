@@ -171,7 +171,7 @@ class AnyView:
 def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(monkeypatch):
     tried = []
 
-    def settled(level, state, way, mu):
+    def settled(level, state, way):
         tried.append(way.smoother)
         return way.smoother
 

@@ -123,10 +123,10 @@ def lift() -> Work:
     return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations) + refinement() * LIFT.refinements
 
 
-def climbing(levels: int, lifted_between: bool = True, supports: int = 1) -> tuple[Work, Work]:
+def climbing(levels: int, thorough: bool = True, supports: int = 1) -> tuple[Work, Work]:
     """Work of a climb on a level between the first and the last, where supports may be tried, and on the last one."""
     from braggfill.crystal.climb import REFINEMENTS
 
     refined, may_be = refinement(), lift() * MAY_BE
-    between = refined * (REFINEMENTS - 1 + supports) + may_be * lifted_between if levels > 2 else Work()
+    between = refined * (REFINEMENTS - 1 + supports) + may_be * thorough if levels > 2 else Work()
     return between, (refined if levels > 1 else Work()) + may_be

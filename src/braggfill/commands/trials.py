@@ -28,15 +28,15 @@ SECONDS_A_VOXEL = 3e-6
 def seconds_of_crystal(known: SearchRates, starts: int, climbs: int, thorough: bool, threads: int) -> float:
     """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
     from braggfill.crystal.contest import FURTHER_TURN, LAST_TURNS, promising_of, starts_made
-    from braggfill.crystal.polish import BRIEF, FIRST, FIT, SMOOTHER, SURER, TIGHTER
+    from braggfill.crystal.polish import BRIEF, FIRST, FIT, THOROUGH
     from braggfill.crystal.retrieved import GIVEN_BACK
     from braggfill.crystal.search import FIRST_TURNS
     from braggfill.crystal.support import SHARES, beside
 
     rates, made = known.levels, starts_made(starts, known.decimated)
     promising = promising_of(climbs, thorough, made)
-    between, last = climbing(len(rates), thorough, len(beside(SHARES[1])))
-    surer, *others = (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF
+    between, last = climbing(len(rates), thorough, len(beside(SHARES[1])) + thorough)
+    surer, *others = THOROUGH if thorough else BRIEF
     sure, other = (sum((FIT | change)["evaluations"] for change in ways) for ways in (surer, chain(*others)))
     last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * other + GIVEN_BACK)
     supports = refinement() * (2 + MAY_BE * (len(SHARES) - 2))

@@ -16,6 +16,8 @@ from braggfill.crystal.levels import Level
 from braggfill.crystal.search import (
     REFINED_BLUR,
     REFINING,
+    ROUGHNESS_WEIGHT,
+    SMALLER_WEIGHTS,
     TIGHT,
     Fitting,
     State,
@@ -45,7 +47,7 @@ LIFT = Turn(60, 40, 10, 25, refinements=2)
 class Prior:
     """What is expected of the object: the weight μ of its interior amplitude's roughness."""
 
-    mu: float = 0.3
+    mu: float = ROUGHNESS_WEIGHT
     """On the way up."""
     search_mu: float = 0.03
     """On the coarse level, where κ makes little of the counts: with 0.3 crystals of ten voxels do not converge."""
@@ -64,7 +66,7 @@ def climb(
     state: State,
     fitting: Fitting,
     hidden: Sequence[Level] = (),
-    lifted_between: bool = True,
+    thorough: bool = True,
     tick: Tick = lambda: None,
 ) -> tuple[State, Fitting]:
     """Carry starts from the first of some levels to the last.
@@ -78,9 +80,9 @@ def climb(
         With the share of the support that was good on the first level.
     hidden : sequence of Level
         The same levels with hidden counts alone, which choose the share anew on the way; of one start.
-    lifted_between : bool
-        Whether levels between the first and the last are iterated from what was fitted, and fitted again, as the last one is,
-        where that has not converged; the better stays.
+    thorough : bool
+        Whether they choose the roughness' weight as well, and levels between the first and the last are iterated from what was
+        fitted, and fitted again, as the last one is, where that has not converged; the better stays.
     tick : callable
         Called after every fit.
 
@@ -89,7 +91,7 @@ def climb(
     state : State
         On the grid of the last level.
     fitting : Fitting
-        With the share that its support was cut at.
+        With the share that its support was cut at, and the weight.
     """
     for number, (coarse, fine) in enumerate(pairwise(levels), 1):
         state = raised(state, coarse, fine, fitting.wrap.share)
@@ -97,16 +99,22 @@ def climb(
         between = fine is not levels[-1]
         choosing = between and len(hidden) > 0
         if choosing:
-            state, fitting = in_best_support(fine, hidden[number], state, fitting, beside(fitting.share))
+            weights = smaller(fitting.mu) if thorough else ()
+            state, fitting = in_best_support(fine, hidden[number], state, fitting, beside(fitting.share), weights)
             tick()
         for _ in range((REFINEMENTS if between else 1) - choosing):
             state = refined(fine, state, REFINING, fitting)
             tick()
-        if (lifted_between or not between) and not state.converged:
+        if (thorough or not between) and not state.converged:
             give_back()
             state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), fitting))
             tick()
     return state, fitting
+
+
+def smaller(mu: float) -> tuple[float, ...]:
+    """The weights that are smaller than one."""
+    return tuple(weight for weight in SMALLER_WEIGHTS if weight < mu)
 
 
 def raised(state: State, coarse: Level, fine: Level, share: float) -> State:

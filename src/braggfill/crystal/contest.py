@@ -20,7 +20,7 @@ from braggfill.crystal.decimation import Axes, decimated, on_every_line
 from braggfill.crystal.levels import GappedCounts, Level, shares_of
 from braggfill.crystal.likelihood import misfit
 from braggfill.crystal.outliers import aliens
-from braggfill.crystal.polish import Begun, Polisher, first_fit, polished
+from braggfill.crystal.polish import FIRST, Begun, Polisher, first_fit, polished
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.search import FIRST_TURNS, TURNS, Fitting, State, Wrap, in_wraps, random_starts, search
 from braggfill.crystal.starts import start_generator
@@ -33,7 +33,7 @@ PROMISING = 2
 """Starts taken through a further turn for every one that is carried up, where it need not be quick."""
 FURTHER_TURN, LAST_TURNS = slice(2, 3), slice(3, None)
 """Of the coarse search: of promising starts, and of those that are carried up."""
-START_STEPS, FURTHER_STEPS, FIT_STEPS = len(TURNS[FIRST_TURNS]), 1 + len(TURNS[FURTHER_TURN]), 8
+START_STEPS, FURTHER_STEPS, FIT_STEPS = len(TURNS[FIRST_TURNS]), 1 + len(TURNS[FURTHER_TURN]), 10
 CLIMB_STEPS = len(TURNS[LAST_TURNS]) + 8
 """Most steps that progress counts in a start, in a further turn, in a climb, and in the fits after it."""
 WORTH, LEAST_EXCESS = 1.5, 0.02
@@ -198,5 +198,5 @@ def carried_up(
     state = search(levels[0], begun.state, TURNS, begun.fitting, tick, LAST_TURNS)
     climbing = replace(options.prior.climbing(begun.fitting.wrap), share=begun.fitting.share)
     state, fitting = climb(levels, state, climbing, known.levels, options.thorough, tick)
-    polisher = Polisher(without_aliens(whole.level, state), options.prior.mu, wrong, known.noise)
-    return first_fit(polisher, state, fitting.share)
+    polisher = Polisher(without_aliens(whole.level, state), wrong, known.noise)
+    return first_fit(polisher, state, replace(FIRST, share=fitting.share, mu=fitting.mu))

@@ -2,7 +2,7 @@
 
 What voxels vary by beyond counting noise, κ, falls from fit to fit. On simulated scans the last one, with none, is the best; on
 measured ones the model of the instrument is short where it is bright, and an object that follows it there is wrong in the gaps.
-The same holds for how smooth the phase is, and for the support.
+The same holds for how even the amplitude and how smooth the phase are, and for the support.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,15 @@ from braggfill.crystal.efficiency import efficiency_of
 from braggfill.crystal.kept import Kept
 from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import Terms, fit, misfit, noise_misfit
-from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, State, judged, tightened
+from braggfill.crystal.search import (
+    REFINED_BLUR,
+    REFINED_SHARE,
+    ROUGHNESS_WEIGHT,
+    SMALLER_WEIGHTS,
+    State,
+    judged,
+    tightened,
+)
 from braggfill.crystal.support import SHARES
 
 StateJudge = Callable[[State], float]
@@ -36,11 +44,13 @@ class Way:
     """Factor on the weight of the roughness if the phase is to be smooth as well as the amplitude."""
     share: float = REFINED_SHARE
     """Of the blurred modulus' maximum where the support is cut anew, or was cut when the state came to the whole level."""
+    mu: float = ROUGHNESS_WEIGHT
+    """Weight of the interior amplitude's roughness."""
 
     def stricter(self, change: Change) -> bool:
-        """Whether a change would make κ smaller, the phase smoother or the support tighter."""
-        limits = {"kappa": -self.kappa, "smoother": self.smoother or 0, "share": self.share}
-        return any((-value if name == "kappa" else value) > limits[name] for name, value in change.items() if name in limits)
+        """Whether a change would make κ or μ smaller, the phase smoother or the support tighter."""
+        smaller = any(change[name] < getattr(self, name) for name in ("kappa", "mu") if name in change)
+        return smaller or change.get("smoother", 0) > (self.smoother or 0) or change.get("share", 0) > self.share
 
 
 Tried = set[tuple[float, Way]]
@@ -60,8 +70,12 @@ NEARLY = 2.0
 SMOOTHER_BY = (1.0, 10.0, 100.0)
 """Factors on the roughness' weight with which the phase is to be smooth as well."""
 SMOOTHER: tuple[Change, ...] = tuple({"smoother": factor} for factor in SMOOTHER_BY)
+ROUGHER: tuple[Change, ...] = tuple({"mu": mu} for mu in SMALLER_WEIGHTS)
 TIGHTER: tuple[Change, ...] = tuple({"share": share} for share in (*SHARES[1:], 0.4))
-BRIEF: tuple[tuple[Change, ...], ...] = (SURER[0], SURER[2]), SMOOTHER[:1]
+Kinds = tuple[tuple[Change, ...], ...]
+THOROUGH: Kinds = SURER, ROUGHER, SMOOTHER, TIGHTER
+"""All that is tried in a round."""
+BRIEF: Kinds = (SURER[0], SURER[2]), SMOOTHER[:1]
 """Where it has to be quick."""
 WORTHWHILE, CLOSE = 0.7, 0.3
 """Another round of all ways follows one that left at most this share of the hidden counts' excess deviance, unless that is as
@@ -88,8 +102,6 @@ class Polisher:
     """The fits of one start on the whole level, and what judges them."""
 
     level: Level
-    mu: float
-    """Weight of the interior amplitude's roughness."""
     judge: StateJudge
     noise: float
     """By the judge, of counting noise alone: less where hidden counts are few."""
@@ -103,7 +115,7 @@ class Polisher:
         if cut:
             support = tightened(state.crystal.abs(), REFINED_BLUR, way.share, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
-        state = settled(self.level, state, way, self.mu)
+        state = settled(self.level, state, way)
         return Polished(Kept.of(state), way, self.judge(state))
 
     def excess(self, found: Polished) -> float:
@@ -130,12 +142,8 @@ class Begun:
         return self.polisher.excess(self.made[0])
 
 
-def first_fit(polisher: Polisher, state: State, share: float = REFINED_SHARE) -> Begun:
-    """Fit a state for the largest κ, once more with uneven pixels where they are, and keep these if the judge says so.
-
-    ``share`` is where its support was cut.
-    """
-    first = replace(FIRST, share=share)
+def first_fit(polisher: Polisher, state: State, first: Way = FIRST) -> Begun:
+    """Fit a state for the largest κ, once more with uneven pixels where they are, and keep these if the judge says so."""
     even = polisher.fitted(state, first)
     if bool((with_efficiency(polisher.level, even.state, FIRST.kappa).instrument.efficiency == 1).all()):
         return Begun(polisher, [even])
@@ -152,7 +160,7 @@ def with_efficiency(level: Level, state: State, kappa: float) -> State:
 
 
 def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> list[Polished]:
-    """Fit a start for ever smaller κ, smoother phases, then within tighter supports, as long as the judge finds it better.
+    """Fit a start for ever smaller κ and μ, smoother phases, tighter supports, as long as the judge finds it better.
 
     Parameters
     ----------
@@ -171,15 +179,13 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
     made, tried = list(begun.made), Tried()
     while True:
         before = begun.polisher.excess(made[0])
-        take_round(begun.polisher, made, (SURER, SMOOTHER, TIGHTER) if thorough else BRIEF, tried, tick)
+        take_round(begun.polisher, made, THOROUGH if thorough else BRIEF, tried, tick)
         excess = begun.polisher.excess(made[0])
         if not thorough or excess > WORTHWHILE * before or excess < CLOSE:
             return sorted(made, key=lambda p: p.wrong)
 
 
-def take_round(
-    polisher: Polisher, made: list[Polished], kinds: tuple[tuple[Change, ...], ...], tried: Tried, tick: Tick
-) -> None:
+def take_round(polisher: Polisher, made: list[Polished], kinds: Kinds, tried: Tried, tick: Tick) -> None:
     """Fit the best of what was made, the first, in stricter ways of each kind until one is worse; the best stays the first.
 
     A smaller κ that is worse is gone on from if the object still converged with it: only without κ do bright voxels decide.
@@ -202,9 +208,9 @@ def take_round(
             last = found
 
 
-def settled(level: Level, state: State, way: Way, mu: float) -> State:
+def settled(level: Level, state: State, way: Way) -> State:
     """A state after a fit within its support."""
     give_back()
-    terms = Terms(way.kappa, mu * (way.smoother or 1.0), way.smoother is not None, unbiased=True)
+    terms = Terms(way.kappa, way.mu * (way.smoother or 1.0), way.smoother is not None, unbiased=True)
     found = fit(level, state.crystal, state.support, state.instrument, way.evaluations, terms)
     return judged(level, found, state.support, way.kappa)

@@ -37,6 +37,8 @@ class Climbed:
     """Share of the counts that voxels vary by beyond counting noise."""
     smoother: float | None
     """Factor on the weight of the roughness if the phase was to be smooth as well as the amplitude; None where it was not."""
+    mu: float
+    """Weight of the interior amplitude's roughness."""
     support_share: float
     """Of the blurred modulus' maximum at which the support was cut."""
     hidden_deviance: float

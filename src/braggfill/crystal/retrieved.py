@@ -128,7 +128,7 @@ def given_back(
             state, way = found.state, replace(found.way, evaluations=GIVEN_BACK)
             if state.instrument.efficiency.numel() > 1:
                 state = with_efficiency(whole.level, state, way.kappa)
-            found = replace(found, kept=Kept.of(settled(without_aliens(whole.level, state), state, way, options.prior.mu)))
+            found = replace(found, kept=Kept.of(settled(without_aliens(whole.level, state), state, way)))
         return whole.ended(ends[number].number, found)
 
     chosen = sorted({0, *weights.used} - {len(ends)})

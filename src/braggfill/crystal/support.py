@@ -1,12 +1,14 @@
-"""How tight a support has to be, as counts say that were hidden from the search.
+"""How tight a support and how smooth an amplitude have to be, as counts say that were hidden from the search.
 
 Where counts are few, noise fills the array with faint density. A support cut too loosely keeps it, agrees with all that was
-measured and tells nothing of a gap; one cut too tightly loses the crystal's faint edge, which bright counts know. No misfit
-says which, as the looser one always fits better; hidden counts do, on the coarse levels already, where it costs little.
+measured and tells nothing of a gap; one cut too tightly loses the crystal's faint edge, which bright counts know. A crystal
+whose density is uneven is held back by too large a weight of its roughness, and an even one gets stuck with too small a one. No
+misfit says which, as what is freer always fits better; hidden counts do, on the coarse levels already, where it costs little.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +21,8 @@ from braggfill.crystal.search import REFINED_SHARE, REFINING, Fitting, State, re
 
 SHARES = (REFINED_SHARE, 0.12, 0.2, 0.3)
 """Of the blurred modulus' maximum, where a support may be cut."""
+Refined = tuple[float, State, Fitting]
+"""How wrong a refined state is where counts are hidden, the state, and how it was refined."""
 
 
 def hidden_levels(
@@ -55,9 +59,14 @@ def beside(share: float) -> tuple[float, ...]:
 
 
 def in_best_support(
-    level: Level, hidden: Level, state: State, fitting: Fitting, shares: tuple[float, ...] = SHARES
+    level: Level,
+    hidden: Level,
+    state: State,
+    fitting: Fitting,
+    shares: tuple[float, ...] = SHARES,
+    weights: tuple[float, ...] = (),
 ) -> tuple[State, Fitting]:
-    """One start refined in supports cut at some shares, and the fitting with the share that tells hidden counts best.
+    """One start refined in supports cut at some shares, and the fitting that tells hidden counts best.
 
     Parameters
     ----------
@@ -68,20 +77,26 @@ def in_best_support(
     shares : tuple of float
         Loose to tight; the next is tried as long as hidden counts gain by it. Where none are hidden in that part, the
         fitting's own is taken.
+    weights : tuple of float
+        Of the roughness, large to small, tried in the same way after the shares, from the fitting's own on.
     """
     if not hidden.measured.any():
         return refined(level, state, REFINING, fitting), fitting
 
-    def in_support(share: float) -> tuple[float, State, Fitting]:
-        way = replace(fitting, share=share)
+    def fitted(way: Fitting) -> Refined:
         found = refined(level, state, REFINING, way)
         expected = expected_counts(found.crystal, found.instrument, level)
         return float(misfit(hidden, expected, fitting.kappa)), found, way
 
-    best = in_support(shares[0])
-    for share in shares[1:]:
-        tighter = in_support(share)
-        if tighter[0] >= best[0]:
+    best = gained(fitted(replace(fitting, share=shares[0])), ({"share": share} for share in shares[1:]), fitted)
+    return gained(best, ({"mu": mu} for mu in weights), fitted)[1:]
+
+
+def gained(best: Refined, changes: Iterable[dict[str, Any]], fitted: Callable[[Fitting], Refined]) -> Refined:
+    """The best after changes to how it was refined, one after the other as long as hidden counts gain by them."""
+    for change in changes:
+        other = fitted(replace(best[2], **change))
+        if other[0] >= best[0]:
             break
-        best = tighter
-    return best[1:]
+        best = other
+    return best

@@ -93,6 +93,7 @@ def told(end: Ended, whole: Level, share: float) -> Climbed:
         end.noise_misfit,
         way.kappa,
         way.smoother,
+        way.mu,
         way.share,
         found.wrong,
         (f, r, c),

@@ -53,7 +53,6 @@ SPARE = 1
 """Starts searched further beside those that are carried up."""
 START_STEPS, FURTHER_STEPS, CLIMB_STEPS = len(TURNS[FIRST_TURNS]), len(TURNS[LATER_TURNS]), 10
 """Most steps that progress counts in a start, while it is searched further, and while it is carried up."""
-LAST = Way(kappa=0.0, evaluations=100)
 FAR_WORSE = 1.2
 """Deviance of hidden counts, over that with the coherence fitted, from which on full coherence is given up before its last
 fits: of three known crystals 2.2 to 7 times it with light blurred by half a voxel, 1.05 at most without blur."""
@@ -64,6 +63,7 @@ MOST_SIDE_BY_SIDE = 2**23
 PRIOR = Prior(mu=0.03, search_mu=0.003)
 """A tenth of the roughness' usual weights: iterated on the whole pattern, objects carry no stripes that it had to take off, and
 the object is asked for, whose core of a dislocation and whose edges are rough."""
+LAST = Way(kappa=0.0, evaluations=100, mu=PRIOR.mu)
 Support = Bool[Tensor, "frames rows columns"]
 
 
@@ -188,7 +188,7 @@ def lifted(level: Level, state: State, climbing: Fitting) -> State:
 def fitted(level: Level, state: State) -> State:
     """A state fitted until counting noise alone is expected."""
     for way in STEPS:
-        state = settled(level, state, way, PRIOR.mu)
+        state = settled(level, state, replace(way, mu=PRIOR.mu))
     return state
 
 
@@ -198,7 +198,7 @@ def loosened(attempt: Attempt) -> Attempt:
     The support was cut for the search, and at the crystal's soft edge a little too tightly.
     """
     level, state = attempt.view.level(WHOLE), attempt.state
-    wider = replace(attempt, state=settled(level, replace(state, support=dilated(state.support)), LAST, PRIOR.mu))
+    wider = replace(attempt, state=settled(level, replace(state, support=dilated(state.support)), LAST))
     return min(attempt, wider, key=lambda a: a.deviance)
 
 
@@ -207,7 +207,7 @@ def smoothed(attempt: Attempt) -> Attempt:
     level = attempt.view.level(WHOLE)
     for smoother in SMOOTHER_BY:
         way = replace(LAST, smoother=smoother)
-        smoother_one = replace(attempt, state=settled(level, attempt.state, way, PRIOR.mu))
+        smoother_one = replace(attempt, state=settled(level, attempt.state, way))
         if smoother_one.deviance > attempt.deviance:
             break
         attempt = smoother_one

@@ -56,7 +56,7 @@ class LastFits:
 
         state = refined(self.level, state, REFINING, Prior().climbing())
         noise = expected_deviance(self.crystal.expected[lit])
-        polisher = Polisher(without_aliens(self.level, state), Prior().mu, wrong, noise)
+        polisher = Polisher(without_aliens(self.level, state), wrong, noise)
         made = polished(first_fit(polisher, state))
         return {k: min(float(p.state.misfit) for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
 
