@@ -147,10 +147,10 @@ def level_of(
     """
     starts, lengths = window(scan, share, beyond)
 
-    def cut(array: np.ndarray, beyond: float) -> torch.Tensor:
+    def cut(array: np.ndarray, unknown: float) -> torch.Tensor:
         inside = array[tuple(slice(max(s, 0), max(s, 0) + n) for s, n in zip(starts, lengths, strict=True))]
         padding = [(max(-s, 0), n - m - max(-s, 0)) for s, n, m in zip(starts, lengths, inside.shape, strict=True)]
-        padded = np.pad(inside, padding, constant_values=beyond)
+        padded = np.pad(inside, padding, constant_values=unknown)
         return torch.from_numpy(np.roll(padded, [s - p for s, p in zip(starts, scan.peak, strict=True)], (0, 1, 2))).to(device)
 
     known = scan.mask & np.isfinite(scan.prior_mean)

@@ -1,4 +1,4 @@
-"""The fit of an object, and of the instrument's widths, frame factors and background, to the counts by gradient descent.
+"""The fit of an object, and of all that the instrument does to its light, to the counts by gradient descent.
 
 The loss is Σ w 4 (√(m + 3/8) - √(c + 3/8))², about one for every measured voxel where the model m is right, or near the
 solution the Poisson deviance of m + 3/8 and c + 3/8, plus the priors of the frame factors and of the amplitude's roughness
@@ -36,6 +36,8 @@ WIDTH_SHARE = 0.05
 """Share of the counts that the second derivative of the loss by a log width is taken for."""
 DEAD_TIME_SHARE = 0.2
 """The same share for the root of what the dead time loses at the brightest voxel."""
+BACKGROUND_SHARE, HALF_WIDTH_SHARE = 0.1, 0.01
+"""Shares of the voxels that those by the logs of the background and of diffuse scattering's height and half widths are."""
 ENOUGH = 0.05
 """Share of a free parameter's expected loss by which the loss has to fall on, or the fit ends."""
 NARROWEST = 0.15
@@ -108,11 +110,11 @@ class Likelihood:
         self.scales = self._scales(total, voxels)
 
     def _scales(self, total: float, voxels: PerStart) -> Parameters:
-        """Second derivatives' inverse roots (starts, 3 + frames + 2) of the instrument's parameters."""
+        """Second derivatives' inverse roots (starts, 3 + frames + 2 + 3 + 1) of the instrument's parameters."""
         by_frame = (self.weight * self.level.target).sum((1, 2)) + 1 / FRAME_SPREAD**2
         by_width = by_frame.new_full((3,), WIDTH_SHARE * total)
-        by_background = by_frame.new_full((2,), 0.1 * self.level.target.numel())
-        by_half_width = by_frame.new_full((3,), 0.01 * self.level.target.numel())
+        by_background = by_frame.new_full((2,), BACKGROUND_SHARE * self.level.target.numel())
+        by_half_width = by_frame.new_full((3,), HALF_WIDTH_SHARE * self.level.target.numel())
         by_dead_time = by_frame.new_full((1,), DEAD_TIME_SHARE * total)
         curvatures = torch.cat((by_width, by_frame, by_background, by_half_width, by_dead_time))
         return (self.unit[:, None].float() / curvatures).sqrt()

@@ -1,4 +1,4 @@
-"""The table of methods. A new way of filling is a row at the end of this module, and its name in ``terms.MethodName``."""
+"""The table of methods. A new way of filling is a row at the end of this module, and its name in ``options.MethodName``."""
 
 from collections.abc import Callable
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""The words that filling shares: what may be asked of a fill, what it answers, and what a method is."""
+"""The words that filling shares: what a fill answers, and what a method is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -26,7 +26,7 @@ from braggfill.network.portions import Predictor
 from braggfill.network.practice_scan import PracticeScan
 from braggfill.network.sliding import slide
 from braggfill.scan.boxes import bounding_box
-from braggfill.scan.copies import bright, lay_copies
+from braggfill.scan.copies import SMOOTHED, bright, lay_copies
 from braggfill.scan.copy_rules import CopyRules
 from braggfill.scan.gapped import GappedScan
 
@@ -139,7 +139,7 @@ def with_copies(scan: GappedScan, copies: NDArray[np.bool_], device: torch.devic
 def without_copies(scan: GappedScan, copies: NDArray[np.bool_]) -> GappedScan:
     """The scan without the voxels of copies (frames, rows, columns), which alone are filled."""
     blank = GappedScan.blanked(scan.counts, scan.mask | copies)
-    slabs = [s for s in blank.slabs if (np.moveaxis(copies, s.axis, 0)[s.first : s.last + 1] & s.target).any()]
+    slabs = [s for s in blank.slabs if (s.within(copies) & s.target).any()]
     return replace(blank, slabs=slabs)
 
 
@@ -150,9 +150,9 @@ def bright_copies(
 
     With ``block`` only the black squares, of this extent, of a chequerboard in the gap's plane.
     """
-    copies, bright = np.zeros_like(scan.mask), gaussian_filter(scan.counts, 2) > bright_counts
+    copies, counted = np.zeros_like(scan.mask), gaussian_filter(scan.counts, SMOOTHED) > bright_counts
     for copy in lay_copies(scan, rules, rng):
-        target, lit = copy.slab.target, np.any(copy.within(bright), axis=0)
+        target, lit = copy.slab.target, np.any(copy.within(counted), axis=0)
         if lit.any():
             part = (slice(None), *bounding_box(lit))
             board = target if block is None else target & chequerboard(target.shape[1:], block)
