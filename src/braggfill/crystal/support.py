@@ -21,6 +21,9 @@ from braggfill.crystal.search import REFINED_SHARE, REFINING, Fitting, State, re
 
 SHARES = (REFINED_SHARE, 0.12, 0.2, 0.3)
 """Of the blurred modulus' maximum, where a support may be cut."""
+CLEARLY = 0.97
+"""Hidden counts' misfit with a smaller weight over that with the larger one, at most: crystals that want it gain 5 to 11 %, one
+that is even a hundredth at most, by chance, and ends worse."""
 Refined = tuple[float, State, Fitting]
 """How wrong a refined state is where counts are hidden, the state, and how it was refined."""
 
@@ -78,7 +81,7 @@ def in_best_support(
         Loose to tight; the next is tried as long as hidden counts gain by it. Where none are hidden in that part, the
         fitting's own is taken.
     weights : tuple of float
-        Of the roughness, large to small, tried in the same way after the shares, from the fitting's own on.
+        Of the roughness, large to small, tried in the same way after the shares, as long as hidden counts gain ``CLEARLY``.
     """
     if not hidden.measured.any():
         return refined(level, state, REFINING, fitting), fitting
@@ -89,14 +92,16 @@ def in_best_support(
         return float(misfit(hidden, expected, fitting.kappa)), found, way
 
     best = gained(fitted(replace(fitting, share=shares[0])), ({"share": share} for share in shares[1:]), fitted)
-    return gained(best, ({"mu": mu} for mu in weights), fitted)[1:]
+    return gained(best, ({"mu": mu} for mu in weights), fitted, CLEARLY)[1:]
 
 
-def gained(best: Refined, changes: Iterable[dict[str, Any]], fitted: Callable[[Fitting], Refined]) -> Refined:
-    """The best after changes to how it was refined, one after the other as long as hidden counts gain by them."""
+def gained(
+    best: Refined, changes: Iterable[dict[str, Any]], fitted: Callable[[Fitting], Refined], most: float = 1.0
+) -> Refined:
+    """The best after changes to how it was refined, one after the other as long as less than ``most`` of the misfit is left."""
     for change in changes:
         other = fitted(replace(best[2], **change))
-        if other[0] >= best[0]:
+        if other[0] >= most * best[0]:
             break
         best = other
     return best
