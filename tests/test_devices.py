@@ -294,7 +294,7 @@ def brief(monkeypatch):
     monkeypatch.setattr("braggfill.retrieval.partial.STEPS", (polish.Way(0.01, 2),))
     monkeypatch.setattr("braggfill.retrieval.partial.LAST", polish.Way(0.0, 2))
     monkeypatch.setattr("braggfill.retrieval.partial.LIFTS", 1)
-    monkeypatch.setattr(polish, "FIRST", polish.Way(0.1, 2))
+    monkeypatch.setattr("braggfill.crystal.contest.FIRST", polish.Way(0.1, 2))
     monkeypatch.setattr(polish, "FIT", {"evaluations": 2})
     monkeypatch.setattr(polish, "BRIEF", (({"kappa": 0.0},), ({"smoother": 1.0},), ({"share": 0.12},)))
     monkeypatch.setattr("braggfill.crystal.retrieved.GIVEN_BACK", 2)
