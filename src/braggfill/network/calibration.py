@@ -218,13 +218,12 @@ def blocks(copies: list[Copy], shape: tuple[int, ...]) -> NDArray[np.uint16]:
     """A number for each block of each copy's plane, about its middle, at the block's place (frames, rows, columns)."""
     number, start = np.zeros(shape, np.uint16), 0
     for copy in copies:
-        width, *plane = copy.slab.target.shape
+        plane = copy.slab.target.shape[1:]
         i, j = (np.floor((np.arange(n) - (n - 1) / 2) / BLOCK).astype(int) for n in plane)
         across = j[-1] - j[0] + 1
         squares = start + (i[:, None] - i[0]) * across + j - j[0]
         start = int(squares.max()) + 1
-        layers = np.moveaxis(number, copy.slab.axis, 0)[copy.first : copy.first + width]
-        np.copyto(layers, squares.astype(np.uint16), where=copy.slab.target)
+        np.copyto(copy.within(number), squares.astype(np.uint16), where=copy.slab.target)
     return number
 
 

@@ -57,7 +57,7 @@ class PracticeScan:
         """Weigh the places where portions are drawn: more often where it is bright; arrays are as in ``PracticeScan``."""
         places, weights = [np.empty((0, 3), int)], [np.empty(0)]
         for number, slab in enumerate(scan.slabs):
-            inside = np.log1p(20 * np.moveaxis(expected, slab.axis, 0)[slab.first : slab.last + 1])
+            inside = np.log1p(20 * slab.within(expected))
             weight = np.where(slab.target.any(0), (inside * slab.target).mean(0) + 0.02, 0)
             at = np.argwhere(weight)
             places.append(np.column_stack([np.full(len(at), number), at]))

@@ -47,8 +47,6 @@ from braggfill.retrieval.view import View, level_shares, view_of
 
 LIFTS = 3
 """Times that an object which has not converged is iterated on the whole pattern and fitted again."""
-STEPS = Way(kappa=0.01, evaluations=25), Way(kappa=0.0, evaluations=75)
-"""Of the fits there."""
 SPARE = 1
 """Starts searched further beside those that are carried up."""
 START_STEPS, FURTHER_STEPS, CLIMB_STEPS = len(TURNS[FIRST_TURNS]), len(TURNS[LATER_TURNS]), 10
@@ -63,6 +61,8 @@ MOST_SIDE_BY_SIDE = 2**23
 PRIOR = Prior(mu=0.03, search_mu=0.003)
 """A tenth of the roughness' usual weights: iterated on the whole pattern, objects carry no stripes that it had to take off, and
 the object is asked for, whose core of a dislocation and whose edges are rough."""
+STEPS = Way(kappa=0.01, evaluations=25, mu=PRIOR.mu), Way(kappa=0.0, evaluations=75, mu=PRIOR.mu)
+"""Of the fits on the whole pattern."""
 LAST = Way(kappa=0.0, evaluations=100, mu=PRIOR.mu)
 Support = Bool[Tensor, "frames rows columns"]
 
@@ -188,7 +188,7 @@ def lifted(level: Level, state: State, climbing: Fitting) -> State:
 def fitted(level: Level, state: State) -> State:
     """A state fitted until counting noise alone is expected."""
     for way in STEPS:
-        state = settled(level, state, replace(way, mu=PRIOR.mu))
+        state = settled(level, state, way)
     return state
 
 

@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.scan.copy_rules import CopyRules
 from braggfill.scan.gapped import GappedScan
-from braggfill.scan.gaps import Slab
+from braggfill.scan.gaps import Kind, Slab
 
 BANK = 4
 """Voxels on both sides of a gap that tell how bright it is."""
@@ -48,7 +48,7 @@ class Copy:
     first: int
     """First index along the normal."""
 
-    def within(self, volume: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def within(self, volume: NDArray[Kind]) -> NDArray[Kind]:
         """The part of a volume (frames, rows, columns) between its first and last plane, a view (normal, height, width)."""
         return np.moveaxis(volume, self.slab.axis, 0)[self.first : self.first + len(self.slab.target)]
 

@@ -105,7 +105,7 @@ def power_law(rows: list[Row]) -> tuple[float, float]:
 def across_borders(scan: GappedScan, expected: NDArray[np.float32], predictor: Predictor, skip: int | None) -> Row:
     """Jumps across the portions' borders in the first arm of a cross, of expected counts (frames, rows, columns)."""
     slab = scan.slabs[0]
-    truth = np.moveaxis(expected, slab.axis, 0)[slab.first : slab.last + 1]
+    truth = slab.within(expected)
     name = ONE_PASS if skip is None else skip
     return {"skip": name} | borders(scan, slab, truth, predictor, windows_for(slab, skip))
 
