@@ -35,8 +35,9 @@ REFINED_SHARE, REFINED_BLUR = 0.06, 0.8
 otherwise, and the blur's width in voxels."""
 ROUGHNESS_WEIGHT = 0.3
 """μ of the interior amplitude where the object is carried up and fitted last, unless hidden counts say otherwise."""
-SMALLER_WEIGHTS = (0.1, 0.03, 0.01)
-"""What they may choose instead: crystals of uneven density want a tenth and less, even ones all of it."""
+SMALLER_WEIGHTS = (0.1, 0.03)
+"""What they may choose instead: crystals of uneven density want a tenth and less, even ones all of it. With a hundredth hidden
+counts of a wide gap beside the peak are told better by objects that are wrong in the gap."""
 LAST_BLUR = 0.8
 """Width in voxels of the Gaussian that blurs the modulus for shrink-wrap at the last turn."""
 FIRST_WIDTH, FIRST_BACKGROUND, FIRST_LOSS = 0.6, 0.01, 0.001
