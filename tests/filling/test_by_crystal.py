@@ -6,13 +6,14 @@ import pytest
 
 from braggfill import fill_gaps
 from braggfill.base.errors import InputError
-from braggfill.base.metrics import expected_deviance, poisson_deviance
+from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.contest import starts_made
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved import CrystalFill
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.filling import by_crystal as module
-from braggfill.filling.by_crystal import EFFORTS, Trial, by_crystal, hidden_blocks, judged, widening
+from braggfill.filling.by_crystal import EFFORTS, by_crystal, hidden_blocks
+from braggfill.filling.gate import NOTHING_KNOWN
 from braggfill.filling.options import FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.scan.copies import bright
@@ -20,52 +21,6 @@ from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import WIDEST_MODULE_GAP
 
 BEHIND = RetrievedObject(np.ones((2, 2, 2), np.complex64), np.ones((2, 2, 2), bool), (8, 8, 8))
-
-
-@pytest.fixture(scope="module")
-def truth():
-    """Expected counts (voxels,), and a draw from them."""
-    expected = np.random.default_rng(0).gamma(0.5, 200.0, 6000).astype(np.float32)
-    return expected, np.random.default_rng(1).poisson(expected).astype(np.float32)
-
-
-def test_the_fill_nearer_to_the_hidden_counts_is_taken(truth):
-    expected, known = truth
-    worse = expected * np.random.default_rng(2).lognormal(0, 0.3, expected.shape).astype(np.float32)
-    good = judged(Trial(known, expected, 0.1 * expected, worse))
-    bad = judged(Trial(known, worse, 0.1 * worse, expected))
-    assert good.taken
-    assert not bad.taken
-    assert good.crystal_deviance == pytest.approx(bad.other_deviance) == pytest.approx(expected_deviance(expected), rel=0.05)
-    assert good.hidden_voxels == len(known)
-
-
-def test_a_tie_goes_to_the_network(truth):
-    expected, known = truth
-    assert not judged(Trial(known, expected, expected, expected)).taken
-
-
-def test_a_faint_gap_asks_for_no_more_than_counting_noise_allows():
-    expected = np.full(20_000, 0.9, np.float32)
-    known = np.random.default_rng(0).poisson(expected).astype(np.float32)
-    line = expected * np.random.default_rng(1).gamma(1.5, 1 / 1.5, expected.shape).astype(np.float32)
-    assert judged(Trial(known, expected, 0.1 * expected, line), gain=0.9).taken
-    assert not judged(Trial(known, line, 0.1 * line, expected), gain=0.9).taken
-
-
-@pytest.mark.parametrize("too_sure", [1.0, 2.0, 4.0])
-def test_a_spread_that_was_taken_too_narrow_is_widened_to_what_it_is(truth, too_sure):
-    expected, _ = truth
-    rng = np.random.default_rng(3)
-    shape = 1 / 0.3**2  # a gamma expectation that is off by 30 %
-    known = rng.poisson(rng.gamma(shape, expected / shape)).astype(np.float32)
-    factor = widening(expected, 0.3 * expected / too_sure, known)
-    assert factor == pytest.approx(too_sure, rel=0.15)
-
-
-def test_what_is_sure_enough_stays(truth):
-    expected, known = truth
-    assert widening(expected, expected, known) == 1
 
 
 def told(scan):
@@ -220,8 +175,8 @@ def test_a_wide_gap_is_left_open_where_they_were_not_and_the_narrow_one_is_the_n
 def test_the_crystal_is_behind_a_wide_gap_that_it_fills_beside_the_networks_narrow_one(wide, monkeypatch):
     counts, mask = wide
     with_crystal(monkeypatch, counts)
-    taken = replace(module.NOTHING_KNOWN, taken=True)
-    monkeypatch.setattr(module, "verdicts", lambda *_: (module.NOTHING_KNOWN, taken))
+    taken = replace(NOTHING_KNOWN, taken=True)
+    monkeypatch.setattr(module, "gates", lambda *_: (NOTHING_KNOWN, taken))
     scan = GappedScan.blanked(counts, mask, WIDEST_MODULE_GAP)
     estimate = by_crystal(scan, FillOptions("retrieval"), told, lambda *_: None)
     assert estimate.crystal is BEHIND

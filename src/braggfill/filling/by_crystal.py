@@ -1,4 +1,4 @@
-"""The fill by the crystal, and its honest gate: phase retrieval and the network side by side where counts were hidden.
+"""The fill by the crystal: phase retrieval and the network side by side where counts were hidden.
 
 What the crystal tells of a gap is right only where the search for it converged, which no fit tells for sure. So blocks shaped
 like the gaps are hidden as well, elsewhere in the scan. Both methods fill them; what was measured there says which of the two
@@ -7,7 +7,7 @@ were found again, else refused.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.fallback import out_of_memory
-from braggfill.base.metrics import coverage, expected_deviance, poisson_deviance, predictive_rank
 from braggfill.base.tasks import Progress, name_phase
-from braggfill.base.writing import finite_or_null
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.outliers import faulty_pixels
-from braggfill.crystal.record import CrystalOptions, CrystalRecord
+from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import CrystalFill, fill_by_crystal
 from braggfill.filling.bright_part import bright_part, filled_in_part
+from braggfill.filling.gate import accounted, gates
 from braggfill.filling.options import Effort, FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig
@@ -40,50 +39,11 @@ LARGEST_PART: dict[Effort, int] = {"low": 2**20, "usual": 8_000_000, "high": 8_0
 """Voxels of the brightest part of a scan in which the crystal is looked for, at most."""
 SMALLEST_AXIS = 24
 """Scans that are shorter along an axis are left to the network: no coarse level holds their crystal."""
-WIDE_GAIN = 0.9
-"""Share of the excess deviance that a line between the banks leaves in hidden wide gaps, which the crystal has to remove: where
-it removed 0.96 the gap beside the peak came out with a skill of 0.80, where it removed 0.79 with 0.34."""
 ENVELOPE_STD = 5.0
 """Standard deviation of that line in units of itself: the mean between two banks knows nothing of the fringes there, and with
 1.5 it held 38 hidden columns of a simulated crystal too dark (total 0.88 against 0.93, skill 0.68 against 0.80)."""
 MOSTLY = 0.5
 """Share of what was not measured above which it is pixels, and what few frames lack besides does not matter."""
-HONEST = 0.9
-"""Share of hidden counts that must lie in their 90 % intervals."""
-WIDENINGS = np.geomspace(1, 8, 25)
-"""Factors on the standard deviation that are tried for it."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Two fills of a scan with further blocks hidden, where the blocks' counts are known; arrays are (voxels,)."""
-
-    known: NDArray[np.float32]
-    """What was measured."""
-    crystal: NDArray[np.float32]
-    """Expected counts by phase retrieval."""
-    crystal_std: NDArray[np.float32]
-    other: NDArray[np.float32]
-    """Expected counts by the network, or in wide gaps by a line between the banks."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the hidden counts say, JSON-ready."""
-
-    taken: bool
-    """Whether the fill by phase retrieval is returned."""
-    hidden_voxels: int
-    crystal_deviance: float
-    """Mean Poisson deviance of the hidden counts."""
-    other_deviance: float
-    widening: float
-    """Factor on the standard deviation with which their intervals are honest."""
-
-    def in_words(self, other: str) -> str:
-        """Both deviances; ``other`` is what the crystal was compared with."""
-        found = f"deviance {self.crystal_deviance:.3g} a voxel against {self.other_deviance:.3g} by {other}"
-        return f"{found} on {self.hidden_voxels:,} hidden voxels"
 
 
 @dataclass(frozen=True)
@@ -156,9 +116,10 @@ def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Net
         if not out_of_memory(error):
             raise
         return by_network(scan, network, "memory did not suffice for phase retrieval; a lower effort needs less", {})
-    narrow, wide = verdicts(scan.counts, lit, prior, fill)
+    elsewhere = lit & ~prior.by_network & np.isfinite(prior.mean)
+    narrow, wide = gates(scan.counts, lit & prior.by_network, elsewhere, fill, prior.mean)
     far = ~scan.seen_across().wanted[scan.wanted]
-    sentence, record = told(far, fill.record, narrow, wide)
+    sentence, record = accounted(far, fill.record, narrow, wide)
     mean = np.where(far & (not wide.taken), np.nan, fill.mean[scan.wanted])
     std = fill.std[scan.wanted] * np.where(far, wide.widening, narrow.widening).astype(np.float32)
     if narrow.taken or far.all():
@@ -210,60 +171,3 @@ def retrieved(
     if not (np.isfinite(fill.mean[asked]).all() and np.isfinite(fill.std[asked]).all()):
         raise InputError("the object that was found is not finite")
     return fill
-
-
-def verdicts(
-    counts: NDArray[np.float32], lit: NDArray[np.bool_], prior: WithoutCrystal, fill: CrystalFill
-) -> tuple[Verdict, Verdict]:
-    """What hidden counts say of gaps that the network sees across, and of wider ones.
-
-    Parameters
-    ----------
-    counts : float32 array (frames, rows, columns)
-    lit : bool array (frames, rows, columns)
-        Hidden voxels that are bright enough to be scored.
-    prior : WithoutCrystal
-    fill : CrystalFill
-    """
-
-    def verdict(at: NDArray[np.bool_], gain: float = 0.0) -> Verdict:
-        if np.count_nonzero(at) < FEWEST_VOXELS:
-            return NOTHING_KNOWN
-        return judged(Trial(counts[at], fill.mean[at], fill.std[at], prior.mean[at]), gain)
-
-    far = lit & ~prior.by_network & np.isfinite(prior.mean)
-    return verdict(lit & prior.by_network), verdict(far, WIDE_GAIN)
-
-
-NOTHING_KNOWN = Verdict(False, 0, np.nan, np.nan, 1.0)
-NO_ROOM = f"there is no room to hide gaps of up to {MAX_WIDTH} voxels"
-
-
-def judged(trial: Trial, gain: float = 0.0) -> Verdict:
-    """Compare both fills with the hidden counts; the crystal has to remove a share of the other's excess deviance."""
-    ours, theirs = (poisson_deviance(v, trial.known) for v in (trial.crystal, trial.other))
-    factor, noise = widening(trial.crystal, trial.crystal_std, trial.known), expected_deviance(trial.crystal)
-    return Verdict(ours < theirs - gain * (theirs - noise), len(trial.known), ours, theirs, factor)
-
-
-def told(far: NDArray[np.bool_], record: CrystalRecord, narrow: Verdict, wide: Verdict) -> tuple[str, dict[str, Any]]:
-    """One sentence for a user, and everything for a program; ``far`` (voxels,) are out of the network's reach."""
-    sentence = f"{record.converged} of {len(record.best_of_each)} retrieved objects converged"
-    if not far.all():
-        said = "filled by phase retrieval" if narrow.taken else "retrieval does no better"
-        why = f"{said}: {narrow.in_words('the network')}" if narrow.hidden_voxels else NO_ROOM
-        sentence = f"{why}; {sentence}"
-    everything = {"retrieval": asdict(record), "gate": asdict(narrow)}
-    if far.any():
-        known = f": {wide.in_words('a line between the banks')}" if wide.hidden_voxels else ", for there is no room to hide one"
-        sentence += f"; gaps wider than {MAX_WIDTH} {'filled' if wide.taken else 'left open'}{known}"
-        everything["wide_gate"] = asdict(wide)
-    return sentence, finite_or_null(everything)
-
-
-def widening(mean: NDArray[np.float32], std: NDArray[np.float32], known: NDArray[np.float32]) -> float:
-    """The least factor on ``std`` with which ``known`` counts lie in their intervals often enough; all are (voxels,)."""
-    for factor in WIDENINGS:
-        if coverage(predictive_rank(np.random.default_rng(0), mean, factor * std, known), 0.9) >= HONEST:
-            return float(factor)
-    return float(WIDENINGS[-1])

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from braggfill.base.metrics import expected_deviance
+from braggfill.filling.gate import Compared, gate, widening
+
+
+@pytest.fixture(scope="module")
+def truth():
+    """Expected counts (voxels,), and a draw from them."""
+    expected = np.random.default_rng(0).gamma(0.5, 200.0, 6000).astype(np.float32)
+    return expected, np.random.default_rng(1).poisson(expected).astype(np.float32)
+
+
+def test_the_fill_nearer_to_the_hidden_counts_is_taken(truth):
+    expected, known = truth
+    worse = expected * np.random.default_rng(2).lognormal(0, 0.3, expected.shape).astype(np.float32)
+    good = gate(Compared(known, expected, 0.1 * expected, worse))
+    bad = gate(Compared(known, worse, 0.1 * worse, expected))
+    assert good.taken
+    assert not bad.taken
+    assert good.crystal_deviance == pytest.approx(bad.other_deviance) == pytest.approx(expected_deviance(expected), rel=0.05)
+    assert good.hidden_voxels == len(known)
+
+
+def test_a_tie_goes_to_the_network(truth):
+    expected, known = truth
+    assert not gate(Compared(known, expected, expected, expected)).taken
+
+
+def test_a_faint_gap_asks_for_no_more_than_counting_noise_allows():
+    expected = np.full(20_000, 0.9, np.float32)
+    known = np.random.default_rng(0).poisson(expected).astype(np.float32)
+    line = expected * np.random.default_rng(1).gamma(1.5, 1 / 1.5, expected.shape).astype(np.float32)
+    assert gate(Compared(known, expected, 0.1 * expected, line), gain=0.9).taken
+    assert not gate(Compared(known, line, 0.1 * line, expected), gain=0.9).taken
+
+
+@pytest.mark.parametrize("too_sure", [1.0, 2.0, 4.0])
+def test_a_spread_that_was_taken_too_narrow_is_widened_to_what_it_is(truth, too_sure):
+    expected, _ = truth
+    rng = np.random.default_rng(3)
+    shape = 1 / 0.3**2  # a gamma expectation that is off by 30 %
+    known = rng.poisson(rng.gamma(shape, expected / shape)).astype(np.float32)
+    factor = widening(expected, 0.3 * expected / too_sure, known)
+    assert factor == pytest.approx(too_sure, rel=0.15)
+
+
+def test_what_is_sure_enough_stays(truth):
+    expected, known = truth
+    assert widening(expected, expected, known) == 1
