@@ -7,15 +7,18 @@ centre it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float32, Shaped
 from numpy.typing import NDArray
 from scipy.fft import prev_fast_len
 
 from braggfill.base.errors import InputError
 from braggfill.crystal.outliers import faulty_pixels
+from braggfill.crystal.starts import first_support
 from braggfill.scan.choice import Negatives
 from braggfill.scan.counts import as_mask, as_spread, brightest_voxel, check_counts, measured_values, scale_of
 
@@ -40,6 +43,11 @@ class Pattern:
     """Index of the Bragg peak in the scan, as ``brightest_voxel`` has it without faulty pixels."""
     before: tuple[int, int, int]
     """Voxels before it along each axis that the pattern still has, in the scan's order."""
+
+    @cached_property
+    def fringes(self) -> tuple[float, float, float]:
+        """Voxels from one fringe to the next along each axis."""
+        return first_support(torch.from_numpy(self.counts))[1]
 
     @property
     def measured(self) -> Bool[NDArray[np.bool_], "frames rows columns"]:

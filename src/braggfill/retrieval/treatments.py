@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.crystal.levels import GappedCounts
-from braggfill.crystal.starts import first_support
 from braggfill.retrieval.options import TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box
 
@@ -157,5 +156,4 @@ def known_counts(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.
     estimated = ~taken & np.isfinite(high)
     mean, std = (np.where(estimated, values, np.float32(np.nan)) for values in (pattern.counts, pattern.std))
     counts, gaps, mean, std = (np.roll(v, pattern.before, (0, 1, 2)) for v in (np.where(taken, low, 0), ~taken, mean, std))
-    fringes = first_support(torch.from_numpy(pattern.counts))[1]
-    return GappedCounts(counts.astype(np.float32), gaps, mean, std, pattern.before, fringes)
+    return GappedCounts(counts.astype(np.float32), gaps, mean, std, pattern.before, pattern.fringes)
