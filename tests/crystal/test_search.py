@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from known_scans import expected_of, faceted, scan_of
 
-from braggfill.base.errors import InputError
+from braggfill.base.errors import VanishedError
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal import search as searches
 from braggfill.crystal.climb import Prior, climb, raised
@@ -208,7 +208,7 @@ def test_a_start_whose_object_vanishes_stays_what_it_was_and_stops_no_other(meas
     def once(*arguments):
         for turn in turns:
             return turn(*arguments)
-        raise InputError("support: got an empty one")
+        raise VanishedError
 
     monkeypatch.setattr(searches, "take_turn", once)
     found = search(level, begin, brief, FITTING)

@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read: what was wrong with the input, in a sentence."""
+"""The exceptions that a user is meant to read: what was wrong with the input, in a sentence."""
 
 from braggfill.base.text import as_sentence
 
@@ -11,3 +11,10 @@ class InputError(ValueError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(as_sentence(sentence))
+
+
+class VanishedError(InputError):
+    """Nothing is left of an object that was looked for."""
+
+    def __init__(self) -> None:
+        super().__init__("support: got an empty one, the object vanished; check that the scan holds a Bragg peak with fringes")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from braggfill.base.metrics import expected_deviance, poisson_deviance
+from braggfill.base.metrics import expected_deviance
 from braggfill.base.tasks import Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import climb
@@ -191,12 +191,9 @@ def carried_up(
     levels: list[Level], whole: WholeScan, begun: Promising, options: CrystalOptions, known: Hidden, tick: Tick
 ) -> Begun:
     """A start carried to the whole pattern and fitted there for the first time."""
-
-    def wrong(state: State) -> float:
-        return poisson_deviance(whole.expected(state)[known.where], known.counts)
-
     state = search(levels[0], begun.state, TURNS, begun.fitting, tick, LAST_TURNS)
     climbing = replace(options.prior.climbing(begun.fitting.wrap), share=begun.fitting.share)
     state, fitting = climb(levels, state, climbing, known.levels, options.thorough, tick)
-    polisher = Polisher(without_aliens(whole.level, state), wrong, known.noise)
+    judge = partial(whole.deviance, where=known.where, counts=known.counts)
+    polisher = Polisher(without_aliens(whole.level, state), judge, known.noise)
     return first_fit(polisher, state, replace(FIRST, share=fitting.share, mu=fitting.mu))

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from braggfill.base.errors import InputError
+from braggfill.base.errors import VanishedError
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.base.tasks import Tick
 from braggfill.crystal.algorithms import ALGORITHMS
@@ -204,7 +204,7 @@ def search(
             break
         try:
             state = take_turn(level, state, turn, (float(blurs[number]), float(blurs[number + 1])), fitting)
-        except InputError:  # the object vanished: others may not
+        except VanishedError:
             break
         best = better(best, state)
         tick()

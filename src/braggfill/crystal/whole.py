@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.efficiency import unevenness
 from braggfill.crystal.levels import GappedCounts, Level
@@ -54,6 +55,10 @@ class WholeScan:
         places = (offsets(-p, n) % m for p, n, m in zip(self.scan.peak, self.scan.counts.shape, expected.shape, strict=True))
         inside: Field = expected[np.ix_(*places)]
         return inside
+
+    def deviance(self, state: State, where: NDArray[np.bool_], counts: Field) -> float:
+        """Mean Poisson deviance of counts (voxels,) somewhere in the scan (frames, rows, columns), as a state expects them."""
+        return poisson_deviance(self.expected(state)[where], counts)
 
     def ended(self, number: int, found: Polished) -> Ended:
         """What one end of a start expects."""

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float32
 from torch import Tensor
 
-from braggfill.base.errors import InputError
+from braggfill.base.errors import VanishedError
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.scan.boxes import bounding_box
 
@@ -37,7 +37,7 @@ def shrink_wrap(
 
     Raises
     ------
-    InputError
+    VanishedError
         If nothing is left.
     """
     box = bounding_box(support, MARGIN)
@@ -47,5 +47,5 @@ def shrink_wrap(
     tighter = torch.zeros_like(support)
     tighter[box] = smooth > SUPPORT_SHARE * bulk
     if not tighter.any():
-        raise InputError("support: got an empty one, the object vanished; check that the scan holds a Bragg peak with fringes")
+        raise VanishedError
     return tighter

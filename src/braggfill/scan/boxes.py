@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from braggfill.base.errors import InputError
+from braggfill.base.errors import VanishedError
 from braggfill.scan.formats.frames import Box as Box
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ def bounding_box(inside: "NDArray[np.bool_] | Tensor", margin: int = 0) -> tuple
 
     Raises
     ------
-    InputError
-        If there is none: the object that was looked for has vanished.
+    VanishedError
+        If there is none.
     """
     if not inside.any():
-        raise InputError("support: got an empty one, the object vanished; check that the scan holds a Bragg peak with fringes")
+        raise VanishedError
     spans = []
     for axis, length in enumerate(inside.shape):
         along = np.flatnonzero(inside.any(tuple(a for a in range(inside.ndim) if a != axis)).tolist())

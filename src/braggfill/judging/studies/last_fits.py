@@ -1,11 +1,11 @@
 """What a search could have come to: the last fits of the fill by the crystal, begun from the true object."""
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 
-from braggfill.base.metrics import expected_deviance, poisson_deviance
+from braggfill.base.metrics import expected_deviance
 from braggfill.crystal.climb import Prior
 from braggfill.crystal.contest import without_aliens
 from braggfill.crystal.levels import WHOLE, GappedCounts, Level, tapered_level
@@ -49,14 +49,11 @@ class LastFits:
     def begun_from(self, state: State) -> Misfits:
         """Begun from a state on the whole level."""
         lit = self.hidden & bright(self.scan.counts) & ~self.faulty
-        whole, counts = WholeScan(self.known, self.scan.mask | self.hidden, self.level), self.scan.counts[lit]
-
-        def wrong(state: State) -> float:
-            return poisson_deviance(whole.expected(state)[lit], counts)
-
+        whole = WholeScan(self.known, self.scan.mask | self.hidden, self.level)
         state = refined(self.level, state, REFINING, Prior().climbing())
         noise = expected_deviance(self.crystal.expected[lit])
-        polisher = Polisher(without_aliens(self.level, state), wrong, noise)
+        judge = partial(whole.deviance, where=lit, counts=self.scan.counts[lit])
+        polisher = Polisher(without_aliens(self.level, state), judge, noise)
         made = polished(first_fit(polisher, state))
         return {k: min(float(p.state.misfit) for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
 
