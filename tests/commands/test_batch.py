@@ -90,6 +90,8 @@ def test_jobs_know_their_place_from_anywhere(tmp_path, monkeypatch):
     assert (job.scan, job.mask.mask) == (str(tmp_path / "S3.npz"), str(tmp_path / "m_3.npz"))
     assert job.output == tmp_path / "S3_filled.npz"
     assert (job.outputs.plot, job.outputs.report) == (tmp_path / "one.png", tmp_path / "reports" / "S3_filled.html")
+    (job,) = jobs_of([("S3.npz", None)], method="unet", weights="own.safetensors")
+    assert job.options.weights == tmp_path / "own.safetensors"
     (job,) = jobs_of([("S3.npz", None)], output="reports", format="cxi")
     assert (job.output, job.kind) == (tmp_path / "reports" / "S3_filled.cxi", "cxi")
     for scans, outputs in (

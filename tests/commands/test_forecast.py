@@ -121,6 +121,23 @@ def test_a_fill_by_the_crystal_takes_as_long_as_foretold_within_a_factor_of_3(sm
     assert 1 / 3 < foretold / real < 3
 
 
+def test_a_trial_that_runs_out_of_memory_foretells_the_networks_fill(small, monkeypatch):
+    def lacks_memory(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+
+    monkeypatch.setattr(trials.SearchRates, "on", lacks_memory)
+    seconds = trials.fill_seconds(small, FillOptions("retrieval"))
+    assert seconds == trials.fill_seconds(small, FillOptions("unet"))
+
+
+def test_a_comparison_of_a_scan_that_is_filled_first_is_foretold_with_all_treatments(small, monkeypatch):
+    monkeypatch.setattr(trials, "_search_seconds", lambda *_: 100.0)
+    monkeypatch.setattr(trials, "fill_seconds", lambda scan, options, clock: 7.0)
+    found = braggfill.compare(small.scan.intensity, small.mask, starts=1, keep=1, coherence="full", schedule=(("hio", 2),))
+    treatments = len(found.compared) + len(found.left_out)
+    assert trials.comparison_seconds(small, ComparisonOptions()) == 100 * treatments + 7
+
+
 def test_a_comparison_and_a_judgement_are_made_of_their_parts(small, monkeypatch):
     monkeypatch.setattr(trials, "_search_seconds", lambda *_: 100.0)
     monkeypatch.setattr(trials, "fill_seconds", lambda scan, options, clock: 7.0)

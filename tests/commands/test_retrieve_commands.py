@@ -109,6 +109,13 @@ def test_retrieve_says_how_many_starts_converged_and_how_coherent_the_light_was(
         assert start["converged"] is False
 
 
+def test_a_known_object_of_another_shape_is_one_sentence(tmp_path, capsys):
+    for name, size in (("object", 32), ("truth", 36)):
+        np.savez(tmp_path / f"{name}.npz", crystal=facetted((size, 32, 32), 9.0).astype(np.complex64))
+    assert run("strain", tmp_path / "object.npz", "--truth", tmp_path / "truth.npz") == 2
+    assert "got an object of (36, 32, 32) voxels, expected (32, 32, 32)" in " ".join(capsys.readouterr().err.split())
+
+
 def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, capsys):
     crystal = ramp_free(facetted((32, 32, 32), 9.0, 0.4)).astype(np.complex64)
     np.savez(tmp_path / "object.npz", crystal=crystal)

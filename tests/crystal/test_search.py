@@ -1,10 +1,8 @@
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from known_scans import expected_of, faceted, scan_of
 
 from braggfill.base.errors import VanishedError
@@ -14,20 +12,9 @@ from braggfill.crystal.climb import Prior, climb, raised
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import level_of
 from braggfill.crystal.likelihood import Terms, misfit, noise_misfit
-from braggfill.crystal.search import (
-    Fitting,
-    State,
-    Turn,
-    Wrap,
-    better,
-    in_wraps,
-    judged,
-    random_starts,
-    search,
-    stepped,
-    tightened,
-)
+from braggfill.crystal.search import Fitting, State, Turn, better, improved, judged, random_starts, search, stepped, tightened
 from braggfill.crystal.starts import start_generator
+from braggfill.crystal.wraps import LOOSEST
 from braggfill.retrieval.alignment import align
 from braggfill.simulation.scans import one_thread
 
@@ -170,33 +157,13 @@ def test_a_steep_phase_is_found_in_the_loosest_wrap(steep):
                 level,
                 random_starts(level, 1, start_generator(0, number)),
                 searches.TURNS[:2],
-                Prior().searching(searches.LOOSEST),
+                Prior().searching(LOOSEST),
             )
             for number in range(2)
         ]
     best = min(states, key=lambda state: float(state.misfit))
     assert align(steep[0][0].numpy(), best.crystal[0].numpy())[1] > 0.9
     assert best.misfit < 5 * best.noise
-
-
-@dataclass(frozen=True)
-class Told:
-    """A start that promises what is said of its wrap."""
-
-    number: int
-    wrap: Wrap
-    promise: float
-
-
-@given(promises=st.lists(st.floats(0, 9), min_size=1, max_size=4, unique=True), starts=st.integers(1, 9))
-def test_starts_after_the_first_ones_are_in_the_wrap_of_the_best(promises, starts):
-    wraps = tuple(Wrap(0.1 + n, 1.0, 1.0) for n in range(len(promises)))
-    found = in_wraps(wraps, starts, lambda numbered: [Told(n, wrap, promises[wraps.index(wrap)]) for n, wrap in numbered])
-    assert [start.number for start in found] == list(range(starts))
-    first, later = found[: len(wraps)], found[len(wraps) :]
-    assert [start.wrap for start in first] == list(wraps[:starts])
-    best = min(range(len(first)), key=lambda n: promises[n])
-    assert all(start.wrap == wraps[best] for start in later)
 
 
 def test_a_start_whose_object_vanishes_stays_what_it_was_and_stops_no_other(measured, monkeypatch):
@@ -214,3 +181,18 @@ def test_a_start_whose_object_vanishes_stays_what_it_was_and_stops_no_other(meas
     found = search(level, begin, brief, FITTING)
     assert torch.equal(found.misfit, kept.misfit)
     assert torch.equal(found.crystal, kept.crystal)
+
+
+def test_a_state_stays_where_what_is_tried_loses_the_object(found):
+    def vanishes():
+        raise VanishedError
+
+    assert improved(found[1], vanishes) is found[1]
+    better_one = replace(found[1], misfit=found[1].misfit / 2)
+    assert torch.equal(improved(found[1], lambda: better_one).misfit, better_one.misfit)
+
+
+def test_an_object_that_is_not_finite_counts_as_vanished(found):
+    spoiled = replace(found[1], crystal=torch.full_like(found[1].crystal, torch.nan))
+    with pytest.raises(VanishedError):
+        judged(found[0], spoiled, spoiled.support, 0.0)

@@ -89,3 +89,9 @@ def test_what_is_left_open_inside_is_told_from_outside(gapped):
     open_inside = lambda scan: Estimate(*np.full((2, np.count_nonzero(scan.wanted)), np.nan), crystal="behind it")  # noqa: E731
     estimate = filled_in_part(gapped, (slice(0, 40), slice(8, 44), slice(10, 50)), open_inside, flat(1))
     assert (estimate.mean == 1).all()
+
+
+def test_the_weights_that_filled_outside_are_told_where_none_were_asked_inside(gapped):
+    outside = lambda scan: Estimate(*np.ones((2, np.count_nonzero(scan.wanted))), weights_sha256="f" * 64)  # noqa: E731
+    estimate = filled_in_part(gapped, (slice(0, 40), slice(8, 44), slice(10, 50)), flat(5, crystal="behind it"), outside)
+    assert estimate.weights_sha256 == "f" * 64

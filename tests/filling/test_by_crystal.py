@@ -205,6 +205,7 @@ def test_a_scan_with_a_wide_gap_alone_is_filled_or_left_open(wide, monkeypatch, 
     with_crystal(monkeypatch, counts if good else np.full(counts.shape, counts.max(), np.float32))
     result = fill_gaps(np.where(mask, 0, counts), mask, method="retrieval")
     np.testing.assert_array_equal(result.filled, mask & good)
+    assert (result.crystal is not None) == good
     assert ("gaps wider than 14 filled" in result.sentence) == good
 
 

@@ -109,6 +109,14 @@ def test_lists_and_tensors_are_taken_for_the_arrays_that_they_hold():
         np.testing.assert_allclose(strain(given).strain, expected, atol=1e-5)
 
 
+def test_a_support_one_voxel_thick_across_g_loses_nothing():
+    crystal = strained(lambda r: 1e-3 * r, (0, 0, 10), SKEWED)
+    plane = np.zeros(crystal.shape, bool)
+    plane[crystal.shape[0] // 2, 4:-4, 4:-4] = True
+    found = strain(crystal, plane, q_inv_nm=(0, 0, 10))
+    assert np.isfinite(found.phase[plane]).all()
+
+
 BAD = {
     "real": ((np.ones(SHAPE),), {}, "crystal: got float64"),
     "flat": ((np.ones((3, 3), complex),), {}, "complex volume"),
@@ -118,6 +126,7 @@ BAD = {
     "voxel": ((np.ones(SHAPE, complex),), {"voxel_nm": 0.0}, "lengths above 0"),
     "edges": ((np.ones(SHAPE, complex),), {"voxel_nm": np.ones((3, 3))}, "enclose no volume"),
     "shape": ((np.ones(SHAPE, complex),), {"voxel_nm": np.ones(2)}, "expected 1, 3 or 3 × 3"),
+    "thin": ((np.ones(SHAPE, complex), np.arange(SHAPE[0])[:, None, None] == np.full(SHAPE, 3)), {}, "single voxel thick"),
     "g": ((np.ones(SHAPE, complex),), {"q_inv_nm": (0, 0, 0)}, "not 0"),
 }
 

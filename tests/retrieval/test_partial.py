@@ -11,15 +11,25 @@ from known_objects import facetted, pattern_of, ramp_free
 from scipy.ndimage import gaussian_filter
 
 from braggfill import retrieve
+from braggfill.base.tasks import Steps
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import level_of
-from braggfill.crystal.search import TIGHT, WRAPS, Turn
+from braggfill.crystal.search import Turn
+from braggfill.crystal.wraps import TIGHT, WRAPS
 from braggfill.retrieval import partial
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import interior, strain, strain_rmse
 from braggfill.retrieval.grids import without_taper
 from braggfill.retrieval.options import RetrievalOptions
-from braggfill.retrieval.partial import CLIMB_STEPS, FURTHER_STEPS, START_STEPS, Attempt, searched_coarsely, smoothed
+from braggfill.retrieval.partial import (
+    CLIMB_STEPS,
+    FURTHER_STEPS,
+    LAST_STEPS,
+    START_STEPS,
+    Attempt,
+    searched_coarsely,
+    smoothed,
+)
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.retrieval.result import LARGEST_SUPPORT, RetrievalResult, Start
 from braggfill.retrieval.treatments import known_counts
@@ -115,7 +125,7 @@ def test_starts_depend_on_their_number_alone_and_the_best_are_carried_up(monkeyp
     options = {"counts_per_unit": 1, "device": "cpu", "keep": 1}
     three = retrieve(counts, starts=3, on_progress=lambda done, total: seen.append((done, total)), **options)
     done, totals = zip(*seen, strict=True)
-    steps = 3 * START_STEPS + 2 * FURTHER_STEPS + CLIMB_STEPS  # all are begun, two searched further, and the best is carried up
+    steps = 3 * START_STEPS + 2 * FURTHER_STEPS + CLIMB_STEPS + LAST_STEPS
     assert set(totals) == {steps} and done[-1] == totals[0]
     assert done[:7] == tuple(range(7)) and list(done) == sorted(done)
     assert sorted(start.number for start in three.starts) == [0, 1, 2]
@@ -273,7 +283,7 @@ def test_full_coherence_is_taken_if_it_tells_hidden_counts_and_given_up_early_if
 
     monkeypatch.setattr(partial, "with_full_coherence", lambda attempt: Told(deviance=2.0 * first, view=attempt.view))
     monkeypatch.setattr(partial, "fitted_to_the_end", fitted_to_the_end)
-    ends = partial.as_hidden_counts_say(climbed)
+    ends = partial.as_hidden_counts_say(climbed, Steps(lambda *_: None, 3))
     assert len(made) == fits
     assert (ends == climbed) != taken
     assert len(ends) == 2

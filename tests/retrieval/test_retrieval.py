@@ -5,6 +5,8 @@ import pytest
 from known_objects import facetted, pattern_of, ramp_free
 
 from braggfill import InputError, retrieve, strain
+from braggfill.base.errors import VanishedError
+from braggfill.retrieval import coherent
 from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import interior
 from braggfill.retrieval.grids import finer, given_support
@@ -181,3 +183,24 @@ def test_a_given_support_is_taken_to_the_grid_of_the_pattern():
     inside = given_support(support, (32, 32, 32)).numpy()
     spans = np.ptp(np.argwhere(inside), axis=0) + 1
     np.testing.assert_allclose(spans, np.array([14, 10, 6]) * 32 / 34, atol=1)
+
+
+@pytest.mark.parametrize("vanishing", [{0}, {0, 1}])
+def test_starts_whose_object_vanishes_stop_no_other(monkeypatch, vanishing):
+    counts, run_start = np.round(pattern_of(facetted((24, 24, 24), 8.0), 1e5)), coherent.run_start
+
+    def sometimes(*arguments):
+        if arguments[4] in vanishing:
+            raise VanishedError
+        return run_start(*arguments)
+
+    monkeypatch.setattr(coherent, "run_start", sometimes)
+    options = RetrievalOptions(coherence="full", starts=2, keep=1, schedule=(("hio", 20), ("er", 10)))
+    told = []
+    if len(vanishing) == 2:
+        with pytest.raises(VanishedError):
+            retrieve(counts, options=options)
+        return
+    found = retrieve(counts, options=options, on_progress=lambda *step: told.append(step))
+    assert [start.number for start in found.starts] == [1]
+    assert told[-1][0] == told[-1][1]

@@ -126,6 +126,25 @@ def test_clear_box_stops_at_the_gap():
     assert not pattern.missing.any()
 
 
+@given(peak=st.integers(4, 59), first=st.integers(0, 62), width=st.integers(1, 5))
+def test_a_crop_reaches_neither_a_gap_nor_beyond_the_border(peak, first, width):
+    places = np.arange(64)
+    gap = (places >= first) & (places < first + width) & (abs(places - peak) > 1)
+    counts = np.broadcast_to((places + 1)[:, None], (16, 64, 16)).copy()
+    counts[:, peak] = 1000
+    try:
+        pattern = clear_box(prepare_pattern(counts, np.broadcast_to(gap[:, None], (64, 16))))
+    except InputError:
+        return
+    offsets = (np.fft.fftfreq(pattern.counts.shape[1]) * pattern.counts.shape[1]).round().astype(int)
+    if gap.any():
+        assert not pattern.missing.any()
+        np.testing.assert_array_equal(pattern.counts[0, 1:, 0], (peak + offsets + 1)[1:])
+        assert pattern.before[1] == -offsets.min()
+    else:
+        assert pattern.counts.shape[1] == 64
+
+
 def test_crop_is_refused_where_the_gap_is_close():
     counts = np.ones((32, 40, 40), int)
     counts[16, 20, 20] = 9

@@ -60,6 +60,15 @@ def test_a_result_comes_back_to_the_bit(tmp_path, result, kind):
 
 
 @pytest.mark.parametrize("kind", FORMATS)
+def test_a_mask_that_is_no_number_marks_what_was_not_measured_in_every_format(tmp_path, kind):
+    mask = np.where(MASK, np.nan, 0.0)
+    write_scan(tmp_path / NAMES[kind], Scan(COUNTS, mask, "S12"), kind)
+    back = read_scan(tmp_path / NAMES[kind])
+    if back.mask is not None:
+        np.testing.assert_array_equal(np.broadcast_to(back.mask, COUNTS.shape), np.broadcast_to(MASK, COUNTS.shape))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("mask", [None, MASK, np.broadcast_to(MASK, COUNTS.shape)])
 def test_a_scan_that_is_not_filled_comes_back_as_well(tmp_path, kind, mask):
     counts = COUNTS.astype(np.float32) if kind == "cohere" else COUNTS

@@ -221,6 +221,16 @@ def test_a_flat_field_reaches_the_judge_and_the_options(tmp_path):
     assert run("evaluate", tmp_path / "s.npz", "--flat", tmp_path / "none.npy") == 2
 
 
+@pytest.mark.parametrize("verb", ["fill", "evaluate"])
+def test_a_flat_field_makes_no_counts_of_scaled_data(tmp_path, capsys, verb):
+    np.savez(tmp_path / "s.npz", data=0.37 * COUNTS, mask=GAP)
+    np.save(tmp_path / "white.npy", np.ones(GAP.shape))
+    flat = [tmp_path / "s.npz", "--flat", tmp_path / "white.npy", "--method", "linear"]
+    assert run(verb, *flat) == 2
+    assert "counts_per_unit: got none of a scan whose values are no whole counts" in " ".join(capsys.readouterr().err.split())
+    assert run(verb, *flat, "--counts-per-unit", 1 / 0.37) == 0
+
+
 def test_a_batch_knows_a_result_of_other_steps_for_another(tmp_path, capsys):
     np.savez(tmp_path / "S1.npz", data=COUNTS, mask=GAP)
     command = ["fill", "--scan", "1", "--template", tmp_path / "S%d.npz", "--method", "nearest", "-j", 1, "--slurm", 0]

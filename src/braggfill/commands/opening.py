@@ -33,6 +33,8 @@ class Opened:
     """(frames, rows, columns) or (rows, columns), > 0 = not measured; None if there is none."""
     counts_per_unit: float | None = None
     """Photons for one unit, where a flat field has made it another one than the file's."""
+    scaled: bool = False
+    """Whether the file's values were no whole counts then."""
     record: dict[str, Any] = field(default_factory=dict)
     """What was done to it before, JSON-ready, for the provenance of what is made of it."""
 
@@ -40,6 +42,11 @@ class Opened:
         """Options that have ``counts_per_unit``, with the photons for one unit of what the scan has become."""
         if self.counts_per_unit is None:
             return options
+        if self.scaled and options.counts_per_unit is None:
+            raise InputError(
+                "counts_per_unit: got none of a scan whose values are no whole counts before the flat field divides them, "
+                "expected the photons for one unit of the file; give --counts-per-unit"
+            )
         return replace(options, counts_per_unit=(options.counts_per_unit or 1.0) * self.counts_per_unit)
 
 
@@ -88,7 +95,8 @@ def open_scan(
     made = prepare(scan, mask, how, negatives, None if choice.roi else closed)
     if made.scan is not scan or made.mask is not mask:
         check_scan(replace(made.scan, mask=made.mask))
-    return Opened(made.scan, made.mask, made.counts_per_unit, ({"prepared": made.record} if made.record else {}) | record)
+    record |= {"prepared": made.record} if made.record else {}
+    return Opened(made.scan, made.mask, made.counts_per_unit, made.scaled, record)
 
 
 def _forgotten(scan: Scan) -> Scan:

@@ -52,7 +52,8 @@ class Rates:
         from braggfill.base.devices import wait_for
         from braggfill.crystal.climb import BLUR, Prior
         from braggfill.crystal.likelihood import fit
-        from braggfill.crystal.search import TIGHT, Turn, iterated, random_starts
+        from braggfill.crystal.search import Turn, iterated, random_starts
+        from braggfill.crystal.wraps import TIGHT
 
         state = random_starts(level, 1, np.random.default_rng(0))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from braggfill.base.errors import InputError
 from braggfill.commands.shell import Overwrite, QVector, VoxelSize, console, say
 
 if TYPE_CHECKING:
@@ -91,6 +92,10 @@ def beside_the_truth(volume: "NDArray[Any]", truth: str, geometry: dict[str, Any
     from braggfill.retrieval.files import read_crystal
 
     true, inside = read_crystal(truth)
+    if true.shape != volume.shape:
+        raise InputError(
+            f"truth {truth}: got an object of {true.shape} voxels, expected {volume.shape} like the other one; cut or pad one"
+        )
     known = strain(true, inside, **geometry)
     moved, alike = align(true, volume)
     return Against(moved, alike, strain(moved, known.support, **geometry), known)

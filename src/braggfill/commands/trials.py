@@ -1,6 +1,7 @@
 """Trials: how long a verb will work on a scan, from rates that a few steps on the scan itself have told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from math import ceil
 from time import perf_counter
@@ -78,7 +79,7 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
         return network
 
     from braggfill.base.devices import find_device
-    from braggfill.base.fallback import on_card_or_processor
+    from braggfill.base.fallback import on_card_or_processor, out_of_memory
     from braggfill.base.threads import at_a_time, side_by_side
     from braggfill.crystal.levels import shares_of, tapered_level
     from braggfill.crystal.retrieved import gapped_counts
@@ -97,7 +98,12 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
         levels = [tapered_level(counted, share, find_device(device)) for share in shares_of(counted)]
         return side_by_side([lambda: SearchRates.on(levels, clock)], device=place)[0]
 
-    known, _ = on_card_or_processor(rates, options.device)
+    try:
+        known, _ = on_card_or_processor(rates, options.device)
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        return network
     return 2 * network + seconds_of_crystal(known, starts, climbs, options.effort != "low", at_a_time(place))
 
 
@@ -124,7 +130,8 @@ def comparison_seconds(scan: "Opened", options: "ComparisonOptions", clock: Cloc
     from braggfill.retrieval.treatments import usual_treatment
 
     pattern = _pattern(scan, options)
-    number = len(options.treatments or allowed_treatments(pattern))
+    filled = pattern if scan.scan.filled is not None else replace(pattern, filled=pattern.missing, std=pattern.counts + 1)
+    number = len(options.treatments or allowed_treatments(filled))
     asked = FillOptions(device=options.device, counts_per_unit=options.counts_per_unit, negatives=options.negatives)
     fill = fill_seconds(scan, asked, clock) if scan.scan.filled is None else 0.0
     return fill + number * _search_seconds(pattern, usual_treatment(pattern), options, clock)

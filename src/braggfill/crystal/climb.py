@@ -6,6 +6,7 @@ outweighs all others, must not decide yet.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -18,18 +19,17 @@ from braggfill.crystal.search import (
     REFINING,
     ROUGHNESS_WEIGHT,
     SMALLER_WEIGHTS,
-    TIGHT,
     Fitting,
     State,
     Turn,
-    Wrap,
-    better,
+    improved,
     refined,
     take_turn,
     tightened,
 )
 from braggfill.crystal.support import beside, in_best_support
 from braggfill.crystal.windows import finer
+from braggfill.crystal.wraps import TIGHT, Wrap
 
 UNSURE = 0.05
 """κ on the way up; what follows on the last level makes it smaller."""
@@ -107,7 +107,7 @@ def climb(
             tick()
         if (thorough or not between) and not state.converged:
             give_back()
-            state = better(state, take_turn(fine, state, LIFT, (BLUR, REFINED_BLUR), fitting))
+            state = improved(state, partial(take_turn, fine, state, LIFT, (BLUR, REFINED_BLUR), fitting))
             tick()
     return state, fitting
 

@@ -22,10 +22,11 @@ from braggfill.crystal.likelihood import misfit
 from braggfill.crystal.outliers import aliens
 from braggfill.crystal.polish import FIRST, Begun, Polisher, first_fit, polished
 from braggfill.crystal.record import CrystalOptions
-from braggfill.crystal.search import FIRST_TURNS, TURNS, Fitting, State, Wrap, in_wraps, random_starts, search
+from braggfill.crystal.search import FIRST_TURNS, TURNS, Fitting, State, random_starts, search
 from braggfill.crystal.starts import start_generator
 from braggfill.crystal.support import hidden_levels, in_best_support
 from braggfill.crystal.whole import Ended, Field, WholeScan
+from braggfill.crystal.wraps import Wrap, in_wraps
 
 MORE_STARTS = 1.5
 """So many times the starts where the first turns are taken on a decimated level, where they take half the time or less."""

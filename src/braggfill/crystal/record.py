@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from braggfill.crystal.climb import Prior
-from braggfill.crystal.search import CONVERGED, WRAPS, Wrap
+from braggfill.crystal.search import CONVERGED
+from braggfill.crystal.wraps import WRAPS, Wrap
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Climbed:
     """Factor on the weight of the roughness if the phase was to be smooth as well as the amplitude; None where it was not."""
     mu: float
     """Weight of the interior amplitude's roughness."""
-    support_share: float
+    support_cut: float
     """Of the blurred modulus' maximum at which the support was cut."""
     hidden_deviance: float
     """Mean Poisson deviance of the hidden counts."""

@@ -10,7 +10,6 @@ shrink-wrap: S. Marchesini et al., Phys. Rev. B 68, 140101 (2003), https://doi.o
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import FIRST_HALF_WIDTH, Fitted, Terms, fit, misfit, noise_misfit
 from braggfill.crystal.roughness import dilated
 from braggfill.crystal.shapes import Objects, PerStart, Supports, Volumes
+from braggfill.crystal.wraps import TIGHT, Wrap
 
 CONVERGED = 1.2
 """Largest misfit of an object that counts as converged, over that of noise about its own counts."""
@@ -36,54 +36,11 @@ otherwise, and the blur's width in voxels."""
 ROUGHNESS_WEIGHT = 0.3
 """μ of the interior amplitude where the object is carried up and fitted last, unless hidden counts say otherwise."""
 SMALLER_WEIGHTS = (0.1, 0.03)
-"""What they may choose instead: crystals of uneven density want a tenth and less, even ones all of it. With a hundredth hidden
-counts of a wide gap beside the peak are told better by objects that are wrong in the gap."""
+"""What they may choose instead for uneven crystals; a hundredth tells hidden counts better and a wide gap worse."""
 LAST_BLUR = 0.8
 """Width in voxels of the Gaussian that blurs the modulus for shrink-wrap at the last turn."""
 FIRST_WIDTH, FIRST_BACKGROUND, FIRST_LOSS = 0.6, 0.01, 0.001
 """Widths in voxels, counts a voxel, and share lost at the brightest voxel that the instrument starts with."""
-
-
-@dataclass(frozen=True)
-class Wrap:
-    """How shrink-wrap cuts the support while the object is searched for."""
-
-    share: float
-    """Of the blurred modulus' maximum above which a voxel belongs to the support."""
-    blur: float
-    """Width in voxels of the Gaussian at the first turn."""
-    handicap: float
-    """Factor on the misfits of starts in it when they are compared with others': what is loose agrees with noise, too. Where it
-    is needed misfits differ by four times and more, elsewhere by a tenth."""
-
-
-TIGHT, LOOSER, LOOSEST = Wrap(0.12, 1.5, 1.0), Wrap(0.05, 1.0, 1.5), Wrap(0.03, 1.0, 2.25)
-WRAPS = (TIGHT, LOOSER, TIGHT, LOOSEST, TIGHT, TIGHT)
-"""Of the first starts; all further ones are in that of the best of these. Where the phase is steep a coarse level holds little
-of the object's light, and a tight wrap cuts that part of the crystal off: at 3π no start in the tightest comes near the
-crystal, at 5π none but in the loosest."""
-
-
-class Searched(Protocol):
-    """What came of a start."""
-
-    @property
-    def wrap(self) -> Wrap:
-        """How its support was cut."""
-
-    @property
-    def promise(self) -> Any:
-        """Less is better."""
-
-
-Start = TypeVar("Start", bound=Searched)
-
-
-def in_wraps(wraps: tuple[Wrap, ...], starts: int, make: Callable[[list[tuple[int, Wrap]]], list[Start]]) -> list[Start]:
-    """Some starts made from their numbers and wraps: the first in all ``wraps``, the others in that of the best of them."""
-    first = make(list(enumerate(wraps[:starts])))
-    best = min(first, key=lambda one: one.promise).wrap
-    return first + make([(number, best) for number in range(len(first), starts)])
 
 
 @dataclass(frozen=True)
@@ -211,6 +168,14 @@ def search(
     return best
 
 
+def improved(state: State, work: Callable[[], State]) -> State:
+    """Of each start the better of its state and what some work makes of it, if no object vanishes."""
+    try:
+        return better(state, work())
+    except VanishedError:
+        return state
+
+
 def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float], fitting: Fitting) -> State:
     """Make the iterations of a turn, with shrink-wraps, and fit what comes of them."""
     crystal, support = iterated(level, state, turn, blurs, fitting.wrap.share)
@@ -224,8 +189,9 @@ def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float]
 def judged(level: Level, found: Fitted, support: Supports, kappa: float) -> State:
     """A fit as a state with its misfit."""
     expected = expected_counts(found.crystal, found.instrument, level)
-    left, noise = misfit(level, expected, kappa), noise_misfit(level, expected, kappa)
-    return State(found.crystal, support, found.instrument, left, noise)
+    if not (left := misfit(level, expected, kappa)).isfinite().all():
+        raise VanishedError
+    return State(found.crystal, support, found.instrument, left, noise_misfit(level, expected, kappa))
 
 
 def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float], share: float) -> tuple[Objects, Supports]:

@@ -80,4 +80,5 @@ def filled_in_part(
     where[part][cut.wanted] = known
     mean[where], std[where] = ours.mean[known], ours.std[known]
     sentence = f"{ours.sentence}; looked for in {shape} voxels about the peak, the network fills elsewhere"
-    return replace(ours, mean=mean[scan.wanted].astype(float), std=std[scan.wanted].astype(float)).told(sentence, record)
+    both = replace(ours, mean=mean[scan.wanted].astype(float), std=std[scan.wanted].astype(float))
+    return replace(both, weights_sha256=ours.weights_sha256 or other.weights_sha256).told(sentence, record)

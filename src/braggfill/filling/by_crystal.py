@@ -122,7 +122,7 @@ def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Net
     sentence, record = accounted(far, fill.record, narrow, wide)
     mean = np.where(far & (not wide.taken), np.nan, fill.mean[scan.wanted])
     std = fill.std[scan.wanted] * np.where(far, wide.widening, narrow.widening).astype(np.float32)
-    if narrow.taken or far.all():
+    if narrow.taken or (wide.taken and far.all()):
         return Estimate(
             mean.astype(float), std.astype(float), prior.weights_sha256, sentence=sentence, record=record, crystal=fill.best
         )

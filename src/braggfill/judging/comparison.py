@@ -12,7 +12,7 @@ from braggfill.base.tasks import Progress, part_of
 from braggfill.filling.fill import fill_gaps
 from braggfill.judging.advice import Advice, Evidence, advise
 from braggfill.retrieval.alignment import align
-from braggfill.retrieval.deformation import Deformation, interior, oscillation, strain
+from braggfill.retrieval.deformation import Deformation, check_geometry, interior, oscillation, strain
 from braggfill.retrieval.options import ComparisonOptions, SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Kind, Pattern, prepare_pattern
 from braggfill.retrieval.reconstruction import retrieve
@@ -120,6 +120,7 @@ def compare(
     InputError
         As ``retrieve`` and ``strain`` raise it, before the search where that can be, and if no treatment finds an object.
     """
+    check_geometry(voxel_nm, q_inv_nm)
     fell_back = ""
     if filled is None:
         fill = fill_gaps(

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Complex64
 from torch import Tensor
 
+from braggfill.base.errors import VanishedError
 from braggfill.base.randomness import poisson_counts, seeded
 from braggfill.base.tasks import Progress
 from braggfill.crystal.coherence import squared_modulus
@@ -44,9 +45,15 @@ def coherent_starts(
         def advance(n: int, before: int = number * each) -> None:
             on_progress(before + n, options.starts * each)
 
-        found = run_start(pattern, treatment, support, options, number, advance)
+        try:
+            found = run_start(pattern, treatment, support, options, number, advance)
+        except VanishedError:  # of this start; others may find it
+            advance(each)
+            continue
         ends.append(found.start)
         best = sorted([*best, found], key=lambda f: f.start.deviance)[: options.kept]
+    if not ends:
+        raise VanishedError
     ends.sort(key=lambda start: start.deviance)
     return [replace(start, averaged=rank < options.kept) for rank, start in enumerate(ends)], best
 

@@ -88,12 +88,18 @@ def strain(
     """
     crystal = as_array(crystal, "crystal")
     inside = check_crystal(crystal, support)
-    edges, g = _geometry(voxel_nm, q_inv_nm)
+    edges, g = check_geometry(voxel_nm, q_inv_nm)
     length = float(np.linalg.norm(g))
     gradient = phase_gradient(crystal, inside)
-    ramp = np.nanmean(gradient, axis=(1, 2, 3))
+    thick = [bool(np.isfinite(steps).any()) for steps in gradient]
+    ramp = np.array([np.nanmean(steps) if known else 0.0 for steps, known in zip(gradient, thick, strict=True)])
     along = -np.linalg.solve(edges, np.eye(3)).T @ (g / length) / length  # strain = along · (radians a voxel)
     used = np.flatnonzero(np.abs(along) > 1e-12 * np.abs(along).max())
+    if not all(thick[a] for a in used):
+        raise InputError(
+            "support: got one a single voxel thick along an axis that G has a part along, expected two and more, for strain is "
+            "a difference between neighbours"
+        )
     average = float(sum(along[a] * ramp[a] for a in used))
     field = sum(along[a] * gradient[a] for a in used)
     wrapped = np.ma.masked_array(np.angle(crystal), ~inside)
@@ -133,7 +139,7 @@ def check_crystal(crystal: Object, support: NDArray[Any] | None = None) -> NDArr
     return np.asarray(support > 0)
 
 
-def _geometry(
+def check_geometry(
     voxel_nm: float | tuple[float, float, float] | NDArray[Any], q_inv_nm: tuple[float, float, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Edges of a voxel as vectors (3, 3), one a row, and G (3,), or InputError."""

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from braggfill.base.errors import InputError
 from braggfill.base.tasks import Progress, Steps, Tick
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import BLUR, LIFT, Prior, climb
@@ -26,17 +27,15 @@ from braggfill.crystal.search import (
     REFINED_BLUR,
     REFINING,
     TURNS,
-    WRAPS,
     Fitting,
     State,
-    Wrap,
-    better,
-    in_wraps,
+    improved,
     random_starts,
     refined,
     search,
     take_turn,
 )
+from braggfill.crystal.wraps import WRAPS, Wrap, in_wraps
 from braggfill.retrieval.attempt import Attempt
 from braggfill.retrieval.grids import centred, resampled, without_taper
 from braggfill.retrieval.options import SearchOptions, TreatmentName
@@ -49,8 +48,8 @@ LIFTS = 3
 """Times that an object which has not converged is iterated on the whole pattern and fitted again."""
 SPARE = 1
 """Starts searched further beside those that are carried up."""
-START_STEPS, FURTHER_STEPS, CLIMB_STEPS = len(TURNS[FIRST_TURNS]), len(TURNS[LATER_TURNS]), 10
-"""Most steps that progress counts in a start, while it is searched further, and while it is carried up."""
+START_STEPS, FURTHER_STEPS, CLIMB_STEPS, LAST_STEPS = len(TURNS[FIRST_TURNS]), len(TURNS[LATER_TURNS]), 10, 3
+"""Most steps that progress counts in a start, while it is searched further, while it is carried up, and of full coherence."""
 FAR_WORSE = 1.2
 """Deviance of hidden counts, over that with the coherence fitted, from which on full coherence is given up before its last
 fits: of three known crystals 2.2 to 7 times it with light blurred by half a voxel, 1.05 at most without blur."""
@@ -97,7 +96,7 @@ def partial_starts(
     """
     shares = level_shares(pattern, treatment)
     most = min(options.kept + SPARE, options.starts)
-    steps = Steps(on_progress, options.starts * START_STEPS + most * FURTHER_STEPS + options.kept * CLIMB_STEPS)
+    steps = Steps(on_progress, options.starts * START_STEPS + most * FURTHER_STEPS + options.kept * CLIMB_STEPS + LAST_STEPS)
 
     def begun(number: int, wrap: Wrap) -> Attempt:
         view = view_of(pattern, treatment, options.seed, number, place)
@@ -119,7 +118,7 @@ def partial_starts(
     promising = together(pattern, place, [part(further, attempt) for attempt in started[:most]], steps.stop)
     searched = sorted(promising, key=lambda attempt: attempt.promise) + started[most:]
     climbed = together(pattern, place, [part(carried, attempt) for attempt in searched[: options.kept]], steps.stop)
-    climbed = sorted(as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
+    climbed = sorted(as_hidden_counts_say(climbed, steps), key=lambda attempt: attempt.rank)
     best = climbed[0].end
     ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
     found = [found_by(attempt, end) for attempt, end in zip(climbed, ends, strict=True) if end.averaged]
@@ -162,6 +161,8 @@ def searched_further(attempt: Attempt, tick: Tick = lambda: None) -> Attempt:
 def begun_inside(level: Level, support: Support, view: View) -> State:
     """Random phases in a support (frames, rows, columns) on another grid of the same extent."""
     inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.place)
+    if not inside.any():
+        raise InputError("support: got one too thin for any voxel of the coarse level, expected two voxels and more; dilate it")
     crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
     return replace(random_starts(level, 1, view.rng), crystal=crystal[None], support=inside[None])
 
@@ -175,7 +176,7 @@ def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
     for _ in range(LIFTS):
         if state.converged:
             break
-        state = better(state, lifted(whole, state, climbing))
+        state = improved(state, part(lifted, whole, state, climbing))
         tick()
     return at_last(replace(attempt, share=WHOLE, state=state))
 
@@ -214,18 +215,21 @@ def smoothed(attempt: Attempt) -> Attempt:
     return attempt
 
 
-def as_hidden_counts_say(climbed: list[Attempt]) -> list[Attempt]:
+def as_hidden_counts_say(climbed: list[Attempt], steps: Steps) -> list[Attempt]:
     """Starts as they are, or with full coherence where that tells the best one's hidden counts as well.
 
     It is only fitted to the end where it is not far worse before.
     """
     best = min(climbed, key=lambda attempt: attempt.rank)
-    coherent, view = with_full_coherence(best), best.view
-    if coherent.deviance > FAR_WORSE * best.deviance or (coherent := fitted_to_the_end(coherent)).deviance > best.deviance:
-        return climbed
-    others = [attempt for attempt in climbed if attempt is not best]
-    again = [part(lambda one: fitted_to_the_end(with_full_coherence(one)), other) for other in others]
-    return [coherent, *together(view.pattern, view.place, again)]
+    with steps.piece(LAST_STEPS) as tick:
+        coherent, view = with_full_coherence(best), best.view
+        tick()
+        if coherent.deviance > FAR_WORSE * best.deviance or (coherent := fitted_to_the_end(coherent)).deviance > best.deviance:
+            return climbed
+        tick()
+        others = [attempt for attempt in climbed if attempt is not best]
+        again = [part(lambda one: fitted_to_the_end(with_full_coherence(one)), other) for other in others]
+        return [coherent, *together(view.pattern, view.place, again, steps.stop)]
 
 
 def with_full_coherence(attempt: Attempt) -> Attempt:

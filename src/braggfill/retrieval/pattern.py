@@ -143,8 +143,8 @@ def clear_box(pattern: Pattern) -> Pattern:
         If less than ``LEAST_AXIS`` voxels are left along an axis.
     """
     # gaps that are as wide as the scan decide; single bad voxels stay unknown
-    reaches = [_reach(pattern.missing, axis) for axis in range(3)]
-    lengths = [prev_fast_len(2 * r) if 2 * r < n else n for r, n in zip(reaches, pattern.counts.shape, strict=True)]
+    reaches = [_reach(pattern, axis) for axis in range(3)]
+    lengths = [n if reach is None else prev_fast_len(2 * reach) for reach, n in zip(reaches, pattern.counts.shape, strict=True)]
     if min(lengths) < LEAST_AXIS:
         raise InputError(
             f"treatment: 'crop' would leave {tuple(lengths)} voxels about the peak, expected at least {LEAST_AXIS} along each "
@@ -156,13 +156,18 @@ def clear_box(pattern: Pattern) -> Pattern:
     return Pattern(counts, missing, filled, std, pattern.peak, (f, r, c))
 
 
-def _reach(missing: Bool[NDArray[np.bool_], "frames rows columns"], axis: int) -> int:
-    """Planes on the nearer side of the peak up to the first that is mostly missing."""
-    others = tuple({0, 1, 2} - {axis})
-    gone = np.flatnonzero(missing.mean(others) > 0.5)
-    half = missing.shape[axis] // 2
-    distance = np.minimum(gone, missing.shape[axis] - gone)
-    return int(min(distance.min(initial=half), half))
+def _reach(pattern: Pattern, axis: int) -> int | None:
+    """Half the length of the longest box about the peak without a plane that is mostly missing; None if there is no such plane.
+
+    The box lies inside the scan: it ends at its nearer border, beyond which the pattern has the other one's counts.
+    """
+    gone = np.flatnonzero(pattern.missing.mean(tuple({0, 1, 2} - {axis})) > 0.5)
+    if not gone.size:
+        return None
+    before = pattern.before[axis]
+    after = pattern.missing.shape[axis] - before
+    nearest_before = (before + after - 1 - gone[gone >= after]).min(initial=before)
+    return int(min(nearest_before, gone[gone < after].min(initial=after), before, after))
 
 
 def low_frequencies(

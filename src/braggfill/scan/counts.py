@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from braggfill.base.errors import InputError
 from braggfill.base.limits import MOST_VOXELS, check_number
 from braggfill.scan.choice import Negatives
-from braggfill.scan.formats.contents import Scan
+from braggfill.scan.formats.contents import Scan, not_measured
 
 INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 """Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
@@ -170,7 +170,7 @@ def as_mask(mask: NDArray[Any] | None, shape: tuple[int, ...], name: str = "mask
     mask = as_numbers(mask, name)
     if mask.shape not in (shape, shape[1:]):
         raise InputError(f"{name}: got shape {mask.shape}, expected {shape} like the scan, or {shape[1:]} for every frame")
-    return np.broadcast_to(~(mask <= 0), shape)
+    return np.broadcast_to(not_measured(mask), shape)
 
 
 def as_numbers(values: Any, name: str) -> NDArray[Any]:

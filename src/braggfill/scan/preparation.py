@@ -18,7 +18,7 @@ from braggfill.scan.choice import Negatives, Preparation
 from braggfill.scan.counts import MOST_COUNTS, as_mask, measured_values
 from braggfill.scan.detectors import Detector
 from braggfill.scan.files import read_image, split_address
-from braggfill.scan.formats.contents import Cut, Scan
+from braggfill.scan.formats.contents import Cut, Scan, not_measured
 from braggfill.scan.gaps import AXIS_NAMES
 from braggfill.scan.masks import find_hot_pixels
 
@@ -39,11 +39,13 @@ class Prepared:
     """Photons for one unit of the intensity, where it is no longer counts."""
     record: dict[str, Any] = field(default_factory=dict)
     """What was done, JSON-ready."""
+    scaled: bool = False
+    """Whether the values that a flat field has divided were no whole counts."""
 
     def marked(self, more: NDArray[np.bool_], **record: Any) -> "Prepared":
         """The same with more as not measured: pixels (rows, columns), or voxels (frames, rows, columns)."""
         shape = self.scan.intensity.shape
-        old = np.zeros(shape[1:], bool) if self.mask is None else ~(np.asarray(self.mask) <= 0)
+        old = np.zeros(shape[1:], bool) if self.mask is None else not_measured(np.asarray(self.mask))
         mask: NDArray[np.bool_] = np.logical_or(old, more)
         return replace(self, mask=mask, record=self.record | record)
 
@@ -138,10 +140,13 @@ def _flattened(made: Prepared, address: str, negatives: Negatives | None) -> Pre
     corrected, hidden = measured / divisor, None if made.scan.hidden is None else made.scan.hidden / divisor
     photons, units = float(np.maximum(measured, 0).sum(dtype=float)), float(np.maximum(corrected, 0).sum(dtype=float))
     corrected[missing] = 0
+    scaled = bool((measured != np.rint(measured)).any())
     scale = photons / units if units else 1.0
     told = {"marked": int(bad.sum()), "shares": [float(share[~bad].min()), float(share[~bad].max())], "counts_per_unit": scale}
     scan = replace(made.scan, intensity=corrected, hidden=hidden)
-    return replace(made, scan=scan, mask=missing, counts_per_unit=scale, record=made.record | {"flat": record | told})
+    return replace(
+        made, scan=scan, mask=missing, counts_per_unit=scale, record=made.record | {"flat": record | told}, scaled=scaled
+    )
 
 
 def _without_aliens(made: Prepared, negatives: Negatives | None) -> Prepared:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
@@ -29,6 +30,11 @@ class Geometry:
     """From the sample to the detector."""
     pixel_size_m: tuple[float, float] | None = None
     """Of a row and of a column."""
+
+
+def not_measured(mask: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where the numbers of a mask (of any shape) say that nothing was measured: > 0, or none at all."""
+    return np.asarray(~(mask <= 0))
 
 
 ChooseBox = Callable[[Frames, Any], Box | None]
