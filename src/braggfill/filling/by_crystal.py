@@ -35,9 +35,8 @@ Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
 EFFORTS: dict[Effort, tuple[int, int]] = {"low": (4, 2), "usual": (8, 2), "high": (12, 6)}
 """Random starts, and how many of the best are carried to the whole pattern; thoroughly but for the low effort."""
-LARGEST_PART: dict[Effort, int] = {"low": 400_000, "usual": 8_000_000, "high": 8_000_000}
-"""Voxels of the brightest part of a scan in which the crystal is looked for, at most. With the low effort no more is found in a
-million: of five strained crystals 0.88, 0.90, 0.75, 0.96, 0.94 of a cross in 128³, 0.85, 0.94, 0.91, 0.93, 0.96 in 450 000."""
+LARGEST_PART: dict[Effort, int] = {"low": 2**20, "usual": 8_000_000, "high": 8_000_000}
+"""Voxels of the brightest part of a scan in which the crystal is looked for, at most."""
 SMALLEST_AXIS = 24
 """Scans that are shorter along an axis are left to the network: no coarse level holds their crystal."""
 ENVELOPE_STD = 5.0
