@@ -5,11 +5,12 @@ with blur, jitter, dead time, aliens and faulty pixels, a cross of 6 voxels cut 
 over that of the true one after the same last fits, at the smallest κ that both came to; at most 1.1 counts as converged.
 
 Usage: python benchmarks/convergence.py [--first 0] [--number 100] [--effort usual] [--out docs/results/convergence.csv]
-(a row takes two to three minutes of one core; crystals that are in the table already are left out)
+(a row takes two to three minutes of one core; crystals that are in the table already are left out; then the table is summed up)
 """
 
 import argparse
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from braggfill.crystal.record import Climbed
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.judging.studies.last_fits import LastFits
-from braggfill.judging.studies.starts import against_the_truth, cross, skill_in_gap
+from braggfill.judging.studies.starts import CONVERGED, against_the_truth, cross, skill_in_gap
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.strained import Strained, strained_crystal
 
@@ -33,6 +34,8 @@ COLUMNS = (
 SEED, SHAPE = 910_000, (128, 128, 128)
 MOST_OVER_PI = 3.0
 """Largest range of a phase in π."""
+RANGES_OVER_PI = 0.0, 1.0, 2.0, MOST_OVER_PI
+"""Borders of the ranges that the summary tells apart."""
 EVERY_DISLOCATED = 10
 """Every such crystal holds a screw dislocation."""
 
@@ -57,6 +60,26 @@ def row_of(index: int, effort: Any) -> dict[str, Any]:
     return row | {"seconds": round(seconds)}
 
 
+def by_phase(rows: list[dict[str, str]]) -> list[str]:
+    """How many converged, median ratio, mean and median skill and median seconds of crystals by range of phase."""
+    found = [{name: float(value or "nan") for name, value in row.items()} for row in rows]
+    whole = [row for row in found if not row["dislocated"]]
+    kinds = {
+        f"{low:g} to {high:g}π": [row for row in whole if low <= row["phase_over_pi"] < high]
+        for low, high in pairwise(RANGES_OVER_PI)
+    }
+    kinds |= {"dislocated": [row for row in found if row["dislocated"]], "all": found}
+    return [summed_up(kind, some) for kind, some in kinds.items() if some]
+
+
+def summed_up(kind: str, rows: list[dict[str, float]]) -> str:
+    """Some rows as one of a page's table."""
+    ratio, skill, taken = (np.array([row[name] for row in rows]) for name in ("ratio", "skill", "seconds"))
+    converged = f"{np.count_nonzero(ratio <= CONVERGED)} of {ratio.size}"
+    skills = f"{np.nanmean(skill):.3f}, {np.nanmedian(skill):.3f}"
+    return f"| {kind} | {converged} | {np.nanmedian(ratio):.2f} | {skills} | {np.median(taken):.0f} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=0)
@@ -69,6 +92,7 @@ def main() -> None:
     table = GrowingTable(arguments.out, COLUMNS)
     for index in table.missing(range(arguments.first, arguments.first + arguments.number)):
         table.add(row_of(index, arguments.effort))
+    print(*by_phase(table.rows()), sep="\n")
 
 
 if __name__ == "__main__":
