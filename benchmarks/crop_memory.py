@@ -6,8 +6,6 @@
 import argparse
 import json
 import resource
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
@@ -15,6 +13,7 @@ from time import perf_counter
 import h5py
 import hdf5plugin
 import numpy as np
+from shared.timing import in_own_process
 
 PER_FILE = 100
 
@@ -91,8 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         master = make_master(Path(folder), given.frames, tuple(given.shape))
         again = ["--measure", str(master), "--crop", *map(str, given.crop), "--method", given.method]
-        done = subprocess.run([sys.executable, __file__, *again], check=True, stdout=subprocess.PIPE, text=True)
-    figures = json.loads(done.stdout)
+        figures = in_own_process(__file__, *again)
     crop_mb, frame_mb = 4 * float(np.prod(given.crop)) / 2**20, 4 * float(np.prod(given.shape)) / 2**20
     figures |= {"crop_mb": crop_mb, "frame_mb": frame_mb, "allowed_mb": 12 * crop_mb + frame_mb, "method": given.method}
     figures |= {"frames": given.frames, "shape": list(given.shape), "crop": list(given.crop)}

@@ -9,14 +9,12 @@ Usage: python benchmarks/crystal_cost.py [--efforts low,usual] [--crystal 1] [--
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
 from convergence import cross, numbered_crystal, skill_in_gap
 from shared.memory import PeakMemory
-from shared.timing import report, seconds
+from shared.timing import in_own_process, report, seconds
 
 from braggfill import fill_gaps
 from braggfill.base.memory import give_back
@@ -52,8 +50,7 @@ def main() -> None:
         return
     efforts = {}
     for effort in options.efforts.split(","):
-        command = [sys.executable, __file__, "--child", effort, "--crystal", str(options.crystal)]
-        efforts[effort] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        efforts[effort] = in_own_process(__file__, "--child", effort, "--crystal", str(options.crystal))
         print(effort, efforts[effort], flush=True)
     report({"threads": torch.get_num_threads(), "crystal": options.crystal, "efforts": efforts}, options.out)
 

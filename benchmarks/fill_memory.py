@@ -8,13 +8,11 @@ Usage: python benchmarks/fill_memory.py [--methods unet,kriging] [--shape 256,30
 import argparse
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 from shared.memory import PeakMemory
-from shared.timing import report, seconds
+from shared.timing import in_own_process, report, seconds
 
 from braggfill import fill_gaps
 from braggfill.base.memory import give_back, return_large_blocks
@@ -67,8 +65,7 @@ def main() -> None:
         return
     figures = {}
     for method in options.methods.split(","):
-        command = [sys.executable, __file__, "--child", method, "--shape", options.shape]
-        figures[method] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        figures[method] = in_own_process(__file__, "--child", method, "--shape", options.shape)
         print(f"{method:10} {figures[method]['arrays']:5.2f} arrays  {figures[method]['megabytes']} MB", flush=True)
     report({"shape": shape, "methods": figures}, options.out)
 

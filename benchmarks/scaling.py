@@ -11,8 +11,6 @@ Usage: OMP_NUM_THREADS=1 python benchmarks/scaling.py --out docs/results [--meth
 import argparse
 import csv
 import json
-import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ import numpy as np
 import torch
 from shared.growing_table import GrowingTable
 from shared.memory import PeakMemory
-from shared.timing import seconds
+from shared.timing import in_own_process, seconds
 
 from braggfill import fill_gaps
 from braggfill.base.memory import give_back, return_large_blocks
@@ -154,8 +152,8 @@ def main() -> None:
     table = GrowingTable(options.out / "scaling.csv", COLUMNS, COLUMNS[:6])
     for keys in table.missing_of([asdict(point) | how for point in POINTS if point.side <= options.most]):
         point = json.dumps({name: value for name, value in keys.items() if name not in how})
-        command = [sys.executable, __file__, "--child", point, "--method", options.method, "--threads", str(options.threads)]
-        table.add(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
+        asked = ["--child", point, "--method", options.method, "--threads", str(options.threads)]
+        table.add(in_own_process(__file__, *asked))
     with table.path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if all(row[name] == str(value) for name, value in how.items())]
     powers = draw(rows, options.out / "scaling.png")

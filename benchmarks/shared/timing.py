@@ -1,9 +1,12 @@
-"""How long work takes, and figures as JSON."""
+"""How long work takes, in this process or in one of its own, and figures as JSON."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +35,13 @@ def in_turn(works: Mapping[str, Callable[[], object]], repeat: int, clock: Clock
 def median_seconds(work: Callable[[], object], repeat: int, clock: Clock = time.perf_counter) -> float:
     """Median time of several calls."""
     return float(np.median([seconds(work, clock) for _ in range(repeat)]))
+
+
+def in_own_process(script: str, *arguments: str) -> dict[str, Any]:
+    """What a script prints as JSON when it is run with some arguments."""
+    done = subprocess.run([sys.executable, script, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def report(figures: dict, out: Path | None) -> None:

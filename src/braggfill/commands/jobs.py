@@ -164,7 +164,7 @@ def make_jobs(
     how = how or Preparation()
     how = replace(how, dark=how.dark and _absolute(how.dark), flat=how.flat and _absolute(how.flat))
     if options.weights is not None:
-        options = replace(options, weights=Path(_absolute(str(options.weights))))
+        options = replace(options, weights=Path(options.weights).absolute())
     jobs = [
         FillJob(_absolute(address), options, _mask_of(mask, number), files_of(_absolute(address), outputs), command, how)
         for address, number in scans

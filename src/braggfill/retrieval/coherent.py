@@ -47,7 +47,7 @@ def coherent_starts(
 
         try:
             found = run_start(pattern, treatment, support, options, number, advance)
-        except VanishedError:  # of this start; others may find it
+        except VanishedError:
             advance(each)
             continue
         ends.append(found.start)

@@ -164,10 +164,9 @@ def _reach(pattern: Pattern, axis: int) -> int | None:
     gone = np.flatnonzero(pattern.missing.mean(tuple({0, 1, 2} - {axis})) > 0.5)
     if not gone.size:
         return None
-    before = pattern.before[axis]
-    after = pattern.missing.shape[axis] - before
-    nearest_before = (before + after - 1 - gone[gone >= after]).min(initial=before)
-    return int(min(nearest_before, gone[gone < after].min(initial=after), before, after))
+    length, before = pattern.missing.shape[axis], pattern.before[axis]
+    after = length - before
+    return int(min((length - 1 - gone[gone >= after]).min(initial=before), gone[gone < after].min(initial=after)))
 
 
 def low_frequencies(

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from braggfill.base.errors import InputError
 from braggfill.base.limits import MOST_VOXELS, check_number
 from braggfill.scan.choice import Negatives
-from braggfill.scan.formats.contents import Scan, not_measured
+from braggfill.scan.formats.contents import Scan, is_marked
 
 INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 """Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
@@ -152,9 +152,14 @@ def _check_negatives(values: NDArray[Any], masked: NDArray[np.bool_]) -> None:
         )
 
 
+def are_whole(measured: NDArray[np.float32]) -> bool:
+    """Whether measured values (of any shape) are whole numbers, as counts are."""
+    return bool((measured == np.rint(measured)).all())
+
+
 def unit_of_counts(measured: NDArray[np.float32]) -> float:
     """One, if the measured values (of any shape) are whole counts, or InputError: their noise would not be known."""
-    if (measured == np.rint(measured)).all():
+    if are_whole(measured):
         return 1.0
     example = measured[measured != np.rint(measured)][0]
     raise InputError(
@@ -170,7 +175,7 @@ def as_mask(mask: NDArray[Any] | None, shape: tuple[int, ...], name: str = "mask
     mask = as_numbers(mask, name)
     if mask.shape not in (shape, shape[1:]):
         raise InputError(f"{name}: got shape {mask.shape}, expected {shape} like the scan, or {shape[1:]} for every frame")
-    return np.broadcast_to(not_measured(mask), shape)
+    return np.broadcast_to(is_marked(mask), shape)
 
 
 def as_numbers(values: Any, name: str) -> NDArray[Any]:

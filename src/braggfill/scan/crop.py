@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from braggfill.base.errors import InputError
 from braggfill.scan.choice import MaskChoice
 from braggfill.scan.counts import as_mask, as_numbers, unmeasured
-from braggfill.scan.formats.contents import ChooseBox, not_measured
+from braggfill.scan.formats.contents import ChooseBox, is_marked
 from braggfill.scan.formats.frames import Box, Frames
 
 STRIP = 128
@@ -101,7 +101,7 @@ def find_peak(frames: Frames, mask: Any = None, good1: bool = False) -> tuple[in
 def _bad(mask: NDArray[Any], good1: bool) -> NDArray[np.bool_]:
     """Which values of a mask (of any shape) say that nothing was measured, bool like them."""
     numbers = as_numbers(mask, "mask")
-    return ~(numbers > 0) if good1 else not_measured(numbers)
+    return ~(numbers > 0) if good1 else is_marked(numbers)
 
 
 def _brightest_of_four(frame: NDArray[Any], missing: NDArray[np.bool_] | None) -> tuple[float, tuple[int, int]]:

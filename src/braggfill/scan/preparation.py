@@ -15,10 +15,10 @@ from braggfill.base.errors import InputError
 from braggfill.base.writing import sha256
 from braggfill.scan.aliens import find_aliens
 from braggfill.scan.choice import Negatives, Preparation
-from braggfill.scan.counts import MOST_COUNTS, as_mask, measured_values
+from braggfill.scan.counts import MOST_COUNTS, are_whole, as_mask, measured_values
 from braggfill.scan.detectors import Detector
 from braggfill.scan.files import read_image, split_address
-from braggfill.scan.formats.contents import Cut, Scan, not_measured
+from braggfill.scan.formats.contents import Cut, Scan, is_marked
 from braggfill.scan.gaps import AXIS_NAMES
 from braggfill.scan.masks import find_hot_pixels
 
@@ -45,7 +45,7 @@ class Prepared:
     def marked(self, more: NDArray[np.bool_], **record: Any) -> "Prepared":
         """The same with more as not measured: pixels (rows, columns), or voxels (frames, rows, columns)."""
         shape = self.scan.intensity.shape
-        old = np.zeros(shape[1:], bool) if self.mask is None else not_measured(np.asarray(self.mask))
+        old = np.zeros(shape[1:], bool) if self.mask is None else is_marked(np.asarray(self.mask))
         mask: NDArray[np.bool_] = np.logical_or(old, more)
         return replace(self, mask=mask, record=self.record | record)
 
@@ -140,7 +140,7 @@ def _flattened(made: Prepared, address: str, negatives: Negatives | None) -> Pre
     corrected, hidden = measured / divisor, None if made.scan.hidden is None else made.scan.hidden / divisor
     photons, units = float(np.maximum(measured, 0).sum(dtype=float)), float(np.maximum(corrected, 0).sum(dtype=float))
     corrected[missing] = 0
-    scaled = bool((measured != np.rint(measured)).any())
+    scaled = not are_whole(measured)
     scale = photons / units if units else 1.0
     told = {"marked": int(bad.sum()), "shares": [float(share[~bad].min()), float(share[~bad].max())], "counts_per_unit": scale}
     scan = replace(made.scan, intensity=corrected, hidden=hidden)
@@ -186,7 +186,7 @@ def _binned(made: Prepared, bins: tuple[int, ...], negatives: Negatives | None) 
     measured, missing = measured_values(made.scan.intensity, made.mask, negatives)
     summed = _in_bins(measured, bins).sum((1, 3, 5), dtype=float)
     lost: NDArray[np.bool_] = np.any(_in_bins(missing, bins), axis=(1, 3, 5))
-    filled = None if made.scan.filled is None else np.any(_in_bins(made.scan.filled > 0, bins), axis=(1, 3, 5))
+    filled = None if made.scan.filled is None else np.any(_in_bins(is_marked(made.scan.filled), bins), axis=(1, 3, 5))
     hidden = made.scan.hidden
     if hidden is not None:
         hidden = np.where(lost, _in_bins(measured + hidden, bins).sum((1, 3, 5), dtype=float), 0)

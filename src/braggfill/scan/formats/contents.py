@@ -32,9 +32,9 @@ class Geometry:
     """Of a row and of a column."""
 
 
-def not_measured(mask: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where the numbers of a mask (of any shape) say that nothing was measured: > 0, or none at all."""
-    return np.asarray(~(mask <= 0))
+def is_marked(marks: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where a mask, or what tells estimates from counts (of any shape), marks a voxel: by a number > 0, or by none at all."""
+    return np.asarray(~(marks <= 0))
 
 
 ChooseBox = Callable[[Frames, Any], Box | None]

@@ -14,7 +14,7 @@ import numpy as np
 
 from braggfill.base.text import printable
 from braggfill.base.writing import whole_or_nothing
-from braggfill.scan.formats.contents import Geometry, Scan, not_measured
+from braggfill.scan.formats.contents import Geometry, Scan, is_marked
 from braggfill.scan.formats.hdf5 import DATA_PLACES, PROVENANCE_PLACE
 
 CXI_VERSION = 140
@@ -81,13 +81,14 @@ def _write_detector(detector: h5py.Group, scan: Scan) -> None:
     detector["data"].attrs["units"] = "counts"
     flags = np.zeros(scan.intensity.shape, np.uint32)
     if scan.mask is not None:
-        missing = not_measured(scan.mask)
+        missing = is_marked(scan.mask)
         detector.create_dataset("mask", data=missing.astype(np.uint8), **COMPRESSION)
         flags[np.broadcast_to(missing, flags.shape)] = FLAG_INVALID
     detector["virtual_pixel_correction_applied"] = scan.filled is not None
     if scan.filled is not None:
-        detector.create_dataset("filled_mask", data=(scan.filled > 0).astype(np.uint8), **COMPRESSION)
-        flags[np.broadcast_to(scan.filled > 0, flags.shape)] = FLAG_CORRECTED
+        filled = is_marked(scan.filled)
+        detector.create_dataset("filled_mask", data=filled.astype(np.uint8), **COMPRESSION)
+        flags[np.broadcast_to(filled, flags.shape)] = FLAG_CORRECTED
         detector.create_dataset("pixel_mask", data=flags, **COMPRESSION)
         detector["pixel_mask"].attrs["description"] = "CXI flags: 1 not measured, 2048 estimated where not measured"
     if scan.std is not None:

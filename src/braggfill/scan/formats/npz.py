@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.base.writing import whole_or_nothing
-from braggfill.scan.formats.contents import Scan, choose, not_measured, read_json, readable
+from braggfill.scan.formats.contents import Scan, choose, is_marked, read_json, readable
 
 FILL_KEYS = ("mask", "filled", "std")
 OWN_KEYS = (*FILL_KEYS, "provenance")
@@ -96,7 +96,7 @@ def write_npz(path: Path, scan: Scan) -> None:
 def write_pair(path: Path, scan: Scan) -> None:
     """Write the mask into the partner of ``path``, then the data; the data file is there last, so that it stands for both."""
     partner = partner_of(path)
-    mask = np.zeros(scan.intensity.shape, np.uint8) if scan.mask is None else not_measured(scan.mask).astype(np.uint8)
+    mask = np.zeros(scan.intensity.shape, np.uint8) if scan.mask is None else is_marked(scan.mask).astype(np.uint8)
     with whole_or_nothing(partner) as file:
         key = "data" if partner.stem.endswith(CDIUTILS_MASK) else "mask"
         np.savez_compressed(file, allow_pickle=False, **{key: mask})
@@ -106,9 +106,9 @@ def write_pair(path: Path, scan: Scan) -> None:
 def _write(path: Path, scan: Scan, with_mask: bool) -> None:
     arrays: dict[str, NDArray[Any]] = {"data": scan.intensity}
     if with_mask and scan.mask is not None:
-        arrays["mask"] = not_measured(scan.mask).astype(np.uint8)
+        arrays["mask"] = is_marked(scan.mask).astype(np.uint8)
     if scan.filled is not None:
-        arrays["filled"] = (scan.filled > 0).astype(np.uint8)
+        arrays["filled"] = is_marked(scan.filled).astype(np.uint8)
     if scan.std is not None:
         arrays["std"] = scan.std
     if scan.provenance is not None:
@@ -122,6 +122,6 @@ def write_npz_mask(path: Path, mask: NDArray[Any]) -> None:
 
     PyNX and bcdi look for ``mask``, cdiutils for ``data``.
     """
-    marked = not_measured(mask).astype(np.uint8)
+    marked = is_marked(mask).astype(np.uint8)
     with whole_or_nothing(path) as file:
         np.savez_compressed(file, mask=marked, data=marked)

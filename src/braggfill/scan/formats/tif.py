@@ -15,7 +15,7 @@ import tifffile
 
 from braggfill.base.errors import InputError
 from braggfill.base.writing import whole_or_nothing
-from braggfill.scan.formats.contents import Scan, not_measured
+from braggfill.scan.formats.contents import Scan, is_marked
 from braggfill.scan.formats.npz import FILL_KEYS, read_npz_arrays, read_npz_provenance
 
 COHERE_STEM = "prep_data"
@@ -67,7 +67,7 @@ def write_cohere(path: Path, scan: Scan) -> None:
             "holds exactly; write another format"
         )
     kept: dict[str, Any] = {name: getattr(scan, name) for name in FILL_KEYS}
-    kept = {n: v if n == "std" else not_measured(v).astype(np.uint8) for n, v in kept.items() if v is not None}
+    kept = {n: v if n == "std" else is_marked(v).astype(np.uint8) for n, v in kept.items() if v is not None}
     if scan.provenance is not None:
         kept["provenance"] = np.array(json.dumps(scan.provenance))
     if kept:
