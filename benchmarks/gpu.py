@@ -30,7 +30,7 @@ from braggfill.crystal.levels import WHOLE, tapered_level
 from braggfill.crystal.likelihood import Likelihood, Terms
 from braggfill.crystal.retrieved import gapped_counts
 from braggfill.crystal.search import random_starts
-from braggfill.retrieval.alignment import align
+from braggfill.crystal.alignment import align
 from braggfill.simulation.scans import detector_cross, simulate
 from braggfill.training.config import TrainConfig
 from braggfill.training.fabric import start_fabric

@@ -24,7 +24,7 @@ from braggfill.judging.studies.starts import FULL, cross, drawn
 from braggfill.judging.studies.table import PRINT_DPI
 from braggfill.reports.insides import hatch, surface
 from braggfill.reports.objects import Units, fields_of
-from braggfill.retrieval.alignment import align, correlation
+from braggfill.crystal.alignment import align, correlation
 from braggfill.retrieval.deformation import Deformation, check_crystal, interior, strain, strain_rmse
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.scan.boxes import bounding_box

@@ -9,10 +9,10 @@ from program import run
 
 from braggfill import InputError, retrieve, strain
 from braggfill.commands.options import USUAL_SCHEDULE, read_schedule
+from braggfill.crystal.alignment import correlation
 from braggfill.crystal.search import Turn
 from braggfill.judging import comparison
 from braggfill.judging.comparison import compare
-from braggfill.retrieval.alignment import correlation
 from braggfill.retrieval.options import SCHEDULE
 from braggfill.scan.boxes import bounding_box
 from braggfill.simulation.scans import one_thread

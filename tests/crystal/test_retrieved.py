@@ -81,7 +81,7 @@ def test_the_standard_deviation_is_of_the_errors_size(measured, filled):
 def test_the_record_tells_of_every_end_best_first(filled):
     record = filled[0].record
     assert len(record.coarse_misfits) == 2
-    assert {c.start for c in record.climbed} == {0, 1}
+    assert len({c.start for c in record.climbed}) == 2
     deviances = [c.hidden_deviance for c in record.climbed]
     assert deviances == sorted(deviances)
     assert sum(c.share for c in record.climbed) + record.prior_shares[-1] == pytest.approx(1)

@@ -8,6 +8,7 @@ from known_scans import expected_of, faceted, scan_of
 from braggfill.base.errors import VanishedError
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal import search as searches
+from braggfill.crystal.alignment import align
 from braggfill.crystal.climb import Prior, climb, raised
 from braggfill.crystal.coherence import Instrument, expected_counts
 from braggfill.crystal.levels import level_of
@@ -15,7 +16,6 @@ from braggfill.crystal.likelihood import Terms, misfit, noise_misfit
 from braggfill.crystal.search import Fitting, State, Turn, better, improved, judged, random_starts, search, stepped, tightened
 from braggfill.crystal.starts import start_generator
 from braggfill.crystal.wraps import LOOSEST
-from braggfill.retrieval.alignment import align
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (32, 32, 32)

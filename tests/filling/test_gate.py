@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from braggfill.base.metrics import expected_deviance
-from braggfill.filling.gate import Compared, gate, widening
+from braggfill.filling.gate import Compared, gate, missed, widening
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +49,16 @@ def test_a_spread_that_was_taken_too_narrow_is_widened_to_what_it_is(truth, too_
 def test_what_is_sure_enough_stays(truth):
     expected, known = truth
     assert widening(expected, expected, known) == 1
+
+
+@pytest.mark.parametrize("off", [0.0, 0.2, 0.6])
+def test_what_is_missed_is_the_error_beyond_counting_noise(truth, off):
+    expected, known = truth
+    signs = np.random.default_rng(4).choice((-1, 1), expected.shape).astype(np.float32)
+    assert missed(expected * (1 + off * signs), known) == pytest.approx(off, abs=0.02)
+
+
+def test_what_is_missed_is_of_the_fill_that_is_returned(truth):
+    expected, known = truth
+    assert gate(Compared(known, 0.7 * expected, expected, 0.5 * expected)).missed == pytest.approx(0.3, abs=0.02)
+    assert gate(Compared(known, 0.5 * expected, expected, 0.8 * expected)).missed == pytest.approx(0.2, abs=0.02)

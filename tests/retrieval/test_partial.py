@@ -12,12 +12,12 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill import retrieve
 from braggfill.base.tasks import Steps
+from braggfill.crystal.alignment import align
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import level_of
 from braggfill.crystal.search import Turn
 from braggfill.crystal.wraps import TIGHT, WRAPS
 from braggfill.retrieval import partial
-from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import interior, strain, strain_rmse
 from braggfill.retrieval.grids import without_taper
 from braggfill.retrieval.options import RetrievalOptions

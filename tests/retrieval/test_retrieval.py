@@ -6,8 +6,8 @@ from known_objects import facetted, pattern_of, ramp_free
 
 from braggfill import InputError, retrieve, strain
 from braggfill.base.errors import VanishedError
+from braggfill.crystal.alignment import align
 from braggfill.retrieval import coherent
-from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import interior
 from braggfill.retrieval.grids import finer, given_support
 from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions

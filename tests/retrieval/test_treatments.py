@@ -9,7 +9,7 @@ from braggfill import InputError
 from braggfill.judging.comparison import USUAL_ORDER, allowed_treatments
 from braggfill.retrieval.iterations import ALGORITHMS
 from braggfill.retrieval.options import AlgorithmName, TreatmentName
-from braggfill.retrieval.pattern import clear_box, high_frequencies_added, low_frequencies, prepare_pattern
+from braggfill.retrieval.pattern import clear_box, prepare_pattern
 from braggfill.retrieval.treatments import BOUND_WIDTH, STREAK_COUNTS, TREATMENTS, amplitude_bounds, check_treatment
 
 
@@ -153,11 +153,3 @@ def test_crop_is_refused_where_the_gap_is_close():
         check_treatment("crop", pattern)
     assert "crop" not in allowed_treatments(pattern)
     assert {"free", "zero"} <= set(allowed_treatments(pattern))
-
-
-@given(st.tuples(*[st.integers(2, 9)] * 3))
-def test_low_frequencies_come_back(shape):
-    small = np.random.default_rng(0).random(shape)
-    larger = high_frequencies_added(small, (9, 10, 11))
-    np.testing.assert_array_equal(low_frequencies(larger, shape), small)
-    assert larger.sum() == pytest.approx(small.sum())

@@ -3,9 +3,10 @@
 They begin on every other line of the coarse level where it is sampled finely, and go on on all of it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
+from functools import cached_property, partial
+from itertools import chain, count
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import climb
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.decimation import Axes, decimated, on_every_line
+from braggfill.crystal.generations import One, Started, common, guided
 from braggfill.crystal.levels import GappedCounts, Level, shares_of
 from braggfill.crystal.likelihood import misfit
 from braggfill.crystal.outliers import aliens
@@ -37,6 +39,8 @@ FURTHER_TURN, LAST_TURNS = slice(2, 3), slice(3, None)
 START_STEPS, FURTHER_STEPS, FIT_STEPS = len(TURNS[FIRST_TURNS]), 1 + len(TURNS[FURTHER_TURN]), 10
 CLIMB_STEPS = len(TURNS[LAST_TURNS]) + 8
 """Most steps that progress counts in a start, in a further turn, in a climb, and in the fits after it."""
+GENERATIONS, FEW_GENERATIONS = 6, 1
+"""Most generations of means on a level, and where it has to be quick."""
 WORTH, LEAST_EXCESS = 1.5, 0.02
 """Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts, or this
 much, which is none; where it has to be quick the best alone."""
@@ -64,20 +68,6 @@ class Hidden:
 
 
 @dataclass(frozen=True)
-class Started:
-    """A start after the first turns of the search, on the decimated level."""
-
-    number: int
-    wrap: Wrap
-    state: State
-
-    @property
-    def promise(self) -> float:
-        """Less is better: its handicapped misfit."""
-        return self.wrap.handicap * float(self.state.misfit)
-
-
-@dataclass(frozen=True)
 class Promising:
     """A start on the whole of the coarse level."""
 
@@ -85,8 +75,9 @@ class Promising:
     state: State
     fitting: Fitting
     """With the share at which hidden counts want its support cut."""
-    wrong: float
-    """Misfit of the hidden counts, or of all where none are hidden on that level."""
+    promise: float
+    """Less is better: misfit of the hidden counts, or of all where none are hidden on that level, handicapped."""
+    wrap: Wrap
 
 
 @dataclass(frozen=True)
@@ -101,6 +92,11 @@ class Contest:
     options: CrystalOptions
     steps: Steps
 
+    @cached_property
+    def thin(self) -> Level:
+        """The lines of the first level that starts begin with."""
+        return decimated(self.levels[0], self.axes)
+
     def started(self) -> list[Started]:
         """Random starts after the first turns: first some in all wraps, then the others in that of the best of them."""
         starts = starts_made(self.options.starts, any(self.axes))
@@ -108,31 +104,62 @@ class Contest:
         return in_wraps(self.options.wraps, starts, self._started)
 
     def _started(self, numbered: list[tuple[int, Wrap]]) -> list[Started]:
-        level = decimated(self.levels[0], self.axes)
-
         def start(number: int, wrap: Wrap) -> Started:
-            begin = random_starts(level, 1, start_generator(self.options.seed, number))
+            begin = random_starts(self.thin, 1, start_generator(self.options.seed, number))
             with self.steps.piece(START_STEPS) as tick:
-                state = search(level, begin, TURNS, self.options.prior.searching(wrap), tick, FIRST_TURNS)
+                state = search(self.thin, begin, TURNS, self.options.prior.searching(wrap), tick, FIRST_TURNS)
             return Started(number, wrap, state)
 
         return side_by_side([partial(start, *one) for one in numbered], self.steps.stop, self.options.device)
 
-    def taken_on(self, started: list[Started]) -> list[Promising]:
-        """The starts of most promise through a further turn on the whole of the first level."""
+    def guided(self, started: list[Started]) -> list[Started]:
+        """The starts and, after them, what was made of the means of the best."""
+
+        def mean(number: int, family: list[Started]) -> Started | None:
+            state = common(self.thin, [one.state for one in family], self.options.prior.searching(family[0].wrap))
+            return None if state is None else Started(number, family[0].wrap, state)
+
+        return self._generations(started, len(started), mean)
+
+    def taken_on(self, started: list[Started], starts: int) -> list[Promising]:
+        """The best of the first ``starts`` and of the means after them through a further turn on all of the first level."""
 
         def further(one: Started) -> Promising:
             with self.steps.piece(FURTHER_STEPS) as tick:
                 return self._further(one, tick)
 
-        most = promising_of(self.options.climbs, self.options.thorough, len(started))
-        chosen = sorted(started, key=lambda one: one.promise)[:most]
+        most = promising_of(self.options.climbs, self.options.thorough, starts)
+        chosen = best_of_both(started[:starts], started[starts:], most)
         name_phase(self.steps.on_progress, f"the best {len(chosen)} searched further")
         return side_by_side([partial(further, one) for one in chosen], self.steps.stop, self.options.device)
 
+    def guided_further(self, promising: list[Promising]) -> list[Promising]:
+        """Those on all of the first level and, after them, what was made of the means of the best, as hidden counts say."""
+
+        def mean(number: int, family: list[Promising]) -> Promising | None:
+            best = family[0]
+            state = common(self.levels[0], [one.state for one in family], best.fitting)
+            return None if state is None else self._judged(number, best.wrap, state, best.fitting)
+
+        return self._generations(promising, 1 + max(one.number for one in promising), mean)
+
+    def _generations(self, found: list[One], first: int, mean: Callable[[int, list[One]], One | None]) -> list[One]:
+        """What was found and generations of means, numbered from the ``first`` on."""
+        name_phase(self.steps.on_progress, "means of the best")
+        numbers, most = count(first), generations_of(self.options.thorough)
+        with self.steps.piece(most) as tick:
+
+            def generation(families: list[list[One]]) -> list[One]:
+                work = [partial(mean, next(numbers), family) for family in families]
+                made = side_by_side(work, self.steps.stop, self.options.device)
+                tick()
+                return [one for one in made if one is not None]
+
+            return guided(found, most, generation)
+
     def ended(self, promising: list[Promising]) -> list[Ended]:
         """What becomes of the best of them on the whole pattern, the ends that tell the hidden counts best first."""
-        chosen = sorted(promising, key=lambda one: one.wrong)[: self.options.climbs]
+        chosen = sorted(promising, key=lambda one: one.promise)[: self.options.climbs]
         name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
         device = self.options.device
         climbs = side_by_side([partial(self._climb, one) for one in chosen], self.steps.stop, device)
@@ -149,10 +176,13 @@ class Contest:
         state = on_every_line(one.state, level, self.axes)
         state, fitting = in_best_support(level, hidden, state, self.options.prior.searching(one.wrap))
         tick()
-        state = search(level, state, TURNS, fitting, tick, FURTHER_TURN)
+        return self._judged(one.number, one.wrap, search(level, state, TURNS, fitting, tick, FURTHER_TURN), fitting)
+
+    def _judged(self, number: int, wrap: Wrap, state: State, fitting: Fitting) -> Promising:
+        level, hidden = self.levels[0], self.known.levels[0]
         judge = hidden if hidden.measured.any() else level
         expected = expected_counts(state.crystal, state.instrument, level)
-        return Promising(one.number, state, fitting, one.wrap.handicap * float(misfit(judge, expected, fitting.kappa)))
+        return Promising(number, state, fitting, wrap.handicap * float(misfit(judge, expected, fitting.kappa)), wrap)
 
     def _climb(self, begun: Promising) -> Begun:
         with self.steps.piece(CLIMB_STEPS) as tick:
@@ -174,11 +204,24 @@ def promising_of(climbs: int, thorough: bool, starts: int) -> int:
     return min(climbs * (PROMISING if thorough else 1), starts)
 
 
+def best_of_both(starts: list[Started], means: list[Started], most: int) -> list[Started]:
+    """The best means and, for they are much alike, as many of the best starts."""
+    starts, means = (sorted(some, key=lambda one: one.promise) for some in (starts, means))
+    of_means = min(len(means), most // 2)
+    return means[:of_means] + starts[: most - of_means]
+
+
+def generations_of(thorough: bool) -> int:
+    """Most generations of means on a level."""
+    return GENERATIONS if thorough else FEW_GENERATIONS
+
+
 def steps_of(options: CrystalOptions, decimated: bool) -> int:
     """Most steps that progress counts in a contest."""
     starts = starts_made(options.starts, decimated)
     further = promising_of(options.climbs, options.thorough, starts) * FURTHER_STEPS
-    return starts * START_STEPS + further + options.climbs * (CLIMB_STEPS + FIT_STEPS)
+    means = 2 * generations_of(options.thorough)
+    return starts * START_STEPS + means + further + options.climbs * (CLIMB_STEPS + FIT_STEPS)
 
 
 def without_aliens(level: Level, state: State) -> Level:

@@ -29,6 +29,7 @@ class Climbed:
     """How one start ended on the whole pattern."""
 
     start: int
+    """Number of the start; means of the best are numbered on from the starts."""
     share: float
     """Of it in the average where the scan is brightest."""
     misfit: float

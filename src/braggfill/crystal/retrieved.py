@@ -86,7 +86,7 @@ def fill_by_crystal(
     steps = Steps(on_progress, steps_of(options, any(axes)) + 1)
     contest = Contest(levels, axes, whole, Hidden.of(scan, lit, counts[lit], options.device), options, steps)
     started = contest.started()
-    ends = contest.ended(contest.taken_on(started))
+    ends = contest.ended(contest.guided_further(contest.taken_on(contest.guided(started), len(started))))
     judged = hidden & ~faulty
     said = [estimate[judged[whole.asked]] for estimate in whole.estimates(ends)]
     weights = Weights.chosen([e for e in said if np.isfinite(e).all()], said[0], counts[judged])

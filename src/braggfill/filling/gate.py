@@ -19,6 +19,8 @@ from braggfill.scan.gaps import MAX_WIDTH
 WIDE_GAIN = 0.9
 """Share of the excess deviance that a line between the banks leaves in hidden wide gaps, which the crystal has to remove: where
 it removed 0.96 the gap beside the peak came out with a skill of 0.80, where it removed 0.79 with 0.34."""
+UNRELIABLE = 0.5
+"""Share by which hidden counts are missed above which a user is warned."""
 HONEST = 0.9
 """Share of hidden counts that must lie in their 90 % intervals."""
 WIDENINGS = np.geomspace(1, 8, 25)
@@ -48,6 +50,8 @@ class Gate:
     crystal_deviance: float
     """Mean Poisson deviance of the hidden counts."""
     other_deviance: float
+    missed: float
+    """Root mean square error of what is returned beyond counting noise, over the root mean square of the hidden counts."""
     widening: float
     """Factor on the standard deviation with which their intervals are honest."""
 
@@ -57,7 +61,7 @@ class Gate:
         return f"{found} on {self.hidden_voxels:,} hidden voxels"
 
 
-NOTHING_KNOWN = Gate(False, 0, np.nan, np.nan, 1.0)
+NOTHING_KNOWN = Gate(False, 0, np.nan, np.nan, np.nan, 1.0)
 NO_ROOM = f"there is no room to hide gaps of up to {MAX_WIDTH} voxels"
 
 
@@ -94,7 +98,15 @@ def gate(compared: Compared, gain: float = 0.0) -> Gate:
     ours, theirs = (poisson_deviance(v, compared.known) for v in (compared.crystal, compared.other))
     factor = widening(compared.crystal, compared.crystal_std, compared.known)
     noise = expected_deviance(compared.crystal)
-    return Gate(ours < theirs - gain * (theirs - noise), len(compared.known), ours, theirs, factor)
+    taken = ours < theirs - gain * (theirs - noise)
+    returned = compared.crystal if taken else compared.other
+    return Gate(taken, len(compared.known), ours, theirs, missed(returned, compared.known), factor)
+
+
+def missed(mean: NDArray[np.float32], known: NDArray[np.float32]) -> float:
+    """Error of expected counts beyond counting noise as a share of the ``known`` ones, root mean squares; both (voxels,)."""
+    beyond = float(np.square(mean - known, dtype=np.float64).mean() - mean.mean(dtype=np.float64))
+    return float(np.sqrt(max(beyond, 0.0) / np.square(known, dtype=np.float64).mean()))
 
 
 def accounted(far: NDArray[np.bool_], record: CrystalRecord, narrow: Gate, wide: Gate) -> tuple[str, dict[str, Any]]:
@@ -104,6 +116,8 @@ def accounted(far: NDArray[np.bool_], record: CrystalRecord, narrow: Gate, wide:
         said = "filled by phase retrieval" if narrow.taken else "retrieval does no better"
         why = f"{said}: {narrow.in_words('the network')}" if narrow.hidden_voxels else NO_ROOM
         sentence = f"{why}; {sentence}"
+        if narrow.missed > UNRELIABLE:
+            sentence += f"; what was hidden is missed by {narrow.missed:.0%}: do not rely on the fill where it is bright"
     everything = {"retrieval": asdict(record), "gate": asdict(narrow)}
     if far.any():
         known = f": {wide.in_words('a line between the banks')}" if wide.hidden_voxels else ", for there is no room to hide one"

@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
+from braggfill.base.frequencies import Kind
 from braggfill.base.options import spelled_out
 from braggfill.base.tasks import Progress, part_of
+from braggfill.crystal.alignment import align
 from braggfill.filling.fill import fill_gaps
 from braggfill.judging.advice import Advice, Evidence, advise
-from braggfill.retrieval.alignment import align
 from braggfill.retrieval.deformation import Deformation, check_geometry, interior, oscillation, strain
 from braggfill.retrieval.options import ComparisonOptions, SearchOptions, TreatmentName
-from braggfill.retrieval.pattern import Kind, Pattern, prepare_pattern
+from braggfill.retrieval.pattern import Pattern, prepare_pattern
 from braggfill.retrieval.reconstruction import retrieve
 from braggfill.retrieval.result import RetrievalResult
 from braggfill.retrieval.treatments import check_treatment

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.pictures import SIGNED_MAP, new_figure, show_counts, write_picture
+from braggfill.crystal.alignment import Object
 from braggfill.judging.comparison import Compared, Comparison
 from braggfill.reports.choice import Through
 from braggfill.reports.insides import hatch, inside_limit, scale_bar, surface
 from braggfill.reports.planes import meeting_place, plane_axes, slice_heights
-from braggfill.retrieval.alignment import Object
 from braggfill.retrieval.deformation import Deformation, interior, strain
 from braggfill.scan.boxes import bounding_box
 from braggfill.scan.gaps import AXIS_NAMES

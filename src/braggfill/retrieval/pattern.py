@@ -5,24 +5,23 @@ voxels is that of the same object with a phase ramp less, whatever wraps round t
 centre it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Shaped
+from jaxtyping import Bool, Float32
 from numpy.typing import NDArray
 from scipy.fft import prev_fast_len
 
 from braggfill.base.errors import InputError
+from braggfill.base.frequencies import Kind, low_frequencies
 from braggfill.crystal.outliers import faulty_pixels
 from braggfill.crystal.starts import first_support
 from braggfill.scan.choice import Negatives
 from braggfill.scan.counts import as_mask, as_spread, brightest_voxel, check_counts, measured_values, scale_of
 
-Kind = TypeVar("Kind", bound=np.generic)
 LEAST_AXIS = 16
 """Shortest axis, in voxels, on which an object can be told from its surroundings."""
 
@@ -167,22 +166,3 @@ def _reach(pattern: Pattern, axis: int) -> int | None:
     length, before = pattern.missing.shape[axis], pattern.before[axis]
     after = length - before
     return int(min((length - 1 - gone[gone >= after]).min(initial=before), gone[gone < after].min(initial=after)))
-
-
-def low_frequencies(
-    array: Shaped[NDArray[Kind], "frames rows columns"], lengths: Sequence[int]
-) -> Shaped[NDArray[Kind], "low_frames low_rows low_columns"]:
-    """The box of given lengths about index 0 of an array in the order of the Fourier transform."""
-    for axis, length in enumerate(lengths):
-        array = np.take(array, np.fft.fftfreq(length, 1 / length).astype(int), axis)
-    return array
-
-
-def high_frequencies_added(
-    array: Shaped[NDArray[Kind], "low_frames low_rows low_columns"], shape: tuple[int, ...]
-) -> Shaped[NDArray[Kind], "frames rows columns"]:
-    """The inverse of ``low_frequencies``: an array of a larger shape, zeros round about."""
-    larger = np.zeros(shape, array.dtype)
-    places = [np.fft.fftfreq(n, 1 / n).astype(int) for n in array.shape]
-    larger[np.ix_(*places)] = array
-    return larger

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from skimage.registration import phase_cross_correlation
 
-from braggfill.retrieval.pattern import low_frequencies
+from braggfill.base.frequencies import low_frequencies
 
 Object = NDArray[np.complexfloating[Any, Any]]
 """What scatters, (frames, rows, columns): its modulus is electron density, its phase tells of the lattice's displacement."""
