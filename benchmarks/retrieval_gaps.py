@@ -32,10 +32,10 @@ from shared.strain_pictures import conditions, curves, slices
 
 from braggfill import fill_gaps
 from braggfill.base.pictures import print_style
+from braggfill.crystal.alignment import align
 from braggfill.crystal.starts import first_support
 from braggfill.filling.result import FillResult
 from braggfill.judging.studies.kept import Row, read_rows
-from braggfill.crystal.alignment import align
 from braggfill.retrieval.coherent import run_start
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient
 from braggfill.retrieval.options import Coherence, SearchOptions

@@ -26,6 +26,7 @@ from braggfill.crystal.search import (
     refined,
     take_turn,
     tightened,
+    wide_enough,
 )
 from braggfill.crystal.support import beside, in_best_support
 from braggfill.crystal.windows import finer
@@ -37,8 +38,6 @@ REFINEMENTS = 2
 """Of the support, on every level but the last, which has one."""
 BLUR = 1.0
 """Width in voxels of the Gaussian that blurs the modulus before the support is cut."""
-NARROWEST_START = 0.35
-"""Least width of partial coherence's Gaussian, in voxels, that a level begins with: from less than a third none comes back."""
 LIFT = Turn(60, 40, 10, 25, refinements=2)
 """Iterations that may find a way out where a fit is stuck."""
 
@@ -124,7 +123,5 @@ def raised(state: State, coarse: Level, fine: Level, share: float) -> State:
     numbers = torch.arange(coarse.first[0], coarse.first[0] + coarse.shape[0], device=crystal.device)
     factors[:, numbers % fine.shape[0]] = state.instrument.frame_factors[:, numbers % coarse.shape[0]]
     support = tightened(crystal.abs(), BLUR, share, fine.roomiest)
-    widths = state.instrument.widths.clamp(min=NARROWEST_START)
-    return replace(
-        state, crystal=crystal, support=support, instrument=replace(state.instrument, frame_factors=factors, widths=widths)
-    )
+    instrument = replace(wide_enough(state.instrument), frame_factors=factors)
+    return replace(state, crystal=crystal, support=support, instrument=instrument)

@@ -1,6 +1,6 @@
 """Every other line of a level along axes that are sampled finely: the same object from a fraction of the voxels.
 
-A pattern of six voxels a fringe, whose object fits six times into its array, is determined by half of its lines: the object
+A pattern of five voxels a fringe, whose object fits five times into its array, is determined by half of its lines: the object
 fits into half the array, and so does its autocorrelation. Only the counts between are not used yet. An iteration takes up to an
 eighth of the time, and objects found so are as good to go on from.
 """
@@ -12,16 +12,16 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from braggfill.crystal.climb import NARROWEST_START
 from braggfill.crystal.levels import Level
-from braggfill.crystal.search import State, first_instrument
+from braggfill.crystal.search import State, first_instrument, wide_enough
 from braggfill.crystal.shapes import Voxels
-from braggfill.crystal.starts import FAINT_SHARE, first_support
+from braggfill.crystal.starts import CORRELATION_SHARE, FAINT_SHARE, first_support
 from braggfill.crystal.windows import Triple
 
-FINE = 6.0
-"""Lengths of the object in the array from which on half of it holds the object, as its autocorrelation tells where it is faint:
-its size there comes out a quarter too small, and where it is large, if phases are steep, up to three times."""
+FINE, FAINTLY_FINE = 5.0, 4.0
+"""Lengths of the object in the array from which on half of it holds the object, counted generously, as its autocorrelation
+tells of them where it is large and where it is faint: where phases are steep it falls so fast that the first says up to three
+times too many."""
 FEWEST_LINES = 24
 """Lines along an axis that are left at least."""
 Axes = tuple[bool, bool, bool]
@@ -30,9 +30,11 @@ Axes = tuple[bool, bool, bool]
 
 def fine_axes(level: Level) -> Axes:
     """Along which axes of a level half of the lines are enough."""
-    lengths = first_support(level.target * level.taper, FAINT_SHARE)[1]
+    pattern = level.target * level.taper
+    lengths, faint = (first_support(pattern, share)[1] for share in (CORRELATION_SHARE, FAINT_SHARE))
     frames, rows, columns = (
-        length >= FINE and n % 2 == 0 and n // 2 >= FEWEST_LINES for length, n in zip(lengths, level.shape, strict=True)
+        length >= FINE and least >= FAINTLY_FINE and n % 2 == 0 and n // 2 >= FEWEST_LINES
+        for length, least, n in zip(lengths, faint, level.shape, strict=True)
     )
     return frames, rows, columns
 
@@ -69,8 +71,7 @@ def on_every_line(state: State, level: Level, axes: Axes) -> State:
     crystal = torch.stack([enlarged(state.crystal[n], middles[n], level.shape) for n in starts])
     support = torch.stack([enlarged(state.support[n], middles[n], level.shape) for n in starts])
     scales = torch.tensor([2.0 if fine else 1.0 for fine in axes], device=crystal.device)
-    widths = (scales * state.instrument.widths).clamp(min=NARROWEST_START)
-    instrument = replace(first_instrument(level, len(middles)), widths=widths)
+    instrument = wide_enough(replace(first_instrument(level, len(middles)), widths=scales * state.instrument.widths))
     unknown = torch.full_like(state.misfit, torch.inf)
     return replace(state, crystal=crystal, support=support, instrument=instrument, misfit=unknown)
 

@@ -19,7 +19,7 @@ import torch
 from braggfill.base.errors import VanishedError
 from braggfill.crystal.alignment import align, average_modes
 from braggfill.crystal.levels import Level
-from braggfill.crystal.search import REFINED_BLUR, REFINING, Fitting, State, refined, tightened
+from braggfill.crystal.search import REFINED_BLUR, REFINING, Fitting, State, refined, tightened, wide_enough
 from braggfill.crystal.wraps import Searched, Wrap
 
 FAMILIES = 2, 3, 4
@@ -83,7 +83,8 @@ def common(level: Level, states: Sequence[State], fitting: Fitting) -> State | N
     mean, _ = average_modes([first, *(align(first, other)[0] for other in others)])
     crystal = torch.from_numpy(mean).to(states[0].crystal)[None]
     support = tightened(crystal.abs(), REFINED_BLUR, fitting.share, level.roomiest)
-    state = replace(states[0], crystal=crystal * support, support=support)
+    instrument = wide_enough(states[0].instrument)
+    state = replace(states[0], crystal=crystal * support, support=support, instrument=instrument)
     try:
         for _ in range(REFINEMENTS):
             state = refined(level, state, REFINING, fitting)

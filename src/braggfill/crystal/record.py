@@ -18,6 +18,8 @@ class CrystalOptions:
     prior: Prior = field(default_factory=Prior)
     thorough: bool = True
     """Whether those are searched for all turns, iterated again on every level they come to, and tried in tighter supports."""
+    guided: bool = False
+    """Whether what the best starts have in common is a start of its own, in generations."""
     wraps: tuple[Wrap, ...] = WRAPS
     """Of the first starts; all further ones are in that of the best of these."""
     seed: int = 0

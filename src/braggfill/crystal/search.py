@@ -9,7 +9,7 @@ shrink-wrap: S. Marchesini et al., Phys. Rev. B 68, 140101 (2003), https://doi.o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,6 +41,10 @@ LAST_BLUR = 0.8
 """Width in voxels of the Gaussian that blurs the modulus for shrink-wrap at the last turn."""
 FIRST_WIDTH, FIRST_BACKGROUND, FIRST_LOSS = 0.6, 0.01, 0.001
 """Widths in voxels, counts a voxel, and share lost at the brightest voxel that the instrument starts with."""
+
+NARROWEST_START = 0.35
+"""Least width of partial coherence's Gaussian, in voxels, that an object is fitted with anew: from less than a third none comes
+back."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,11 @@ def first_instrument(level: Level, starts: int) -> Instrument:
         value((starts,), FIRST_LOSS) / level.target.max(),
         value((starts, 1, 1), 1.0),
     )
+
+
+def wide_enough(instrument: Instrument) -> Instrument:
+    """An instrument whose widths fits may change either way."""
+    return replace(instrument, widths=instrument.widths.clamp(min=NARROWEST_START))
 
 
 def search(
