@@ -76,6 +76,12 @@ def _shift(reference: Object, crystal: Object) -> tuple[float, float, float]:
     return f, r, c
 
 
+def in_common(crystals: list[Object]) -> tuple[Object, NDArray[np.floating[Any]]]:
+    """What objects (frames, rows, columns) have in common once they lie on the first, and the shares of their modes."""
+    first, *others = crystals
+    return average_modes([first, *(align(first, other)[0] for other in others)])
+
+
 def average_modes(crystals: list[Object]) -> tuple[Object, NDArray[np.floating[Any]]]:
     """What aligned objects have in common, as the first of their orthogonal modes.
 

@@ -39,8 +39,6 @@ FURTHER_TURN, LAST_TURNS = slice(2, 3), slice(3, None)
 START_STEPS, FURTHER_STEPS, FIT_STEPS = len(TURNS[FIRST_TURNS]), 1 + len(TURNS[FURTHER_TURN]), 10
 CLIMB_STEPS = len(TURNS[LAST_TURNS]) + 8
 """Most steps that progress counts in a start, in a further turn, in a climb, and in the fits after it."""
-GENERATIONS = 6
-"""Most generations of means on a level, where they are asked for."""
 WORTH, LEAST_EXCESS = 1.5, 0.02
 """Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts, or this
 much, which is none; where it has to be quick the best alone."""
@@ -145,7 +143,7 @@ class Contest:
 
     def _generations(self, found: list[One], first: int, mean: Callable[[int, list[One]], One | None]) -> list[One]:
         """What was found and generations of means, numbered from the ``first`` on."""
-        numbers, most = count(first), generations_of(self.options.guided)
+        numbers, most = count(first), self.options.generations
         if most:
             name_phase(self.steps.on_progress, "means of the best")
         with self.steps.piece(most) as tick:
@@ -212,17 +210,11 @@ def best_of_both(starts: list[Started], means: list[Started], most: int) -> list
     return means[:of_means] + starts[: most - of_means]
 
 
-def generations_of(guided: bool) -> int:
-    """Most generations of means on a level."""
-    return GENERATIONS if guided else 0
-
-
 def steps_of(options: CrystalOptions, decimated: bool) -> int:
     """Most steps that progress counts in a contest."""
     starts = starts_made(options.starts, decimated)
     further = promising_of(options.climbs, options.thorough, starts) * FURTHER_STEPS
-    means = 2 * generations_of(options.guided)
-    return starts * START_STEPS + means + further + options.climbs * (CLIMB_STEPS + FIT_STEPS)
+    return starts * START_STEPS + 2 * options.generations + further + options.climbs * (CLIMB_STEPS + FIT_STEPS)
 
 
 def without_aliens(level: Level, state: State) -> Level:

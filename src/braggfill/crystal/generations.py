@@ -17,7 +17,7 @@ from typing import TypeVar
 import torch
 
 from braggfill.base.errors import VanishedError
-from braggfill.crystal.alignment import align, average_modes
+from braggfill.crystal.alignment import in_common
 from braggfill.crystal.levels import Level
 from braggfill.crystal.search import REFINED_BLUR, REFINING, Fitting, State, refined, tightened, wide_enough
 from braggfill.crystal.wraps import Searched, Wrap
@@ -79,8 +79,7 @@ def common(level: Level, states: Sequence[State], fitting: Fitting) -> State | N
         One start each, the best first; the instrument is that one's.
     fitting : Fitting
     """
-    first, *others = (state.crystal[0].cpu().numpy() for state in states)
-    mean, _ = average_modes([first, *(align(first, other)[0] for other in others)])
+    mean, _ = in_common([state.crystal[0].cpu().numpy() for state in states])
     crystal = torch.from_numpy(mean).to(states[0].crystal)[None]
     support = tightened(crystal.abs(), REFINED_BLUR, fitting.share, level.roomiest)
     instrument = wide_enough(states[0].instrument)

@@ -18,8 +18,8 @@ class CrystalOptions:
     prior: Prior = field(default_factory=Prior)
     thorough: bool = True
     """Whether those are searched for all turns, iterated again on every level they come to, and tried in tighter supports."""
-    guided: bool = False
-    """Whether what the best starts have in common is a start of its own, in generations."""
+    generations: int = 0
+    """Most generations, on every other line and on all of the coarse level, of starts made of what the best have in common."""
     wraps: tuple[Wrap, ...] = WRAPS
     """Of the first starts; all further ones are in that of the best of these."""
     seed: int = 0

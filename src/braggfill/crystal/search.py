@@ -41,7 +41,6 @@ LAST_BLUR = 0.8
 """Width in voxels of the Gaussian that blurs the modulus for shrink-wrap at the last turn."""
 FIRST_WIDTH, FIRST_BACKGROUND, FIRST_LOSS = 0.6, 0.01, 0.001
 """Widths in voxels, counts a voxel, and share lost at the brightest voxel that the instrument starts with."""
-
 NARROWEST_START = 0.35
 """Least width of partial coherence's Gaussian, in voxels, that an object is fitted with anew: from less than a third none comes
 back."""

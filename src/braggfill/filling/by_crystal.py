@@ -34,8 +34,9 @@ from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP
 Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
 EFFORTS: dict[Effort, tuple[int, int]] = {"low": (4, 2), "usual": (8, 2), "high": (12, 6)}
-"""Random starts, and how many of the best are carried to the whole pattern; thoroughly but for the low effort, and
-guided by what the best have in common with the high one."""
+"""Random starts, and how many of the best are carried to the whole pattern; thoroughly but for the low effort."""
+GENERATIONS: dict[Effort, int] = {"low": 0, "usual": 0, "high": 6}
+"""Most generations of starts made of what the best have in common."""
 LARGEST_PART: dict[Effort, int] = {"low": 2**20, "usual": 8_000_000, "high": 8_000_000}
 """Voxels of the brightest part of a scan in which the crystal is looked for, at most."""
 SMALLEST_AXIS = 24
@@ -165,9 +166,8 @@ def retrieved(
 ) -> CrystalFill:
     """What the crystal tells of the gaps and of ``hidden`` voxels (frames, rows, columns)."""
     starts, climbs = EFFORTS[options.effort]
-    device, thorough = str(find_device(options.device)), options.effort != "low"
-    guided = options.effort == "high"
-    chosen = CrystalOptions(starts, climbs, thorough=thorough, guided=guided, seed=options.seed, device=device)
+    device, thorough, generations = str(find_device(options.device)), options.effort != "low", GENERATIONS[options.effort]
+    chosen = CrystalOptions(starts, climbs, thorough=thorough, generations=generations, seed=options.seed, device=device)
     fill = fill_by_crystal(scan.counts, scan.mask, hidden, prior.mean, prior.std, chosen, on_progress)
     asked = scan.wanted | hidden
     if not (np.isfinite(fill.mean[asked]).all() and np.isfinite(fill.std[asked]).all()):

@@ -13,7 +13,7 @@ from braggfill.base.devices import find_device
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.options import Device, spelled_out
 from braggfill.base.tasks import Progress
-from braggfill.crystal.alignment import Object, align, average_modes
+from braggfill.crystal.alignment import Object, in_common
 from braggfill.crystal.starts import first_support
 from braggfill.retrieval.coherent import coherent_starts
 from braggfill.retrieval.grids import finer, given_support, resampled
@@ -102,7 +102,6 @@ def common_object(
     Float[NDArray[np.floating[Any]], " starts"],
 ]:
     """What several objects have in common once aligned to the first, its support, and the shares of their modes."""
-    aligned = [crystals[0], *(align(crystals[0], c)[0] for c in crystals[1:])]
-    mode, shares = average_modes(aligned)
+    mode, shares = in_common(crystals)
     tight = shrink_wrap(torch.from_numpy(np.abs(mode)).to(support.device), support, FINEST_BLUR)
     return mode.astype(np.complex64), tight.cpu().numpy(), shares
