@@ -8,10 +8,10 @@ from known_scans import expected_of, faceted, scan_of
 
 from braggfill.crystal.alignment import align
 from braggfill.crystal.climb import Prior
-from braggfill.crystal.decimation import FEWEST_LINES, FINE, decimated, fine_axes, on_every_line
+from braggfill.crystal.decimation import FEWEST_LINES, decimated, fine_axes, on_every_line
 from braggfill.crystal.levels import Level, level_of
 from braggfill.crystal.search import FIRST_TURNS, NARROWEST_START, REFINING, TURNS, State, random_starts, refined, search
-from braggfill.crystal.starts import first_support
+from braggfill.crystal.starts import CORRELATION_SHARE, FAINT_SHARE, first_support
 from braggfill.crystal.windows import on_ring
 from braggfill.simulation.scans import one_thread
 
@@ -98,14 +98,15 @@ def sampled(shape, over, steepness=0.0):
     return Level((0, 0, 0), torch.ones(shape), counts, torch.ones(shape), counts >= 0, counts)
 
 
-@pytest.mark.parametrize("over", [(6, 3, 8), (3, 7, 3)])
+@pytest.mark.parametrize("over", [(10, 3, 8), (3, 9, 5)])
 def test_axes_are_fine_where_half_the_array_holds_the_object(over):
-    assert fine_axes(sampled((64, 64, 64), over)) == tuple(o > 5 for o in over)
+    assert fine_axes(sampled((64, 64, 64), over)) == tuple(o > 6 for o in over)
 
 
 def test_a_bent_phase_whose_autocorrelation_seems_small_does_not_make_an_axis_fine():
     bent = sampled((64, 64, 64), (2.8, 2.8, 2.8), 3.5)
-    assert min(first_support(bent.target)[1]) >= FINE  # what the large part alone says
+    assert min(first_support(bent.target, CORRELATION_SHARE)[1]) >= 5  # what the large part alone says
+    assert max(first_support(bent.target, FAINT_SHARE)[1]) < 4
     assert not any(fine_axes(bent))
 
 

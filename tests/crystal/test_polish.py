@@ -16,10 +16,18 @@ def fits(monkeypatch):
 
     def settled(level, state, way):
         made.append((way.kappa, int(state.support.sum()), way.mu * (way.smoother or 0)))
-        return replace(state, misfit=torch.tensor([float(len(made))]))
+        return replace(state, misfit=torch.tensor([1.0 + len(made)]))
 
     monkeypatch.setattr(polish, "settled", settled)
     return made
+
+
+@pytest.fixture(autouse=True)
+def held(monkeypatch):
+    """Objects that nothing sets free: what they are made of then, and the way they were fitted in."""
+    asked = []
+    monkeypatch.setattr(polish, "freed", lambda level, state, fitting, forgetting: asked.append(fitting) or state)
+    return asked
 
 
 class AnyLevel:
@@ -55,11 +63,11 @@ def all_fits(judge):
 
 
 def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([3.0, 3.1, 2.0, 2.5, 9.0, 9.0, 9.0])
+    wrong = iter([3.0, 3.1, 2.0, 2.5, 9.0, 9.0, 9.0, 9.0])
     made = all_fits(lambda _: next(wrong))
     kappas = [FIRST.kappa, *(change["kappa"] for change in SURER)]
     # the third was worse, so that what follows goes on from the second
-    assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], *[kappas[1]] * 3]
+    assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], *[kappas[1]] * 4]
     assert made[0].way.kappa == kappas[1]
     assert made[0].wrong == 2.0
     assert made[0].way.share == REFINED_SHARE
@@ -79,7 +87,7 @@ def test_an_object_that_converged_is_fitted_for_a_smaller_kappa_though_the_last_
 
 def test_one_step_of_kappa_is_left_out_where_bright_voxels_are_explained(fits, bright_voxels):
     bright_voxels.append(True)
-    wrong = iter([3.0, 3.1, 2.0, 1.5, 9.0, 9.0, 9.0])
+    wrong = iter([3.0, 3.1, 2.0, 1.5, 9.0, 9.0, 9.0, 9.0])
     all_fits(lambda _: next(wrong))
     assert [kappa for kappa, _, _ in fits][2:4] == [SURER[0]["kappa"], SURER[2]["kappa"]]
 
@@ -91,22 +99,39 @@ def test_few_ways_are_tried_where_it_has_to_be_quick(fits):
     assert [weight for _, _, weight in fits][2:] == pytest.approx([0, 0, 0.3])
 
 
+def test_objects_are_set_free_as_long_as_hidden_counts_allow_it(fits, held):
+    for worse, freed in ((1.6, 1), (1.2, 2)):
+        held.clear()
+        wrong = iter([3.0, 3.1, 2.0, 2.5, 1.5, worse, 9.0, 9.0, 9.0])
+        best = all_fits(lambda _, wrong=wrong: next(wrong))[0]
+        assert (best.way.freed, best.wrong) == (freed, min(worse, 1.5))
+        assert [fitting.kappa for fitting in held] == [SURER[0]["kappa"]] * 2
+
+
+def test_an_object_that_converged_is_not_set_free(fits, held, monkeypatch):
+    one = torch.ones(1)
+    doing_nothing = polish.settled
+    monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=one, noise=one))
+    all_fits(lambda _: 3.0)
+    assert held == []
+
+
 def test_amplitudes_become_rougher_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([3.0, 3.1, 9.0, 2.5, 2.6, 2.4, 9.0, 9.0])
+    wrong = iter([3.0, 3.1, 9.0, 9.0, 2.5, 2.6, 2.4, 9.0, 9.0])
     best = all_fits(lambda _: next(wrong))[0]
     assert (best.way.mu, best.wrong) == (ROUGHER[0]["mu"], 2.4)
     assert [weight for _, _, weight in fits][-3:-1] == pytest.approx([best.way.mu, best.way.mu * SMOOTHER[1]["smoother"]])
 
 
 def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([3.0, 3.1, 2.0, 2.5, 2.6, 1.5, 1.7, 9.0])
+    wrong = iter([3.0, 3.1, 2.0, 2.5, 9.0, 2.6, 1.5, 1.7, 9.0])
     best = all_fits(lambda _: next(wrong))[0]
-    assert [weight for _, _, weight in fits] == pytest.approx([0, 0, 0, 0, 0, 0.3, 0.3 * SMOOTHER[1]["smoother"], 0.3])
+    assert [weight for _, _, weight in fits] == pytest.approx([0, 0, 0, 0, 0, 0, 0.3, 0.3 * SMOOTHER[1]["smoother"], 0.3])
     assert (best.way.smoother, best.wrong) == (SMOOTHER[0]["smoother"], 1.5)
 
 
 def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([5.0, 5.1, 4.0, 3.0, 2.0, 2.2, 2.5, 1.0, 0.5, 0.7])
+    wrong = iter([5.0, 5.1, 4.0, 3.0, 2.0, 9.0, 2.2, 2.5, 1.0, 0.5, 0.7])
     made = all_fits(lambda _: next(wrong))
     voxels = [number for _, number, _ in fits]
     assert voxels[-4] > voxels[-3] > voxels[-2] > voxels[-1]
@@ -116,10 +141,10 @@ def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
 
 def test_all_ways_are_tried_again_as_long_as_that_is_worth_while(fits):
     """κ, refused once, is made smaller once the phase is smooth; then too little was gained for a third round."""
-    wrong = iter([9.0, 9.1, 9.5, 9.6, 4.0, 4.1, 4.2, 3.5, 3.6, 3.7, 3.8, 3.9])
+    wrong = iter([9.0, 9.1, 9.5, 9.5, 9.6, 4.0, 4.1, 4.2, 3.5, 3.6, 3.6, 3.7, 3.8, 3.9])
     made = polished(first_fit(Polisher(AnyLevel(), lambda _: next(wrong), 1.0), state()))
     first, second, third = FIRST.kappa, SURER[0]["kappa"], SURER[1]["kappa"]
-    assert [kappa for kappa, _, _ in fits] == [first, first, second, *[first] * 4, second, third, *[second] * 3]
+    assert [kappa for kappa, _, _ in fits] == [first, first, second, *[first] * 5, second, third, *[second] * 4]
     assert (made[0].way.kappa, made[0].way.smoother) == (SURER[0]["kappa"], SMOOTHER[0]["smoother"])
     assert next(wrong, None) is None
 
@@ -133,7 +158,7 @@ def test_an_even_detector_is_not_fitted_as_an_uneven_one(fits, monkeypatch):
 
 def test_pixels_are_uneven_only_where_that_tells_more_of_hidden_counts(fits):
     for wrong, efficiency in ((3.1, 1.0), (2.5, 4.0)):
-        said = iter([3.0, wrong, 2.0, 9.0, 9.0, 9.0, 9.0])
+        said = iter([3.0, wrong, 2.0, 9.0, 9.0, 9.0, 9.0, 9.0])
         best = all_fits(lambda _, said=said: next(said))[0]
         assert best.wrong == 2.0
         assert best.state.instrument.efficiency.item() == efficiency

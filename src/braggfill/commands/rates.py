@@ -124,10 +124,22 @@ def lift() -> Work:
     return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations) + refinement() * LIFT.refinements
 
 
+def freeing() -> Work:
+    """Work of setting an object free on a level, twice."""
+    return refinement() * 4
+
+
+def mean() -> Work:
+    """Work of what the best have in common."""
+    from braggfill.crystal.generations import REFINEMENTS
+
+    return refinement() * REFINEMENTS
+
+
 def climbing(levels: int, thorough: bool = True, supports: int = 1) -> tuple[Work, Work]:
     """Work of a climb on a level between the first and the last, where supports may be tried, and on the last one."""
     from braggfill.crystal.climb import REFINEMENTS
 
-    refined, may_be = refinement(), lift() * MAY_BE
+    refined, may_be = refinement(), (freeing() + lift() * thorough) * MAY_BE
     between = refined * (REFINEMENTS - 1 + supports) + may_be * thorough if levels > 2 else Work()
     return between, (refined if levels > 1 else Work()) + may_be

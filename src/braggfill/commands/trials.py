@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from braggfill.commands.forecast import Clock
-from braggfill.commands.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work, climbing, each, lift, refinement, turns
+from braggfill.commands.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work, climbing, each, lift, mean, refinement, turns
 
 if TYPE_CHECKING:
     import torch
 
     from braggfill.base.options import Device
     from braggfill.commands.opening import Opened
-    from braggfill.filling.options import FillOptions
+    from braggfill.filling.options import Effort, FillOptions
     from braggfill.judging.options import EvaluationOptions
     from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions, Schedule, SearchOptions, TreatmentName
     from braggfill.retrieval.pattern import Pattern
@@ -26,14 +26,17 @@ SECONDS_A_VOXEL = 3e-6
 """Of a core, by kriging, the regression or the network: measured 1.2 to 2.7 µs on 96³ voxels (``fill_gaps`` by each)."""
 
 
-def seconds_of_crystal(known: SearchRates, starts: int, climbs: int, thorough: bool, threads: int) -> float:
+def seconds_of_crystal(known: SearchRates, effort: "Effort", threads: int) -> float:
     """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
     from braggfill.crystal.contest import FURTHER_TURN, LAST_TURNS, promising_of, starts_made
+    from braggfill.crystal.generations import FAMILIES
     from braggfill.crystal.polish import BRIEF, FIRST, FIT, THOROUGH
     from braggfill.crystal.retrieved import GIVEN_BACK
     from braggfill.crystal.search import FIRST_TURNS
     from braggfill.crystal.support import SHARES, beside
+    from braggfill.filling.by_crystal import EFFORTS, GENERATIONS
 
+    (starts, climbs), generations, thorough = EFFORTS[effort], GENERATIONS[effort], effort != "low"
     rates, made = known.levels, starts_made(starts, known.decimated)
     promising = promising_of(climbs, thorough, made)
     between, last = climbing(len(rates), thorough, len(beside(SHARES[1])) + thorough)
@@ -46,7 +49,9 @@ def seconds_of_crystal(known: SearchRates, starts: int, climbs: int, thorough: b
         rates[0].seconds(turns(LAST_TURNS) * MAY_BE) + sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
     )
     first = known.begun.seconds(turns(FIRST_TURNS))
-    return first * ceil(made / threads) + further * ceil(promising / threads) + climb * ceil(climbs / threads)
+    means = (known.begun.seconds(mean()) + rates[0].seconds(mean())) * min(1 + MAY_BE, generations)
+    first, means = first * ceil(made / threads), means * ceil(len(FAMILIES) / threads)
+    return first + means + further * ceil(promising / threads) + climb * ceil(climbs / threads)
 
 
 def seconds_of_partial(known: SearchRates, starts: int, keep: int, threads: int) -> float:
@@ -84,7 +89,7 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
     from braggfill.crystal.levels import shares_of, tapered_level
     from braggfill.crystal.retrieved import gapped_counts
     from braggfill.filling.bright_part import bright_part
-    from braggfill.filling.by_crystal import EFFORTS, LARGEST_PART, SMALLEST_AXIS
+    from braggfill.filling.by_crystal import LARGEST_PART, SMALLEST_AXIS
 
     if min(missing.shape) < SMALLEST_AXIS:
         return network
@@ -92,7 +97,7 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
     part = bright_part(counts, missing, LARGEST_PART[options.effort])
     nothing = np.full(missing[part].shape, np.nan, np.float32)
     counted = gapped_counts(counts[part], missing[part], nothing, nothing)
-    (starts, climbs), place = EFFORTS[options.effort], find_device(options.device)
+    place = find_device(options.device)
 
     def rates(device: "Device") -> SearchRates:
         levels = [tapered_level(counted, share, find_device(device)) for share in shares_of(counted)]
@@ -104,7 +109,7 @@ def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_cou
         if not out_of_memory(error):
             raise
         return network
-    return 2 * network + seconds_of_crystal(known, starts, climbs, options.effort != "low", at_a_time(place))
+    return 2 * network + seconds_of_crystal(known, options.effort, at_a_time(place))
 
 
 def evaluation_seconds(scan: "Opened", options: "EvaluationOptions", clock: Clock = perf_counter) -> float:

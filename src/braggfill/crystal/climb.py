@@ -13,6 +13,7 @@ import torch
 
 from braggfill.base.memory import give_back
 from braggfill.base.tasks import Tick
+from braggfill.crystal.astray import set_free
 from braggfill.crystal.levels import Level
 from braggfill.crystal.search import (
     REFINED_BLUR,
@@ -104,11 +105,25 @@ def climb(
         for _ in range((REFINEMENTS if between else 1) - choosing):
             state = refined(fine, state, REFINING, fitting)
             tick()
-        if (thorough or not between) and not state.converged:
-            give_back()
-            state = improved(state, partial(take_turn, fine, state, LIFT, (BLUR, REFINED_BLUR), fitting))
-            tick()
+        if thorough or not between:
+            state = with_a_way_out(fine, state, fitting, thorough, tick)
     return state, fitting
+
+
+def with_a_way_out(level: Level, state: State, fitting: Fitting, iterating: bool, tick: Tick) -> State:
+    """A start set free of what holds it; where that is not enough, iterated as well, and set free again."""
+    state = set_free(level, state, fitting, tick)
+    if iterating and not state.converged:
+        give_back()
+        state = improved(state, partial(iterated_again, level, state, fitting, tick))
+    return state
+
+
+def iterated_again(level: Level, state: State, fitting: Fitting, tick: Tick) -> State:
+    """A start iterated from what was fitted, fitted again and set free."""
+    state = take_turn(level, state, LIFT, (BLUR, REFINED_BLUR), fitting)
+    tick()
+    return set_free(level, state, fitting, tick)
 
 
 def smaller(mu: float) -> tuple[float, ...]:

@@ -15,13 +15,12 @@ from torch import Tensor
 from braggfill.crystal.levels import Level
 from braggfill.crystal.search import State, first_instrument, wide_enough
 from braggfill.crystal.shapes import Voxels
-from braggfill.crystal.starts import CORRELATION_SHARE, FAINT_SHARE, first_support
+from braggfill.crystal.starts import FAINT_SHARE, first_support
 from braggfill.crystal.windows import Triple
 
-FINE, FAINTLY_FINE = 5.0, 4.0
-"""Lengths of the object in the array from which on half of it holds the object, counted generously, as its autocorrelation
-tells of them where it is large and where it is faint: where phases are steep it falls so fast that the first says up to three
-times too many."""
+FINE = 6.0
+"""Lengths of the object in the array from which on half of it holds the object, as its autocorrelation tells where it is faint:
+its size there comes out a quarter too small, and where it is large, if phases are steep, up to three times."""
 FEWEST_LINES = 24
 """Lines along an axis that are left at least."""
 Axes = tuple[bool, bool, bool]
@@ -30,11 +29,9 @@ Axes = tuple[bool, bool, bool]
 
 def fine_axes(level: Level) -> Axes:
     """Along which axes of a level half of the lines are enough."""
-    pattern = level.target * level.taper
-    lengths, faint = (first_support(pattern, share)[1] for share in (CORRELATION_SHARE, FAINT_SHARE))
+    lengths = first_support(level.target * level.taper, FAINT_SHARE)[1]
     frames, rows, columns = (
-        length >= FINE and least >= FAINTLY_FINE and n % 2 == 0 and n // 2 >= FEWEST_LINES
-        for length, least, n in zip(lengths, faint, level.shape, strict=True)
+        length >= FINE and n % 2 == 0 and n // 2 >= FEWEST_LINES for length, n in zip(lengths, level.shape, strict=True)
     )
     return frames, rows, columns
 

@@ -286,5 +286,10 @@ def noise_misfit(level: Level, expected: Volumes, kappa: float = 0.0, varied: fl
 
 def mean_square(expected: Volumes, counts: Volumes, weight: Volume, where: Voxels) -> PerStart:
     """Weighted mean square of the doubled roots' difference over some voxels, (starts,)."""
+    return square_errors(expected, counts, weight).mul_(where).flatten(1).sum(1) / where.sum()
+
+
+def square_errors(expected: Volumes, counts: Volumes, weight: Volume) -> Volumes:
+    """Weighted squares of the doubled roots' difference."""
     difference = (expected + FAINT_COUNTS).sqrt_().sub_((counts + FAINT_COUNTS).sqrt_())
-    return 4 * difference.square_().mul_(weight).mul_(where).flatten(1).sum(1) / where.sum()
+    return difference.square_().mul_(weight).mul_(4)

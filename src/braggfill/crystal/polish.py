@@ -5,12 +5,14 @@ measured ones the model of the instrument is short where it is bright, and an ob
 The same holds for how even the amplitude and how smooth the phase are, and for the support.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from braggfill.base.memory import give_back
 from braggfill.base.tasks import Tick
+from braggfill.crystal.astray import freed
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.efficiency import efficiency_of
 from braggfill.crystal.kept import Kept
@@ -21,7 +23,9 @@ from braggfill.crystal.search import (
     REFINED_SHARE,
     ROUGHNESS_WEIGHT,
     SMALLER_WEIGHTS,
+    Fitting,
     State,
+    improved,
     judged,
     tightened,
 )
@@ -46,11 +50,19 @@ class Way:
     """Of the blurred modulus' maximum where the support is cut anew, or was cut when the state came to the whole level."""
     mu: float = ROUGHNESS_WEIGHT
     """Weight of the interior amplitude's roughness."""
+    freed: int = 0
+    """Times that it was fitted without what it contradicts, too."""
 
     def stricter(self, change: Change) -> bool:
-        """Whether a change would make κ or μ smaller, the phase smoother or the support tighter."""
+        """Whether a change would make κ or μ smaller, the phase smoother or the support tighter, or set it free."""
         smaller = any(change[name] < getattr(self, name) for name in ("kappa", "mu") if name in change)
-        return smaller or change.get("smoother", 0) > (self.smoother or 0) or change.get("share", 0) > self.share
+        larger = any(change.get(name, 0) > (getattr(self, name) or 0) for name in ("smoother", "share", "freed"))
+        return smaller or larger
+
+    @property
+    def fitting(self) -> Fitting:
+        """As it is on the way up."""
+        return Fitting(self.kappa, self.mu, self.share)
 
 
 Tried = set[tuple[float, Way]]
@@ -72,8 +84,10 @@ SMOOTHER_BY = (1.0, 10.0, 100.0)
 SMOOTHER: tuple[Change, ...] = tuple({"smoother": factor} for factor in SMOOTHER_BY)
 ROUGHER: tuple[Change, ...] = tuple({"mu": mu} for mu in SMALLER_WEIGHTS)
 TIGHTER: tuple[Change, ...] = tuple({"share": share} for share in (*SHARES[1:], 0.4))
+FREED: tuple[Change, ...] = tuple({"freed": times} for times in (1, 2))
+"""Where an object has not converged: its transform is made anew where it contradicts the counts."""
 Kinds = tuple[tuple[Change, ...], ...]
-THOROUGH: Kinds = SURER, ROUGHER, SMOOTHER, TIGHTER
+THOROUGH: Kinds = SURER, FREED, ROUGHER, SMOOTHER, TIGHTER
 """All that is tried in a round."""
 BRIEF: Kinds = (SURER[0], SURER[2]), SMOOTHER[:1]
 """Where it has to be quick."""
@@ -108,11 +122,13 @@ class Polisher:
     uneven: bool = False
     """Whether the pixels' efficiencies are fitted as well."""
 
-    def fitted(self, state: State, way: Way, cut: bool = False) -> Polished:
-        """A state after a fit within its support, or within one that is ``cut`` from it."""
+    def fitted(self, state: State, way: Way, change: Iterable[str] = ()) -> Polished:
+        """A state after a fit within its support, or within one cut from it or after it was set free if that is the change."""
         if self.uneven:
             state = with_efficiency(self.level, state, way.kappa)
-        if cut:
+        if "freed" in change:
+            state = improved(state, partial(freed, self.level, state, way.fitting, forgetting=True))
+        if "share" in change:
             support = tightened(state.crystal.abs(), REFINED_BLUR, way.share, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
         state = settled(self.level, state, way)
@@ -196,11 +212,13 @@ def take_round(polisher: Polisher, made: list[Polished], kinds: Kinds, tried: Tr
             way = replace(last.way, **FIT | change)
             if not last.way.stricter(change) or (change is BETWEEN and polisher.explains(last.state)):
                 continue
+            if "freed" in change and last.kept.cut.converged:
+                break
             if (last.wrong, way) in tried:
                 break
             tried.add((last.wrong, way))
             tick()
-            found = polisher.fitted(last.state, way, cut="share" in change)
+            found = polisher.fitted(last.state, way, change)
             better = found.wrong <= made[0].wrong
             made.insert(0 if better else len(made), found)
             if not better and not ("kappa" in change and found.kept.cut.converged):

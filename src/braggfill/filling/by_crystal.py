@@ -35,7 +35,7 @@ Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
 EFFORTS: dict[Effort, tuple[int, int]] = {"low": (4, 2), "usual": (8, 2), "high": (12, 6)}
 """Random starts, and how many of the best are carried to the whole pattern; thoroughly but for the low effort."""
-GENERATIONS: dict[Effort, int] = {"low": 0, "usual": 0, "high": 6}
+GENERATIONS: dict[Effort, int] = {"low": 0, "usual": 6, "high": 6}
 """Most generations of starts made of what the best have in common."""
 LARGEST_PART: dict[Effort, int] = {"low": 2**20, "usual": 8_000_000, "high": 8_000_000}
 """Voxels of the brightest part of a scan in which the crystal is looked for, at most."""
