@@ -5,7 +5,7 @@ import torch
 from known_instruments import instrument
 
 from braggfill.crystal import polish
-from braggfill.crystal.polish import FIRST, ROUGHER, SMOOTHER, SURER, TIGHTER, Polisher, first_fit, polished
+from braggfill.crystal.polish import CLOSE, FIRST, FREED, ROUGHER, SMOOTHER, SURER, TIGHTER, Polisher, first_fit, polished
 from braggfill.crystal.search import REFINED_SHARE, State
 
 
@@ -58,7 +58,7 @@ def state():
 def all_fits(judge):
     """What is made of that state, the best first, in one round."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(polish, "CLOSE", torch.inf)
+        patch.setattr(polish, "WORTHWHILE", 0.0)
         return polished(first_fit(Polisher(AnyLevel(), judge, 1.0), state()))
 
 
@@ -79,7 +79,7 @@ def test_an_object_that_converged_is_fitted_for_a_smaller_kappa_though_the_last_
     one = torch.ones(1)
     doing_nothing = polish.settled
     monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=one, noise=one))
-    wrong = iter([71.5, 72.0, 75.4, 73.0, 5.6, 9.0, 9.0, 9.0])
+    wrong = iter([71.5, 72.0, 75.4, 73.0, 5.6, 9.0, 9.0, 9.0, 9.0])
     made = all_fits(lambda _: next(wrong))
     assert [kappa for kappa, _, _ in fits][2:5] == [change["kappa"] for change in SURER]
     assert (made[0].way.kappa, made[0].wrong) == (SURER[-1]["kappa"], 5.6)
@@ -108,12 +108,11 @@ def test_objects_are_set_free_as_long_as_hidden_counts_allow_it(fits, held):
         assert [fitting.kappa for fitting in held] == [SURER[0]["kappa"]] * 2
 
 
-def test_an_object_that_converged_is_not_set_free(fits, held, monkeypatch):
-    one = torch.ones(1)
-    doing_nothing = polish.settled
-    monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=one, noise=one))
-    all_fits(lambda _: 3.0)
+def test_an_object_that_tells_the_hidden_counts_is_not_set_free(fits, held):
+    all_fits(lambda _: 1.0 + CLOSE / 2)
     assert held == []
+    all_fits(lambda _: 1.0 + 2 * CLOSE)
+    assert len(held) == len(FREED)
 
 
 def test_amplitudes_become_rougher_as_long_as_hidden_counts_allow_it(fits):

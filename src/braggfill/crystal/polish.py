@@ -51,7 +51,7 @@ class Way:
     mu: float = ROUGHNESS_WEIGHT
     """Weight of the interior amplitude's roughness."""
     freed: int = 0
-    """Times that it was fitted without what it contradicts, too."""
+    """Times that its transform was made anew where it contradicts the counts."""
 
     def stricter(self, change: Change) -> bool:
         """Whether a change would make κ or μ smaller, the phase smoother or the support tighter, or set it free."""
@@ -84,8 +84,8 @@ SMOOTHER_BY = (1.0, 10.0, 100.0)
 SMOOTHER: tuple[Change, ...] = tuple({"smoother": factor} for factor in SMOOTHER_BY)
 ROUGHER: tuple[Change, ...] = tuple({"mu": mu} for mu in SMALLER_WEIGHTS)
 TIGHTER: tuple[Change, ...] = tuple({"share": share} for share in (*SHARES[1:], 0.4))
-FREED: tuple[Change, ...] = tuple({"freed": times} for times in (1, 2))
-"""Where an object has not converged: its transform is made anew where it contradicts the counts."""
+FREED: tuple[Change, ...] = tuple({"freed": times} for times in (1, 2, 3))
+"""Its transform is made anew where it contradicts the counts, unless nothing is left of the hidden counts' excess."""
 Kinds = tuple[tuple[Change, ...], ...]
 THOROUGH: Kinds = SURER, FREED, ROUGHER, SMOOTHER, TIGHTER
 """All that is tried in a round."""
@@ -212,7 +212,7 @@ def take_round(polisher: Polisher, made: list[Polished], kinds: Kinds, tried: Tr
             way = replace(last.way, **FIT | change)
             if not last.way.stricter(change) or (change is BETWEEN and polisher.explains(last.state)):
                 continue
-            if "freed" in change and last.kept.cut.converged:
+            if "freed" in change and polisher.excess(last) < CLOSE:
                 break
             if (last.wrong, way) in tried:
                 break
