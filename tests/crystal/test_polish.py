@@ -5,7 +5,7 @@ import torch
 from known_instruments import instrument
 
 from braggfill.crystal import polish
-from braggfill.crystal.polish import CLOSE, FIRST, FREED, ROUGHER, SMOOTHER, SURER, TIGHTER, Polisher, first_fit, polished
+from braggfill.crystal.polish import FIRST, FREED, MISSED, ROUGHER, SMOOTHER, SURER, TIGHTER, Polisher, first_fit, polished
 from braggfill.crystal.search import REFINED_SHARE, State
 
 
@@ -109,9 +109,9 @@ def test_objects_are_set_free_as_long_as_hidden_counts_allow_it(fits, held):
 
 
 def test_an_object_that_tells_the_hidden_counts_is_not_set_free(fits, held):
-    all_fits(lambda _: 1.0 + CLOSE / 2)
+    all_fits(lambda _: 1.0 + MISSED / 2)
     assert held == []
-    all_fits(lambda _: 1.0 + 2 * CLOSE)
+    all_fits(lambda _: 1.0 + 2 * MISSED)
     assert len(held) == len(FREED)
 
 

@@ -140,6 +140,7 @@ def climbing(levels: int, thorough: bool = True, supports: int = 1) -> tuple[Wor
     """Work of a climb on a level between the first and the last, where supports may be tried, and on the last one."""
     from braggfill.crystal.climb import REFINEMENTS
 
-    refined, may_be = refinement(), (freeing() + lift() * thorough) * MAY_BE
-    between = refined * (REFINEMENTS - 1 + supports) + may_be * thorough if levels > 2 else Work()
-    return between, (refined if levels > 1 else Work()) + may_be
+    refined, freed = refinement(), freeing() * MAY_BE
+    way_out = (freed + lift() * MAY_BE) * thorough
+    between = refined * (REFINEMENTS - 1 + supports) + way_out if levels > 2 else Work()
+    return between, (refined if levels > 1 else Work()) + freed

@@ -35,7 +35,7 @@ GROWN, INTO_GAPS = 1, 5
 """Voxels that the regions grow by where they are measured, and in gaps: what is wrong is held by what lies about it."""
 EXTRAPOLATED = 30
 """Iterations in which what was forgotten is made anew."""
-TIMES, WORTHWHILE = 6, 0.98
+TIMES, WORTHWHILE = 4, 0.95
 """Most times that one object is set free on a level, another one after one that left at most this share of its misfit."""
 
 

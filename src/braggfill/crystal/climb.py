@@ -106,7 +106,7 @@ def climb(
             state = refined(fine, state, REFINING, fitting)
             tick()
         if thorough or not between:
-            state = with_a_way_out(fine, state, fitting, thorough, tick)
+            state = with_a_way_out(fine, state, fitting, between, tick)
     return state, fitting
 
 

@@ -85,7 +85,9 @@ SMOOTHER: tuple[Change, ...] = tuple({"smoother": factor} for factor in SMOOTHER
 ROUGHER: tuple[Change, ...] = tuple({"mu": mu} for mu in SMALLER_WEIGHTS)
 TIGHTER: tuple[Change, ...] = tuple({"share": share} for share in (*SHARES[1:], 0.4))
 FREED: tuple[Change, ...] = tuple({"freed": times} for times in (1, 2, 3))
-"""Its transform is made anew where it contradicts the counts, unless nothing is left of the hidden counts' excess."""
+"""Its transform is made anew where it contradicts the counts, ..."""
+MISSED = 1.0
+"""... where the hidden counts' excess deviance is more than so many times their noise: less is no knot."""
 Kinds = tuple[tuple[Change, ...], ...]
 THOROUGH: Kinds = SURER, FREED, ROUGHER, SMOOTHER, TIGHTER
 """All that is tried in a round."""
@@ -212,7 +214,7 @@ def take_round(polisher: Polisher, made: list[Polished], kinds: Kinds, tried: Tr
             way = replace(last.way, **FIT | change)
             if not last.way.stricter(change) or (change is BETWEEN and polisher.explains(last.state)):
                 continue
-            if "freed" in change and polisher.excess(last) < CLOSE:
+            if "freed" in change and polisher.excess(last) < MISSED * polisher.noise:
                 break
             if (last.wrong, way) in tried:
                 break
