@@ -140,6 +140,8 @@ def test_a_search_and_its_climb(card, monkeypatch):
     monkeypatch.setattr(search, "REFINING", 2)
     monkeypatch.setattr(climbing, "REFINING", 2)
     monkeypatch.setattr(climbing, "LIFT", BRIEF[1])
+    monkeypatch.setattr("braggfill.crystal.astray.REFINING", 2)
+    monkeypatch.setattr("braggfill.crystal.astray.TIMES", 1)
 
     def work(device):
         coarse, begin = begun(device, 0.75, 1)
@@ -285,12 +287,13 @@ def test_a_fill_by(card, small, method):
 @pytest.fixture
 def brief(monkeypatch):
     """Searches that are too short to find anything, but go all ways."""
-    for module in ("crystal.search", "crystal.climb", "crystal.support", "retrieval.partial"):
+    for module in ("crystal.search", "crystal.astray", "crystal.climb", "crystal.support", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.REFINING", 2)
     for module in ("crystal.climb", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.LIFT", BRIEF[1])
     for module in ("crystal.contest", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.TURNS", BRIEF)
+    monkeypatch.setattr("braggfill.crystal.astray.TIMES", 1)
     monkeypatch.setattr("braggfill.retrieval.partial.STEPS", (polish.Way(0.01, 2),))
     monkeypatch.setattr("braggfill.retrieval.partial.LAST", polish.Way(0.0, 2))
     monkeypatch.setattr("braggfill.retrieval.partial.LIFTS", 1)

@@ -100,12 +100,12 @@ def test_few_ways_are_tried_where_it_has_to_be_quick(fits):
 
 
 def test_objects_are_set_free_as_long_as_hidden_counts_allow_it(fits, held):
-    for worse, freed in ((1.6, 1), (1.2, 2)):
+    for then, freed in ((6.0, 1), (4.0, 2)):
         held.clear()
-        wrong = iter([3.0, 3.1, 2.0, 2.5, 1.5, worse, 9.0, 9.0, 9.0])
+        wrong = iter([13.0, 13.1, 9.0, 9.5, 5.0, then, 99.0, 99.0, 99.0, 99.0])
         best = all_fits(lambda _, wrong=wrong: next(wrong))[0]
-        assert (best.way.freed, best.wrong) == (freed, min(worse, 1.5))
-        assert [fitting.kappa for fitting in held] == [SURER[0]["kappa"]] * 2
+        assert (best.way.freed, best.wrong) == (freed, min(then, 5.0))
+        assert [fitting.kappa for fitting in held] == [SURER[0]["kappa"]] * (freed + 1)
 
 
 def test_an_object_that_tells_the_hidden_counts_is_not_set_free(fits, held):
