@@ -81,8 +81,8 @@ def climb(
     hidden : sequence of Level
         The same levels with hidden counts alone, which choose the share anew on the way; of one start.
     thorough : bool
-        Whether they choose the roughness' weight as well, and levels between the first and the last are iterated from what was
-        fitted, and fitted again, as the last one is, where that has not converged; the better stays.
+        Whether they choose the roughness' weight as well, and objects that have not converged are set free and iterated on
+        levels between the first and the last; on the last one they are set free without it, too.
     tick : callable
         Called after every fit.
 

@@ -1,6 +1,6 @@
 """Every other line of a level along axes that are sampled finely: the same object from a fraction of the voxels.
 
-A pattern of five voxels a fringe, whose object fits five times into its array, is determined by half of its lines: the object
+A pattern of six voxels a fringe, whose object fits six times into its array, is determined by half of its lines: the object
 fits into half the array, and so does its autocorrelation. Only the counts between are not used yet. An iteration takes up to an
 eighth of the time, and objects found so are as good to go on from.
 """

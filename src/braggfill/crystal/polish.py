@@ -140,6 +140,12 @@ class Polisher:
         """How much more wrong it is than counting noise."""
         return found.wrong - self.noise
 
+    def needless(self, change: Change, last: Polished) -> bool:
+        """Whether a change would mend what is right in the last fit: bright voxels, or the hidden counts."""
+        if "freed" in change:
+            return self.excess(last) < MISSED * self.noise
+        return change is BETWEEN and self.explains(last.state)
+
     def explains(self, state: State) -> bool:
         """Whether an object nearly explains bright voxels, too."""
         expected = expected_counts(state.crystal, state.instrument, self.level)
@@ -212,10 +218,8 @@ def take_round(polisher: Polisher, made: list[Polished], kinds: Kinds, tried: Tr
         last = made[0]
         for change in ways:
             way = replace(last.way, **FIT | change)
-            if not last.way.stricter(change) or (change is BETWEEN and polisher.explains(last.state)):
+            if not last.way.stricter(change) or polisher.needless(change, last):
                 continue
-            if "freed" in change and polisher.excess(last) < MISSED * polisher.noise:
-                break
             if (last.wrong, way) in tried:
                 break
             tried.add((last.wrong, way))

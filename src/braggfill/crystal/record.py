@@ -17,7 +17,7 @@ class CrystalOptions:
     """Best of them that are carried to the whole pattern."""
     prior: Prior = field(default_factory=Prior)
     thorough: bool = True
-    """Whether those are searched for all turns, iterated again on every level they come to, and tried in tighter supports."""
+    """Whether those are searched for all turns, set free and iterated on the way up, and tried in all ways at the end."""
     generations: int = 0
     """Most generations, on every other line and on all of the coarse level, of starts made of what the best have in common."""
     wraps: tuple[Wrap, ...] = WRAPS
