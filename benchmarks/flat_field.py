@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from shared.au_scan import CROP
 
-from braggfill.base.tasks import Steps
+from braggfill.base.progress import Steps
 from braggfill.crystal.contest import Contest, Hidden, carried_up, steps_of
 from braggfill.crystal.decimation import fine_axes
 from braggfill.crystal.levels import shares_of, tapered_level

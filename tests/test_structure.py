@@ -30,7 +30,7 @@ class Room:
 HOUSE = [
     Room(
         "base",
-        "what every room needs and no scan: errors, files that appear whole, options, tasks, transforms",
+        "what every room needs and no scan: errors, files that appear whole, options, progress, tasks, transforms",
         ("writing", "config"),
     ),
     Room("scan.formats", "how a scan lies on disk, one module a family of files", ("*",)),

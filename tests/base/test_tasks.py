@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from braggfill import InputError
-from braggfill.base.tasks import Workers, check_installed, name_phase, spread
+from braggfill.base.tasks import Workers, check_installed, spread
 from braggfill.base.version import __version__
 
 
@@ -126,20 +126,3 @@ def test_slurm_jobs_do_the_tasks(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with dask.config.set({"jobqueue.slurm.cores": 1, "jobqueue.slurm.memory": "1GB", "jobqueue.slurm.processes": 1}):
         assert sorted(spread(math.factorial, [1, 2, 3], Workers(slurm_jobs=1))) == [1, 2, 6]
-
-
-def test_phases_are_told_to_a_progress_that_shows_them_and_to_no_other():
-    class Shown:
-        def __init__(self):
-            self.told = []
-
-        def __call__(self, done, total):
-            self.told.append((done, total))
-
-        def name_phase(self, phase):
-            self.told.append(phase)
-
-    shown = Shown()
-    for progress in (shown, lambda done, total: None):
-        name_phase(progress, "searching")
-    assert shown.told == ["searching"]

@@ -4,7 +4,7 @@ import time
 import pytest
 import torch
 
-from braggfill.base.tasks import Steps
+from braggfill.base.progress import Steps
 from braggfill.base.threads import side_by_side
 
 
@@ -29,18 +29,6 @@ def test_an_error_in_a_piece_is_raised_and_the_threads_come_back():
     with pytest.raises(ZeroDivisionError):
         side_by_side([lambda: 1 / 0, lambda: 1])
     assert torch.get_num_threads() == before
-
-
-def test_a_piece_that_ends_early_counts_whole_and_one_that_makes_more_steps_does_not():
-    told = []
-    steps = Steps(lambda done, total: told.append((done, total)), 5)
-    with steps.piece(3) as tick:
-        tick()
-    with steps.piece(2) as tick:
-        for _ in range(4):
-            tick()
-    tick()
-    assert told == [(0, 5), (1, 5), (3, 5), (4, 5), (5, 5)]
 
 
 def test_when_one_piece_fails_the_others_end_at_their_next_step():

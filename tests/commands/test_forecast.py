@@ -10,6 +10,7 @@ import braggfill
 from braggfill.commands import forecast, trials
 from braggfill.commands.forecast import Foretold, foretell, in_words
 from braggfill.commands.opening import Opened
+from braggfill.filling import duration
 from braggfill.filling.by_crystal import EFFORTS
 from braggfill.filling.options import FillOptions
 from braggfill.judging.options import EvaluationOptions
@@ -113,7 +114,7 @@ def test_a_retrieval_takes_as_long_as_foretold_within_a_factor_of_3(small, trans
 
 
 def test_a_fill_by_the_crystal_takes_as_long_as_foretold_within_a_factor_of_3(small, transforms, monkeypatch):
-    monkeypatch.setattr(trials, "SECONDS_A_VOXEL", 0)  # which are seconds, not transforms
+    monkeypatch.setattr(duration, "SECONDS_A_VOXEL", 0)  # which are seconds, not transforms
     monkeypatch.setitem(EFFORTS, "low", (1, 1))
     options = FillOptions("retrieval", effort="low")
     foretold = trials.fill_seconds(small, options, transforms)
@@ -125,13 +126,13 @@ def test_a_trial_that_runs_out_of_memory_foretells_the_networks_fill(small, monk
     def lacks_memory(*_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
 
-    monkeypatch.setattr(trials.SearchRates, "on", lacks_memory)
+    monkeypatch.setattr(duration.SearchRates, "on", lacks_memory)
     seconds = trials.fill_seconds(small, FillOptions("retrieval"))
     assert seconds == trials.fill_seconds(small, FillOptions("unet"))
 
 
 def test_a_comparison_of_a_scan_that_is_filled_first_is_foretold_with_all_treatments(small, monkeypatch):
-    monkeypatch.setattr(trials, "_search_seconds", lambda *_: 100.0)
+    monkeypatch.setattr("braggfill.retrieval.duration.search_seconds", lambda *_: 100.0)
     monkeypatch.setattr(trials, "fill_seconds", lambda scan, options, clock: 7.0)
     found = braggfill.compare(small.scan.intensity, small.mask, starts=1, keep=1, coherence="full", schedule=(("hio", 2),))
     treatments = len(found.compared) + len(found.left_out)
@@ -139,7 +140,7 @@ def test_a_comparison_of_a_scan_that_is_filled_first_is_foretold_with_all_treatm
 
 
 def test_a_comparison_and_a_judgement_are_made_of_their_parts(small, monkeypatch):
-    monkeypatch.setattr(trials, "_search_seconds", lambda *_: 100.0)
+    monkeypatch.setattr("braggfill.retrieval.duration.search_seconds", lambda *_: 100.0)
     monkeypatch.setattr(trials, "fill_seconds", lambda scan, options, clock: 7.0)
     two = ComparisonOptions(treatments=("free", "zero"))
     assert trials.comparison_seconds(small, two) == 207

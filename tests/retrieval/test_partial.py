@@ -11,7 +11,7 @@ from known_objects import facetted, pattern_of, ramp_free
 from scipy.ndimage import gaussian_filter
 
 from braggfill import retrieve
-from braggfill.base.tasks import Steps
+from braggfill.base.progress import Steps
 from braggfill.crystal.alignment import align
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.levels import level_of

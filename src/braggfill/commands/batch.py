@@ -8,7 +8,8 @@ from typing import Any, Literal
 from braggfill.base.errors import InputError
 from braggfill.base.memory import return_large_blocks
 from braggfill.base.paths import last_change
-from braggfill.base.tasks import OnStep, Progress, Workers, spread
+from braggfill.base.progress import OnStep, Progress
+from braggfill.base.tasks import Workers, spread
 from braggfill.commands.forecast import foretell
 from braggfill.commands.jobs import FillJob, with_defaults
 from braggfill.commands.opening import open_measured

@@ -7,11 +7,9 @@ from collections.abc import Callable
 from math import log
 from time import perf_counter
 
-from braggfill.base.tasks import Progress
+from braggfill.base.progress import Clock, Progress
 from braggfill.commands.shell import console, say
 
-Clock = Callable[[], float]
-"""Seconds from whenever."""
 Tell = Callable[[str], None]
 SHORT_SECONDS = 10.0
 """What takes no longer is not foretold."""

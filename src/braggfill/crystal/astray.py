@@ -16,8 +16,8 @@ from functools import partial
 import torch
 
 from braggfill.base.memory import give_back
+from braggfill.base.progress import Tick
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.base.tasks import Tick
 from braggfill.crystal.coherence import SPACE, expected_counts
 from braggfill.crystal.levels import Level
 from braggfill.crystal.likelihood import square_errors

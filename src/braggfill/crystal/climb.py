@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 
 from braggfill.base.memory import give_back
-from braggfill.base.tasks import Tick
+from braggfill.base.progress import Tick
 from braggfill.crystal.astray import set_free
 from braggfill.crystal.levels import Level
 from braggfill.crystal.search import (

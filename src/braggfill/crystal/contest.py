@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.metrics import expected_deviance
-from braggfill.base.tasks import Steps, Tick, name_phase
+from braggfill.base.progress import Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import climb
 from braggfill.crystal.coherence import expected_counts

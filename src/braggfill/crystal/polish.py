@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from braggfill.base.memory import give_back
-from braggfill.base.tasks import Tick
+from braggfill.base.progress import Tick
 from braggfill.crystal.astray import freed
 from braggfill.crystal.coherence import expected_counts
 from braggfill.crystal.efficiency import efficiency_of

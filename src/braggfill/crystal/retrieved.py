@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from braggfill.base.tasks import Progress, Steps, name_phase
+from braggfill.base.progress import Progress, Steps, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.contest import Contest, Hidden, steps_of, without_aliens
 from braggfill.crystal.decimation import fine_axes

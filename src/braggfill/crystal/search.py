@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from braggfill.base.errors import VanishedError
+from braggfill.base.progress import Tick
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.base.tasks import Tick
 from braggfill.crystal.algorithms import ALGORITHMS
 from braggfill.crystal.coherence import SPACE, Instrument, expected_counts, project_modulus
 from braggfill.crystal.levels import Level

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from braggfill.base.devices import find_device
 from braggfill.base.errors import InputError
 from braggfill.base.fallback import out_of_memory
-from braggfill.base.tasks import Progress, name_phase
+from braggfill.base.progress import Progress, name_phase
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions

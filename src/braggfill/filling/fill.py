@@ -10,7 +10,7 @@ import numpy as np
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.memory import give_back
 from braggfill.base.options import Device, spelled_out
-from braggfill.base.tasks import OnStep, Progress
+from braggfill.base.progress import OnStep, Progress
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.filling.result import FillResult

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from braggfill.base.tasks import OnStep, Progress
+from braggfill.base.progress import OnStep, Progress
 from braggfill.classical import interpolate
 from braggfill.classical.ridge import ridge
 from braggfill.classical.spread import LogFill, filled_counts, standard_deviation

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from braggfill.base.tasks import OnStep, Progress
+from braggfill.base.progress import OnStep, Progress
 from braggfill.filling.options import FillOptions, MethodName
 from braggfill.filling.terms import Estimate, Method
 from braggfill.scan.gapped import GappedScan

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from braggfill.base.tasks import OnStep, Progress
+from braggfill.base.progress import OnStep, Progress
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.filling.options import FillOptions, MethodName
 from braggfill.network.lesson import Lesson

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from braggfill.base.errors import InputError
 from braggfill.base.frequencies import Kind
 from braggfill.base.options import spelled_out
-from braggfill.base.tasks import Progress, part_of
+from braggfill.base.progress import Progress, part_of
 from braggfill.crystal.alignment import align
 from braggfill.filling.fill import fill_gaps
 from braggfill.judging.advice import Advice, Evidence, advise

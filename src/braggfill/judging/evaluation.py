@@ -17,7 +17,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.metrics import log_ceiling
 from braggfill.base.options import Device, spelled_out
-from braggfill.base.tasks import Progress, Steps, part_of
+from braggfill.base.progress import Progress, Steps, part_of
 from braggfill.base.threads import side_by_side
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions

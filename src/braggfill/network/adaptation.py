@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from braggfill.base.devices import device_of, has_bfloat16
 from braggfill.base.limits import check_number
-from braggfill.base.tasks import OnStep
+from braggfill.base.progress import OnStep
 from braggfill.classical.fringe_model import FringeModel
 from braggfill.network.config import AdaptationConfig
 from braggfill.network.gapnet import GapNet

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.devices import find_device
-from braggfill.base.tasks import Progress, part_of
+from braggfill.base.progress import Progress, part_of
 from braggfill.classical.fringe_model import SHIPPED
 from braggfill.classical.kriging import guessed, smoothed
 from braggfill.network.calibration import Calibration, calibrate

@@ -7,7 +7,7 @@ import numpy as np
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.options import Device, spelled_out
 from braggfill.base.paths import PathLike, as_path
-from braggfill.base.tasks import OnStep
+from braggfill.base.progress import OnStep
 from braggfill.network.adaptation import adapt
 from braggfill.network.config import FinetuneOptions
 from braggfill.network.lesson import Lesson

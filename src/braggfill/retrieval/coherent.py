@@ -9,8 +9,8 @@ from jaxtyping import Bool, Complex64
 from torch import Tensor
 
 from braggfill.base.errors import VanishedError
+from braggfill.base.progress import Progress
 from braggfill.base.randomness import poisson_counts, seeded
-from braggfill.base.tasks import Progress
 from braggfill.crystal.coherence import squared_modulus
 from braggfill.crystal.likelihood import mean_square
 from braggfill.crystal.starts import start_generator

@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from braggfill.base.errors import InputError
-from braggfill.base.tasks import Progress, Steps, Tick
+from braggfill.base.progress import Progress, Steps, Tick
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.climb import BLUR, LIFT, Prior, climb
 from braggfill.crystal.decimation import decimated, fine_axes, on_every_line

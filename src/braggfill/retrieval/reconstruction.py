@@ -12,7 +12,7 @@ from torch import Tensor
 from braggfill.base.devices import find_device
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.options import Device, spelled_out
-from braggfill.base.tasks import Progress
+from braggfill.base.progress import Progress
 from braggfill.crystal.alignment import Object, in_common
 from braggfill.crystal.starts import first_support
 from braggfill.retrieval.coherent import coherent_starts

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from braggfill.base.tasks import Progress
+from braggfill.base.progress import Progress
 from braggfill.judging.studies.kept import Kept
 from braggfill.judging.studies.kept import Row as Row
 

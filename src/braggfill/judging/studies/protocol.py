@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
-from braggfill.base.tasks import Progress
+from braggfill.base.progress import Progress
 from braggfill.classical.kriging import guessed
 from braggfill.filling.terms import Estimate
 from braggfill.judging.studies.contenders import CONTENDERS, Contender

@@ -7,7 +7,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.limits import check_choice
 from braggfill.base.paths import as_path
 from braggfill.base.pictures import print_style, write_picture
-from braggfill.base.tasks import Progress
+from braggfill.base.progress import Progress
 from braggfill.base.writing import write_table
 from braggfill.judging.options import StudyName
 from braggfill.judging.studies import conditions, oversampling, portions, skip, slices, starts, width

@@ -6,14 +6,18 @@ How many follow depends on when it converges: of those that may be left out half
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from braggfill.commands.forecast import Clock
-
-if TYPE_CHECKING:
-    from braggfill.crystal.levels import Level
+from braggfill.base.devices import wait_for
+from braggfill.base.progress import Clock
+from braggfill.crystal.climb import BLUR, LIFT, REFINEMENTS, Prior
+from braggfill.crystal.decimation import decimated, fine_axes
+from braggfill.crystal.generations import REFINEMENTS as REFINEMENTS_OF_A_MEAN
+from braggfill.crystal.levels import Level
+from braggfill.crystal.likelihood import fit
+from braggfill.crystal.search import REFINING, TURNS, Turn, iterated, random_starts
+from braggfill.crystal.wraps import TIGHT
 
 TRIED_ITERATIONS, TRIED_EVALUATIONS = 3, 4
 """Of a trial, after a first one that makes what is kept."""
@@ -47,14 +51,8 @@ class Rates:
     evaluation: float
 
     @classmethod
-    def on(cls, level: "Level", clock: Clock = perf_counter) -> "Rates":
+    def on(cls, level: Level, clock: Clock = perf_counter) -> "Rates":
         """As a few of them take, after a first one that makes what is kept."""
-        from braggfill.base.devices import wait_for
-        from braggfill.crystal.climb import BLUR, Prior
-        from braggfill.crystal.likelihood import fit
-        from braggfill.crystal.search import Turn, iterated, random_starts
-        from braggfill.crystal.wraps import TIGHT
-
         state = random_starts(level, 1, np.random.default_rng(0))
 
         def iterate(number: int) -> None:
@@ -82,10 +80,8 @@ class SearchRates:
     """Coarse to fine."""
 
     @classmethod
-    def on(cls, levels: "list[Level]", clock: Clock = perf_counter) -> "SearchRates":
+    def on(cls, levels: list[Level], clock: Clock = perf_counter) -> "SearchRates":
         """On the levels of a scan, coarse to fine."""
-        from braggfill.crystal.decimation import decimated, fine_axes
-
         axes, rates = fine_axes(levels[0]), [Rates.on(level, clock) for level in levels]
         begun = Rates.on(decimated(levels[0], axes), clock) if any(axes) else rates[0]
         return cls(begun, any(axes), rates)
@@ -101,8 +97,6 @@ def each(work: Callable[[int], None], number: int, clock: Clock) -> float:
 
 def turns(which: slice) -> Work:
     """Work of some turns of the coarse search."""
-    from braggfill.crystal.search import TURNS
-
     total = Work()
     for turn in TURNS[which]:
         iterations = (turn.hio + turn.raar + turn.er) * (COHERENT if turn.coherent else 1.0)
@@ -112,15 +106,11 @@ def turns(which: slice) -> Work:
 
 def refinement() -> Work:
     """Work of fitting a support once, and the object in it."""
-    from braggfill.crystal.search import REFINING
-
     return Work(0, 2 * REFINING)
 
 
 def lift() -> Work:
     """Work of a way out where a fit is stuck."""
-    from braggfill.crystal.climb import LIFT
-
     return Work(LIFT.hio + LIFT.raar + LIFT.er, LIFT.evaluations) + refinement() * LIFT.refinements
 
 
@@ -131,15 +121,11 @@ def freeing() -> Work:
 
 def mean() -> Work:
     """Work of what the best have in common."""
-    from braggfill.crystal.generations import REFINEMENTS
-
-    return refinement() * REFINEMENTS
+    return refinement() * REFINEMENTS_OF_A_MEAN
 
 
 def climbing(levels: int, thorough: bool = True, supports: int = 1) -> tuple[Work, Work]:
     """Work of a climb on a level between the first and the last, where supports may be tried, and on the last one."""
-    from braggfill.crystal.climb import REFINEMENTS
-
     refined, freed = refinement(), freeing() * MAY_BE
     way_out = (freed + lift() * MAY_BE) * thorough
     between = refined * (REFINEMENTS - 1 + supports) + way_out if levels > 2 else Work()
