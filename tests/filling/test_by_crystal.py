@@ -207,6 +207,7 @@ def test_a_scan_with_a_wide_gap_alone_is_filled_or_left_open(wide, monkeypatch, 
     np.testing.assert_array_equal(result.filled, mask & good)
     assert (result.crystal is not None) == good
     assert ("gaps wider than 14 filled" in result.sentence) == good
+    assert result.sentence.count("left open") == (0 if good else 1)
 
 
 def test_a_gap_too_wide_to_hide_another_is_left_open_in_one_sentence(block):

@@ -77,6 +77,7 @@ def test_lines_where_few_counts_fall_and_the_dark_around_a_peak_are_no_gaps():
 def test_most_of_a_scan_masked_is_warned_of():
     assert half_masked(np.eye(4)) is None
     assert "good1" in half_masked(np.ones((4, 4)) - np.eye(4))
+    assert "75 %" in half_masked(np.where(np.eye(4), 0, np.nan))
 
 
 @pytest.mark.parametrize("frames", [(), (6,)])

@@ -120,8 +120,9 @@ def accounted(far: NDArray[np.bool_], record: CrystalRecord, narrow: Gate, wide:
             sentence += f"; what was hidden is missed by {narrow.missed:.0%}: do not rely on the fill where it is bright"
     everything = {"retrieval": asdict(record), "gate": asdict(narrow)}
     if far.any():
-        known = f": {wide.in_words('a line between the banks')}" if wide.hidden_voxels else ", for there is no room to hide one"
-        sentence += f"; gaps wider than {MAX_WIDTH} {'filled' if wide.taken else 'left open'}{known}"
+        known = wide.in_words("a line between the banks") if wide.hidden_voxels else "there is no room to hide one"
+        filled = "filled" if wide.taken else "left open"
+        sentence += f"; {known}" if far.all() and not wide.taken else f"; gaps wider than {MAX_WIDTH} {filled}: {known}"
         everything["wide_gate"] = asdict(wide)
     return sentence, finite_or_null(everything)
 

@@ -169,7 +169,7 @@ def find_hot_pixels(intensity: NDArray[Any], missing: NDArray[np.bool_]) -> NDAr
 
 def half_masked(mask: NDArray[Any]) -> str | None:
     """A question if a mask (of any shape) covers so much that it may be inverted."""
-    share = np.count_nonzero(mask > 0) / max(mask.size, 1)
+    share = 1 - np.count_nonzero(mask <= 0) / max(mask.size, 1)
     if share <= 0.5:
         return None
     return (
