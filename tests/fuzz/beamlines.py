@@ -3,7 +3,6 @@
 import functools
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from made_files import (
     sixs_file,
 )
 
-from fuzz.material import NUMBERS, Rng, copied, hostile_array, mutated, one_of, small_scan
+from fuzz.material import NUMBERS, Rng, copied, folder_until_the_end, hostile_array, mutated, one_of, small_scan
 from fuzz.rule import Case
 from fuzz.verbs import QUICK, filled_by, inside, program, verb
 
@@ -57,7 +56,7 @@ def makers() -> dict[str, Callable[[Path, np.ndarray, np.ndarray], Path]]:
 @functools.cache
 def made_once(name: str) -> tuple[Path, Path]:
     """A folder with the files of a beamline, which is copied and never changed, and the scan's address inside it."""
-    folder = Path(tempfile.mkdtemp(prefix="braggfill_fuzz_"))
+    folder = folder_until_the_end()
     bits = np.zeros(SHAPE[1:], np.uint32)
     bits[:, 9:12], bits[3, 4] = 1, 2
     counts = counts_of_a_crystal(SHAPE, 300.0)

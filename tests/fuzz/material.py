@@ -1,5 +1,6 @@
 """What hostile cases are made from: a small valid file of each format, and values that no one would give."""
 
+import atexit
 import functools
 import json
 import os
@@ -31,10 +32,17 @@ def small_scan() -> tuple[np.ndarray, np.ndarray]:
     return np.random.default_rng(0).poisson(expected).astype(np.uint32), mask
 
 
+def folder_until_the_end() -> Path:
+    """A new folder that is there until Python ends."""
+    folder = tempfile.TemporaryDirectory(prefix="braggfill_fuzz_")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
 @functools.cache
 def valid_files() -> Path:
     """Folder with one small valid file of each kind; what is in it is copied, never changed."""
-    folder = Path(tempfile.mkdtemp(prefix="braggfill_fuzz_"))
+    folder = folder_until_the_end()
     counts, mask = small_scan()
     np.savez(folder / "scan.npz", data=counts, mask=mask)
     np.savez_compressed(folder / "packed.npz", data=counts, mask=mask)
