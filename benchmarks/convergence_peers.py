@@ -22,8 +22,8 @@ from convergence import numbered_crystal
 from shared.growing_table import GrowingTable
 
 from braggfill import retrieve
-from braggfill.crystal.search import State
-from braggfill.crystal.windows import Window, finer
+from braggfill.crystal.model.windows import Window, finer
+from braggfill.crystal.search.turns import State
 from braggfill.judging.studies.last_fits import LastFits, Misfits, in_support
 from braggfill.judging.studies.starts import cross
 from braggfill.scan.gapped import GappedScan

@@ -17,11 +17,11 @@ from shared.au_scan import CROP
 
 from braggfill.base.progress import Steps
 from braggfill.crystal.contest import Contest, Hidden, carried_up, steps_of
-from braggfill.crystal.decimation import fine_axes
-from braggfill.crystal.levels import shares_of, tapered_level
-from braggfill.crystal.polish import polished
+from braggfill.crystal.model.levels import shares_of, tapered_level
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import gapped_counts
+from braggfill.crystal.search.decimation import fine_axes
+from braggfill.crystal.search.polish import polished
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
 from braggfill.scan.copies import bright

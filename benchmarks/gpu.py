@@ -24,13 +24,13 @@ from shared.timing import report, seconds
 from braggfill import FillResult, evaluate, fill_gaps, retrieve
 from braggfill.base.config import read_config
 from braggfill.base.devices import wait_for
-from braggfill.crystal import frames
-from braggfill.crystal.alignment import align
-from braggfill.crystal.coherence import project_modulus
-from braggfill.crystal.levels import WHOLE, tapered_level
-from braggfill.crystal.likelihood import Likelihood, Terms
+from braggfill.crystal.model import frames
+from braggfill.crystal.model.coherence import project_modulus
+from braggfill.crystal.model.levels import WHOLE, tapered_level
+from braggfill.crystal.model.likelihood import Likelihood, Terms
 from braggfill.crystal.retrieved import gapped_counts
-from braggfill.crystal.search import random_starts
+from braggfill.crystal.search.alignment import align
+from braggfill.crystal.search.turns import random_starts
 from braggfill.simulation.scans import detector_cross, simulate
 from braggfill.training.config import TrainConfig
 from braggfill.training.fabric import start_fabric

@@ -32,8 +32,8 @@ from shared.strain_pictures import conditions, curves, slices
 
 from braggfill import fill_gaps
 from braggfill.base.pictures import print_style
-from braggfill.crystal.alignment import align
-from braggfill.crystal.starts import first_support
+from braggfill.crystal.model.starts import first_support
+from braggfill.crystal.search.alignment import align
 from braggfill.filling.result import FillResult
 from braggfill.judging.studies.kept import Row, read_rows
 from braggfill.retrieval.coherent import run_start

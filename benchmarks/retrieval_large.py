@@ -25,7 +25,7 @@ from shared.known_crystals import cross, measure, object_of
 from braggfill import fill_gaps
 from braggfill.base.pictures import SIGNED_MAP, new_figure, write_picture
 from braggfill.base.writing import write_table
-from braggfill.crystal.alignment import align, correlation
+from braggfill.crystal.search.alignment import align, correlation
 from braggfill.retrieval.coherent import run_schedule
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient, strain_rmse
 from braggfill.retrieval.iterations import Iterate

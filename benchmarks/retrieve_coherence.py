@@ -18,7 +18,7 @@ from shared.known_crystals import Known, measure, object_of
 
 from braggfill import retrieve
 from braggfill.base.writing import write_table
-from braggfill.crystal.alignment import align
+from braggfill.crystal.search.alignment import align
 from braggfill.retrieval.deformation import check_crystal, interior, phase_gradient
 from braggfill.retrieval.options import Coherence
 

@@ -17,7 +17,7 @@ from shared.known_crystals import measure, object_of
 
 from braggfill import retrieve
 from braggfill.base.writing import write_table
-from braggfill.crystal.alignment import align
+from braggfill.crystal.search.alignment import align
 from braggfill.retrieval.deformation import check_crystal, interior, strain
 
 SHAPE, OVERSAMPLING, PEAK_COUNTS, SEED = (96, 96, 96), 3.4, 1e8, 11

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from shared.timing import in_turn, report
 
-from braggfill.crystal.algorithms import ALGORITHMS
+from braggfill.crystal.search.algorithms import ALGORITHMS
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.treatments import Bounds
 

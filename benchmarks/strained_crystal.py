@@ -20,7 +20,7 @@ from shared.known_crystals import object_of
 from braggfill import fill_gaps, retrieve
 from braggfill.base.pictures import new_figure, write_picture
 from braggfill.base.writing import write_table
-from braggfill.crystal.alignment import align, correlation
+from braggfill.crystal.search.alignment import align, correlation
 from braggfill.judging.studies.starts import FULL, cross, drawn
 from braggfill.judging.studies.table import PRINT_DPI
 from braggfill.reports.insides import hatch, surface

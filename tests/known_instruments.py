@@ -2,8 +2,8 @@
 
 import torch
 
-from braggfill.crystal.coherence import Instrument
-from braggfill.crystal.windows import Window
+from braggfill.crystal.model.coherence import Instrument
+from braggfill.crystal.model.windows import Window
 
 
 def instrument(frames, widths=(0.5, 0.5, 0.5), background=0.0, **others):

@@ -5,8 +5,8 @@ import torch
 from known_instruments import instrument, ring
 from scipy.ndimage import gaussian_filter
 
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import GappedCounts
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import GappedCounts
 
 
 def faceted(shape):

@@ -20,15 +20,15 @@ from braggfill.base.randomness import seeded
 from braggfill.base.threads import side_by_side
 from braggfill.classical.fringe_model import SHIPPED
 from braggfill.classical.gaussian_field import conditional_mean
-from braggfill.crystal import climb as climbing
-from braggfill.crystal import polish, search
-from braggfill.crystal.coherence import project_modulus
-from braggfill.crystal.efficiency import efficiency_of
-from braggfill.crystal.levels import GappedCounts, level_of
-from braggfill.crystal.likelihood import Likelihood, Terms, fit
+from braggfill.crystal.model.coherence import project_modulus
+from braggfill.crystal.model.levels import GappedCounts, level_of
+from braggfill.crystal.model.likelihood import Likelihood, Terms, fit
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
-from braggfill.crystal.search import Turn
+from braggfill.crystal.search import climb as climbing
+from braggfill.crystal.search import polish, turns
+from braggfill.crystal.search.efficiency import efficiency_of
+from braggfill.crystal.search.turns import Turn
 from braggfill.filling.record import provenance, write_result
 from braggfill.network.adaptation import Course, adapt
 from braggfill.network.config import AdaptationConfig, PracticeConfig
@@ -95,7 +95,7 @@ def begun(device, share=1.0, starts=2):
     """A level of that scan, and a state on it: two objects, or one, their supports, their instruments."""
     scan, crystal, inside = scattering()
     level = level_of(scan, share, 1.0 if share == 1 else 0.1, device, beyond=0)
-    start = search.random_starts(level, starts, np.random.default_rng(1))
+    start = turns.random_starts(level, starts, np.random.default_rng(1))
     if share == 1:
         objects = np.stack([crystal, 1.1 * crystal]) + np.complex64(0.3) * inside
         start = replace(start, crystal=torch.from_numpy(objects).to(device))
@@ -137,15 +137,15 @@ def test_the_projection_to_the_measured_moduli(card, coherent):
 
 
 def test_a_search_and_its_climb(card, monkeypatch):
-    monkeypatch.setattr(search, "REFINING", 2)
+    monkeypatch.setattr(turns, "REFINING", 2)
     monkeypatch.setattr(climbing, "REFINING", 2)
     monkeypatch.setattr(climbing, "LIFT", BRIEF[1])
-    monkeypatch.setattr("braggfill.crystal.astray.REFINING", 2)
-    monkeypatch.setattr("braggfill.crystal.astray.TIMES", 1)
+    monkeypatch.setattr("braggfill.crystal.search.astray.REFINING", 2)
+    monkeypatch.setattr("braggfill.crystal.search.astray.TIMES", 1)
 
     def work(device):
         coarse, begin = begun(device, 0.75, 1)
-        found = search.search(coarse, begin, BRIEF, climbing.Prior().searching())
+        found = turns.search(coarse, begin, BRIEF, climbing.Prior().searching())
         whole = level_of(scattering()[0], 1.0, device=device)
         state, _ = climbing.climb([coarse, whole], found, climbing.Prior().climbing())
         settled = polish.settled(whole, state, polish.Way(0.05, 2, smoother=1.0))
@@ -161,7 +161,7 @@ def descents(device, evaluations, patch):
 
 def iterations(device, number, patch):
     level, state = begun(device)
-    search.iterated(level, state, Turn(number, 2 * number, number, 0), (1.0, 1.0), 0.12)
+    turns.iterated(level, state, Turn(number, 2 * number, number, 0), (1.0, 1.0), 0.12)
 
 
 def steps_of_kriging(device, number, patch):
@@ -287,13 +287,19 @@ def test_a_fill_by(card, small, method):
 @pytest.fixture
 def brief(monkeypatch):
     """Searches that are too short to find anything, but go all ways."""
-    for module in ("crystal.search", "crystal.astray", "crystal.climb", "crystal.support", "retrieval.partial"):
+    for module in (
+        "crystal.search.turns",
+        "crystal.search.astray",
+        "crystal.search.climb",
+        "crystal.search.support",
+        "retrieval.partial",
+    ):
         monkeypatch.setattr(f"braggfill.{module}.REFINING", 2)
-    for module in ("crystal.climb", "retrieval.partial"):
+    for module in ("crystal.search.climb", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.LIFT", BRIEF[1])
     for module in ("crystal.contest", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.TURNS", BRIEF)
-    monkeypatch.setattr("braggfill.crystal.astray.TIMES", 1)
+    monkeypatch.setattr("braggfill.crystal.search.astray.TIMES", 1)
     monkeypatch.setattr("braggfill.retrieval.partial.STEPS", (polish.Way(0.01, 2),))
     monkeypatch.setattr("braggfill.retrieval.partial.LAST", polish.Way(0.0, 2))
     monkeypatch.setattr("braggfill.retrieval.partial.LIFTS", 1)

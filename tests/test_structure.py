@@ -37,7 +37,12 @@ HOUSE = [
     Room("scan", "a scan as it comes: counts, mask, gaps, detectors, the door to its files", ("files",)),
     Room("classical", "fills that need no training: interpolation, ridge, kriging, and their spread"),
     Room("simulation", "scans made from scratch: particle, relaxation, diffraction, measurement", ("library", "dataset")),
-    Room("crystal", "the crystal as the prior: one finite object, partially coherent light, the fit of both to the counts"),
+    Room(
+        "crystal.model",
+        "what counts one finite object in partially coherent light scatters, and the fit of both to counts",
+    ),
+    Room("crystal.search", "from random phases on a coarse level to an object on the whole pattern"),
+    Room("crystal", "the crystal as the prior: the search for the crystal of one scan, and what it says of the gaps"),
     Room("retrieval", "from a pattern to the crystal and its strain, with every treatment of the gaps"),
     Room("network", "the network: its portions, its weights, and how it learns from the scan at hand", ("weights",)),
     Room("filling", "from a scan and its mask to estimates: the table of methods, the result, its record"),
@@ -48,7 +53,18 @@ HOUSE = [
     Room("commands", "the verbs of the command line: parse, load, call one function, save"),
     Room("", "the door: the public names, and the entry point"),
 ]
-NEEDED_BY_A_FILL = {"crystal", "base", "scan.formats", "scan", "classical", "network", "filling", ""}
+NEEDED_BY_A_FILL = {
+    "crystal.model",
+    "crystal.search",
+    "crystal",
+    "base",
+    "scan.formats",
+    "scan",
+    "classical",
+    "network",
+    "filling",
+    "",
+}
 AT_THE_TOP_OF_THE_TESTS = {"devices", "structure", "docstrings", "examples", "docs", "fuzz"}
 SUBJECTS = {"filling": {"real_scan"}}
 """Tests that are named after neither a module nor a room."""

@@ -9,8 +9,8 @@ from program import run
 
 from braggfill import InputError, retrieve, strain
 from braggfill.commands.options import USUAL_SCHEDULE, read_schedule
-from braggfill.crystal.alignment import correlation
-from braggfill.crystal.search import Turn
+from braggfill.crystal.search.alignment import correlation
+from braggfill.crystal.search.turns import Turn
 from braggfill.judging import comparison
 from braggfill.judging.comparison import compare
 from braggfill.retrieval.options import SCHEDULE

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import fourier_shift
 
-from braggfill.crystal.alignment import align, average_modes, correlation, shifted, twin
+from braggfill.crystal.search.alignment import align, average_modes, correlation, shifted, twin
 
 
 def blob(shape=(20, 21, 24), seed=0):

@@ -6,11 +6,11 @@ import torch
 from known_instruments import instrument
 from known_scans import expected_of, faceted, scan_of
 
-from braggfill.crystal.astray import astray, forgotten, freed, set_free
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import level_of
-from braggfill.crystal.likelihood import misfit, noise_misfit
-from braggfill.crystal.search import Fitting, State
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import level_of
+from braggfill.crystal.model.likelihood import misfit, noise_misfit
+from braggfill.crystal.search.astray import astray, forgotten, freed, set_free
+from braggfill.crystal.search.turns import Fitting, State
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (32, 32, 32)

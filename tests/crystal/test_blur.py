@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter1d
 
-from braggfill.crystal.blur import Blur, blurred, gaussian
-from braggfill.crystal.frames import frames_at_once
+from braggfill.crystal.model.blur import Blur, blurred, gaussian
+from braggfill.crystal.model.frames import frames_at_once
 
 WIDTHS = torch.tensor([0.7, 1.1, 0.45], dtype=torch.float64)
 
@@ -44,7 +44,7 @@ def light_of(blur, field, widths):
 @pytest.fixture(params=[2**17, 500])
 def cached_voxels(request, monkeypatch):
     """All frames at once, or two."""
-    monkeypatch.setattr("braggfill.crystal.frames.CACHED_VOXELS", request.param)
+    monkeypatch.setattr("braggfill.crystal.model.frames.CACHED_VOXELS", request.param)
 
 
 def test_the_way_back_is_the_adjoint_and_tells_of_the_widths(cached_voxels):

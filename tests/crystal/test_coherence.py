@@ -2,9 +2,9 @@ import numpy as np
 import torch
 from known_instruments import instrument, ring
 
-from braggfill.crystal.blur import blurred
-from braggfill.crystal.coherence import expected_counts, project_modulus
-from braggfill.crystal.levels import Level
+from braggfill.crystal.model.blur import blurred
+from braggfill.crystal.model.coherence import expected_counts, project_modulus
+from braggfill.crystal.model.levels import Level
 
 
 def random_field(shape=(1, 12, 14, 16), seed=0):

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from braggfill.crystal.contest import best_of_both
-from braggfill.crystal.generations import Started
-from braggfill.crystal.wraps import TIGHT
+from braggfill.crystal.search.generations import Started
+from braggfill.crystal.search.wraps import TIGHT
 
 
 def some(misfits, first):

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from known_instruments import instrument
 from known_scans import expected_of, faceted, scan_of
 
-from braggfill.crystal.alignment import align
-from braggfill.crystal.climb import Prior
-from braggfill.crystal.decimation import FEWEST_LINES, decimated, fine_axes, on_every_line
-from braggfill.crystal.levels import Level, level_of
-from braggfill.crystal.search import FIRST_TURNS, NARROWEST_START, REFINING, TURNS, State, random_starts, refined, search
-from braggfill.crystal.starts import CORRELATION_SHARE, FAINT_SHARE, first_support
-from braggfill.crystal.windows import on_ring
+from braggfill.crystal.model.levels import Level, level_of
+from braggfill.crystal.model.starts import CORRELATION_SHARE, FAINT_SHARE, first_support
+from braggfill.crystal.model.windows import on_ring
+from braggfill.crystal.search.alignment import align
+from braggfill.crystal.search.climb import Prior
+from braggfill.crystal.search.decimation import FEWEST_LINES, decimated, fine_axes, on_every_line
+from braggfill.crystal.search.turns import FIRST_TURNS, NARROWEST_START, REFINING, TURNS, State, random_starts, refined, search
 from braggfill.simulation.scans import one_thread
 
 EVERY = (True, True, True)

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from braggfill.crystal.descent import descend
+from braggfill.crystal.model.descent import descend
 
 
 def test_a_quadratic_is_solved_by_every_start():

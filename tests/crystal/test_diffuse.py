@@ -2,9 +2,9 @@ import numpy as np
 import torch
 from known_instruments import instrument, ring
 
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.diffuse import Lorentzian, diffuse_light
-from braggfill.crystal.windows import Window
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.diffuse import Lorentzian, diffuse_light
+from braggfill.crystal.model.windows import Window
 
 SHAPE, FIRST = (7, 9, 8), (-2, -5, -3)
 WIDTHS = torch.tensor([1.5, 3.0, 2.0])

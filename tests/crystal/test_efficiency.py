@@ -5,10 +5,10 @@ from known_instruments import instrument as plain_instrument
 from known_instruments import ring
 from scipy.ndimage import gaussian_filter
 
-from braggfill.crystal.coherence import Instrument, expected_counts
-from braggfill.crystal.efficiency import efficiency_of, unevenness
-from braggfill.crystal.levels import GappedCounts, level_of
-from braggfill.crystal.search import State
+from braggfill.crystal.model.coherence import Instrument, expected_counts
+from braggfill.crystal.model.levels import GappedCounts, level_of
+from braggfill.crystal.search.efficiency import efficiency_of, unevenness
+from braggfill.crystal.search.turns import State
 
 SHAPE, PEAK = (32, 30, 36), (16, 15, 18)
 

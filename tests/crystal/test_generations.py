@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from known_scans import expected_of, faceted, scan_of
 
-from braggfill.crystal.alignment import align, twin
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.generations import FAMILIES, WORTHWHILE, Started, common, guided
-from braggfill.crystal.levels import level_of
-from braggfill.crystal.likelihood import misfit
-from braggfill.crystal.search import Fitting, State, first_instrument
-from braggfill.crystal.wraps import LOOSER, TIGHT
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import level_of
+from braggfill.crystal.model.likelihood import misfit
+from braggfill.crystal.search.alignment import align, twin
+from braggfill.crystal.search.generations import FAMILIES, WORTHWHILE, Started, common, guided
+from braggfill.crystal.search.turns import Fitting, State, first_instrument
+from braggfill.crystal.search.wraps import LOOSER, TIGHT
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (32, 32, 32)

@@ -2,8 +2,8 @@ import numpy as np
 import torch
 from known_instruments import instrument
 
-from braggfill.crystal.kept import Kept
-from braggfill.crystal.search import State
+from braggfill.crystal.search.kept import Kept
+from braggfill.crystal.search.turns import State
 
 
 def test_what_is_kept_comes_back_and_takes_up_no_more_than_its_box():

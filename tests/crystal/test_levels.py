@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from braggfill.crystal.levels import (
+from braggfill.crystal.model.levels import (
     BEYOND,
     LEAST_TRUST,
     WORTH_OF_FRINGE,
@@ -16,7 +16,7 @@ from braggfill.crystal.levels import (
     even_fast_length,
     level_of,
 )
-from braggfill.crystal.windows import finer
+from braggfill.crystal.model.windows import finer
 
 SHAPE = (24, 30, 40)
 PEAK = (9, 17, 21)

@@ -4,11 +4,11 @@ import torch
 from known_instruments import instrument as plain_instrument
 from known_instruments import ring
 
-from braggfill.crystal.blur import Blur
-from braggfill.crystal.box import BoxTransform
-from braggfill.crystal.coherence import Instrument, expected_counts
-from braggfill.crystal.levels import GappedCounts, level_of
-from braggfill.crystal.likelihood import Likelihood, Terms, anscombe, fit, misfit, noise_misfit, poisson
+from braggfill.crystal.model.blur import Blur
+from braggfill.crystal.model.box import BoxTransform
+from braggfill.crystal.model.coherence import Instrument, expected_counts
+from braggfill.crystal.model.levels import GappedCounts, level_of
+from braggfill.crystal.model.likelihood import Likelihood, Terms, anscombe, fit, misfit, noise_misfit, poisson
 
 SHAPE = (24, 30, 32)
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from braggfill.crystal.outliers import aliens, faulty_pixels
+from braggfill.crystal.model.outliers import aliens, faulty_pixels
 
 
 def fringes(oversampling=2.2, shape=(40, 48, 48), peak=1e5):

@@ -4,9 +4,20 @@ import pytest
 import torch
 from known_instruments import instrument
 
-from braggfill.crystal import polish
-from braggfill.crystal.polish import FIRST, FREED, MISSED, ROUGHER, SMOOTHER, SURER, TIGHTER, Polisher, first_fit, polished
-from braggfill.crystal.search import REFINED_SHARE, State
+from braggfill.crystal.search import polish
+from braggfill.crystal.search.polish import (
+    FIRST,
+    FREED,
+    MISSED,
+    ROUGHER,
+    SMOOTHER,
+    SURER,
+    TIGHTER,
+    Polisher,
+    first_fit,
+    polished,
+)
+from braggfill.crystal.search.turns import REFINED_SHARE, State
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import torch
 from known_instruments import instrument, ring
 from scipy.ndimage import gaussian_filter
 
-from braggfill.crystal.climb import Prior
-from braggfill.crystal.coherence import expected_counts
+from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
-from braggfill.crystal.search import Turn
+from braggfill.crystal.search.climb import Prior
+from braggfill.crystal.search.turns import Turn
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (48, 48, 48)

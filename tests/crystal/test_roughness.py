@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.ndimage import binary_erosion, generate_binary_structure
 
-from braggfill.crystal.roughness import DEEPEST, LEAST_SHARE, eroded, interior, pairs, roughness, smooth_phase
+from braggfill.crystal.model.roughness import DEEPEST, LEAST_SHARE, eroded, interior, pairs, roughness, smooth_phase
 
 
 def ball(radius=9, size=24):

@@ -7,15 +7,26 @@ from known_scans import expected_of, faceted, scan_of
 
 from braggfill.base.errors import VanishedError
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal import search as searches
-from braggfill.crystal.alignment import align
-from braggfill.crystal.climb import Prior, climb, raised
-from braggfill.crystal.coherence import Instrument, expected_counts
-from braggfill.crystal.levels import level_of
-from braggfill.crystal.likelihood import Terms, misfit, noise_misfit
-from braggfill.crystal.search import Fitting, State, Turn, better, improved, judged, random_starts, search, stepped, tightened
-from braggfill.crystal.starts import start_generator
-from braggfill.crystal.wraps import LOOSEST
+from braggfill.crystal.model.coherence import Instrument, expected_counts
+from braggfill.crystal.model.levels import level_of
+from braggfill.crystal.model.likelihood import Terms, misfit, noise_misfit
+from braggfill.crystal.model.starts import start_generator
+from braggfill.crystal.search import turns as searches
+from braggfill.crystal.search.alignment import align
+from braggfill.crystal.search.climb import Prior, climb, raised
+from braggfill.crystal.search.turns import (
+    Fitting,
+    State,
+    Turn,
+    better,
+    improved,
+    judged,
+    random_starts,
+    search,
+    stepped,
+    tightened,
+)
+from braggfill.crystal.search.wraps import LOOSEST
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (32, 32, 32)
@@ -128,7 +139,7 @@ def test_a_raised_state_keeps_the_frames_factors(measured, found):
 
 
 def test_judging_tells_the_misfit(found):
-    from braggfill.crystal.likelihood import fit
+    from braggfill.crystal.model.likelihood import fit
 
     level, state = found
     fitted = fit(level, state.crystal, state.support, state.instrument, 3, Terms(0.05))

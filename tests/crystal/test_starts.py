@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from braggfill.crystal.starts import first_support
+from braggfill.crystal.model.starts import first_support
 from braggfill.scan.boxes import bounding_box
 
 

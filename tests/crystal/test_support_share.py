@@ -9,10 +9,10 @@ import torch
 from known_instruments import instrument, ring
 from scipy.ndimage import gaussian_filter
 
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import GappedCounts, tapered_level
-from braggfill.crystal.search import REFINING, Fitting, State, refined
-from braggfill.crystal.support import CLEARLY, SHARES, beside, hidden_levels, in_best_support
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import GappedCounts, tapered_level
+from braggfill.crystal.search.support import CLEARLY, SHARES, beside, hidden_levels, in_best_support
+from braggfill.crystal.search.turns import REFINING, Fitting, State, refined
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (32, 32, 32)

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from braggfill.crystal.wraps import Wrap, in_wraps
+from braggfill.crystal.search.wraps import Wrap, in_wraps
 
 
 @dataclass(frozen=True)

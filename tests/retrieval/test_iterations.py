@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.optimize import minimize_scalar
 
-from braggfill.crystal.algorithms import BETA
+from braggfill.crystal.search.algorithms import BETA
 from braggfill.retrieval.iterations import Iterate, follow_counts, keep_within
 from braggfill.retrieval.treatments import Bounds
 

@@ -12,11 +12,11 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill import retrieve
 from braggfill.base.progress import Steps
-from braggfill.crystal.alignment import align
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import level_of
-from braggfill.crystal.search import Turn
-from braggfill.crystal.wraps import TIGHT, WRAPS
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import level_of
+from braggfill.crystal.search.alignment import align
+from braggfill.crystal.search.turns import Turn
+from braggfill.crystal.search.wraps import TIGHT, WRAPS
 from braggfill.retrieval import partial
 from braggfill.retrieval.deformation import interior, strain, strain_rmse
 from braggfill.retrieval.grids import without_taper

@@ -6,7 +6,7 @@ from known_objects import facetted, pattern_of, ramp_free
 
 from braggfill import InputError, retrieve, strain
 from braggfill.base.errors import VanishedError
-from braggfill.crystal.alignment import align
+from braggfill.crystal.search.alignment import align
 from braggfill.retrieval import coherent
 from braggfill.retrieval.deformation import interior
 from braggfill.retrieval.grids import finer, given_support

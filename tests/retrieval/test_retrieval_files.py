@@ -8,7 +8,7 @@ from known_objects import facetted, pattern_of
 from program import run
 
 from braggfill import InputError, fill_gaps, read_scan, retrieve, strain, write_result
-from braggfill.crystal.alignment import correlation
+from braggfill.crystal.search.alignment import correlation
 from braggfill.retrieval.files import read_crystal, read_support, write_crystal, write_deformation
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.scan.files import FORMATS

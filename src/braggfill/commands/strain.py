@@ -87,7 +87,7 @@ class Against:
 
 def beside_the_truth(volume: "NDArray[Any]", truth: str, geometry: dict[str, Any]) -> Against:
     """An object (frames, rows, columns) laid on the one of a file."""
-    from braggfill.crystal.alignment import align
+    from braggfill.crystal.search.alignment import align
     from braggfill.retrieval.deformation import strain
     from braggfill.retrieval.files import read_crystal
 

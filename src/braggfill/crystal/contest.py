@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from braggfill.base.metrics import expected_deviance
 from braggfill.base.progress import Steps, Tick, name_phase
 from braggfill.base.threads import side_by_side
-from braggfill.crystal.climb import climb
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.decimation import Axes, decimated, on_every_line
-from braggfill.crystal.generations import One, Started, common, guided
-from braggfill.crystal.levels import GappedCounts, Level, shares_of
-from braggfill.crystal.likelihood import misfit
-from braggfill.crystal.outliers import aliens
-from braggfill.crystal.polish import FIRST, Begun, Polisher, first_fit, polished
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import GappedCounts, Level, shares_of
+from braggfill.crystal.model.likelihood import misfit
+from braggfill.crystal.model.outliers import aliens
+from braggfill.crystal.model.starts import start_generator
 from braggfill.crystal.record import CrystalOptions
-from braggfill.crystal.search import FIRST_TURNS, TURNS, Fitting, State, random_starts, search
-from braggfill.crystal.starts import start_generator
-from braggfill.crystal.support import hidden_levels, in_best_support
+from braggfill.crystal.search.climb import climb
+from braggfill.crystal.search.decimation import Axes, decimated, on_every_line
+from braggfill.crystal.search.generations import One, Started, common, guided
+from braggfill.crystal.search.polish import FIRST, Begun, Polisher, first_fit, polished
+from braggfill.crystal.search.support import hidden_levels, in_best_support
+from braggfill.crystal.search.turns import FIRST_TURNS, TURNS, Fitting, State, random_starts, search
+from braggfill.crystal.search.wraps import Wrap, in_wraps
 from braggfill.crystal.whole import Ended, Field, WholeScan
-from braggfill.crystal.wraps import Wrap, in_wraps
 
 MORE_STARTS = 1.5
 """So many times the starts where the first turns are taken on a decimated level, where they take half the time or less."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.crystal.levels import FAINT_COUNTS
+from braggfill.crystal.model.levels import FAINT_COUNTS
 from braggfill.scan.copies import FEWEST_VOXELS
 
 MOST_MEMBERS = 10

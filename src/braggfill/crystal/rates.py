@@ -11,13 +11,13 @@ import numpy as np
 
 from braggfill.base.devices import wait_for
 from braggfill.base.progress import Clock
-from braggfill.crystal.climb import BLUR, LIFT, REFINEMENTS, Prior
-from braggfill.crystal.decimation import decimated, fine_axes
-from braggfill.crystal.generations import REFINEMENTS as REFINEMENTS_OF_A_MEAN
-from braggfill.crystal.levels import Level
-from braggfill.crystal.likelihood import fit
-from braggfill.crystal.search import REFINING, TURNS, Turn, iterated, random_starts
-from braggfill.crystal.wraps import TIGHT
+from braggfill.crystal.model.levels import Level
+from braggfill.crystal.model.likelihood import fit
+from braggfill.crystal.search.climb import BLUR, LIFT, REFINEMENTS, Prior
+from braggfill.crystal.search.decimation import decimated, fine_axes
+from braggfill.crystal.search.generations import REFINEMENTS as REFINEMENTS_OF_A_MEAN
+from braggfill.crystal.search.turns import REFINING, TURNS, Turn, iterated, random_starts
+from braggfill.crystal.search.wraps import TIGHT
 
 TRIED_ITERATIONS, TRIED_EVALUATIONS = 3, 4
 """Of a trial, after a first one that makes what is kept."""

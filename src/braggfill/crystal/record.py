@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from braggfill.crystal.climb import Prior
-from braggfill.crystal.search import CONVERGED
-from braggfill.crystal.wraps import WRAPS, Wrap
+from braggfill.crystal.search.climb import Prior
+from braggfill.crystal.search.turns import CONVERGED
+from braggfill.crystal.search.wraps import WRAPS, Wrap
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from braggfill.base.progress import Progress, Steps, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.contest import Contest, Hidden, steps_of, without_aliens
-from braggfill.crystal.decimation import fine_axes
-from braggfill.crystal.kept import Kept
-from braggfill.crystal.levels import WHOLE, GappedCounts, shares_of, tapered_level
 from braggfill.crystal.mixture import Weights
-from braggfill.crystal.outliers import faulty_pixels
-from braggfill.crystal.polish import settled, with_efficiency
+from braggfill.crystal.model.levels import WHOLE, GappedCounts, shares_of, tapered_level
+from braggfill.crystal.model.outliers import faulty_pixels
+from braggfill.crystal.model.starts import first_support
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved_object import RetrievedObject
-from braggfill.crystal.starts import first_support
+from braggfill.crystal.search.decimation import fine_axes
+from braggfill.crystal.search.kept import Kept
+from braggfill.crystal.search.polish import settled, with_efficiency
 from braggfill.crystal.whole import Ended, Field, WholeScan, told
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel

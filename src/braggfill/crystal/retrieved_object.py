@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from braggfill.crystal.kept import Kept
+    from braggfill.crystal.search.kept import Kept
 
 
 @dataclass(frozen=True)

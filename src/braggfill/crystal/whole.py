@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.efficiency import unevenness
-from braggfill.crystal.levels import GappedCounts, Level
-from braggfill.crystal.likelihood import noise_misfit
 from braggfill.crystal.mixture import Weights, averaged, residual_variance, standard_deviation
-from braggfill.crystal.polish import Polished
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import GappedCounts, Level
+from braggfill.crystal.model.likelihood import noise_misfit
+from braggfill.crystal.model.shapes import Volumes
+from braggfill.crystal.model.windows import offsets
 from braggfill.crystal.record import Climbed
-from braggfill.crystal.search import State
-from braggfill.crystal.shapes import Volumes
-from braggfill.crystal.windows import offsets
+from braggfill.crystal.search.efficiency import unevenness
+from braggfill.crystal.search.polish import Polished
+from braggfill.crystal.search.turns import State
 
 Field = NDArray[np.float32]
 """(frames, rows, columns)."""

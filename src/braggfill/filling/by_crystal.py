@@ -18,7 +18,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.fallback import out_of_memory
 from braggfill.base.progress import Progress, name_phase
 from braggfill.classical.interpolate import linear
-from braggfill.crystal.outliers import faulty_pixels
+from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import CrystalFill, fill_by_crystal
 from braggfill.filling.bright_part import bright_part, filled_in_part

@@ -13,13 +13,13 @@ from braggfill.base.options import Device
 from braggfill.base.progress import Clock
 from braggfill.base.threads import at_a_time, side_by_side
 from braggfill.crystal.contest import FURTHER_TURN, LAST_TURNS, promising_of, starts_made
-from braggfill.crystal.generations import FAMILIES
-from braggfill.crystal.levels import GappedCounts, shares_of, tapered_level
-from braggfill.crystal.polish import BRIEF, FIRST, FIT, THOROUGH
+from braggfill.crystal.model.levels import GappedCounts, shares_of, tapered_level
 from braggfill.crystal.rates import MAY_BE, SearchRates, Work, climbing, mean, refinement, turns
 from braggfill.crystal.retrieved import GIVEN_BACK, gapped_counts
-from braggfill.crystal.search import FIRST_TURNS
-from braggfill.crystal.support import SHARES, beside
+from braggfill.crystal.search.generations import FAMILIES
+from braggfill.crystal.search.polish import BRIEF, FIRST, FIT, THOROUGH
+from braggfill.crystal.search.support import SHARES, beside
+from braggfill.crystal.search.turns import FIRST_TURNS
 from braggfill.filling.bright_part import bright_part
 from braggfill.filling.by_crystal import EFFORTS, GENERATIONS, LARGEST_PART, SMALLEST_AXIS
 from braggfill.filling.options import Effort, FillOptions

@@ -10,7 +10,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.frequencies import Kind
 from braggfill.base.options import spelled_out
 from braggfill.base.progress import Progress, part_of
-from braggfill.crystal.alignment import align
+from braggfill.crystal.search.alignment import align
 from braggfill.filling.fill import fill_gaps
 from braggfill.judging.advice import Advice, Evidence, advise
 from braggfill.retrieval.deformation import Deformation, check_geometry, interior, oscillation, strain

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.pictures import SIGNED_MAP, new_figure, show_counts, write_picture
-from braggfill.crystal.alignment import Object
+from braggfill.crystal.search.alignment import Object
 from braggfill.judging.comparison import Compared, Comparison
 from braggfill.reports.choice import Through
 from braggfill.reports.insides import hatch, inside_limit, scale_bar, surface

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.likelihood import NARROWEST, misfit, noise_misfit
-from braggfill.crystal.search import State
-from braggfill.crystal.wraps import Wrap
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.likelihood import NARROWEST, misfit, noise_misfit
+from braggfill.crystal.search.turns import State
+from braggfill.crystal.search.wraps import Wrap
 from braggfill.retrieval.result import LARGEST_SUPPORT, Start
 from braggfill.retrieval.view import View
 

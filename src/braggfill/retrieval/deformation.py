@@ -16,7 +16,7 @@ from skimage.restoration import unwrap_phase
 from braggfill.base.errors import InputError
 from braggfill.base.limits import MOST_VOXELS, check_number
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal.alignment import Object
+from braggfill.crystal.search.alignment import Object
 from braggfill.scan.counts import as_array, as_numbers
 
 INSIDE_SHARE = 0.3

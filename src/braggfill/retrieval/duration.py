@@ -12,9 +12,9 @@ from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.options import Device
 from braggfill.base.progress import Clock
 from braggfill.base.threads import at_a_time, side_by_side
+from braggfill.crystal.model.starts import first_support
 from braggfill.crystal.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work, climbing, each, lift, refinement, turns
-from braggfill.crystal.search import FIRST_TURNS, LATER_TURNS
-from braggfill.crystal.starts import first_support
+from braggfill.crystal.search.turns import FIRST_TURNS, LATER_TURNS
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.options import SCHEDULE, Schedule, SearchOptions, TreatmentName
 from braggfill.retrieval.partial import LAST, LIFTS, SPARE, STEPS

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from braggfill.base.errors import InputError
 from braggfill.base.frequencies import high_frequencies_added
-from braggfill.crystal.levels import Level
-from braggfill.crystal.windows import offsets
+from braggfill.crystal.model.levels import Level
+from braggfill.crystal.model.windows import offsets
 from braggfill.retrieval.pattern import Pattern
 from braggfill.scan.boxes import bounding_box
 from braggfill.scan.counts import as_numbers

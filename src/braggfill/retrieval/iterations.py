@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Complex64, Float32, Shaped
 from torch import Tensor
 
-from braggfill.crystal.algorithms import ALGORITHMS
+from braggfill.crystal.search.algorithms import ALGORITHMS
 from braggfill.retrieval.treatments import Bounds
 
 CHUNK_VOXELS = 16_384

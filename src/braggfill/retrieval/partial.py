@@ -15,13 +15,13 @@ from torch import Tensor
 from braggfill.base.errors import InputError
 from braggfill.base.progress import Progress, Steps, Tick
 from braggfill.base.threads import side_by_side
-from braggfill.crystal.climb import BLUR, LIFT, Prior, climb
-from braggfill.crystal.decimation import decimated, fine_axes, on_every_line
-from braggfill.crystal.levels import WHOLE, Level
-from braggfill.crystal.likelihood import NARROWEST
-from braggfill.crystal.polish import SMOOTHER_BY, Way, settled
-from braggfill.crystal.roughness import dilated
-from braggfill.crystal.search import (
+from braggfill.crystal.model.levels import WHOLE, Level
+from braggfill.crystal.model.likelihood import NARROWEST
+from braggfill.crystal.model.roughness import dilated
+from braggfill.crystal.search.climb import BLUR, LIFT, Prior, climb
+from braggfill.crystal.search.decimation import decimated, fine_axes, on_every_line
+from braggfill.crystal.search.polish import SMOOTHER_BY, Way, settled
+from braggfill.crystal.search.turns import (
     FIRST_TURNS,
     LATER_TURNS,
     REFINED_BLUR,
@@ -35,7 +35,7 @@ from braggfill.crystal.search import (
     search,
     take_turn,
 )
-from braggfill.crystal.wraps import WRAPS, Wrap, in_wraps
+from braggfill.crystal.search.wraps import WRAPS, Wrap, in_wraps
 from braggfill.retrieval.attempt import Attempt
 from braggfill.retrieval.grids import centred, resampled, without_taper
 from braggfill.retrieval.options import SearchOptions, TreatmentName

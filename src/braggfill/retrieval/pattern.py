@@ -17,8 +17,8 @@ from scipy.fft import prev_fast_len
 
 from braggfill.base.errors import InputError
 from braggfill.base.frequencies import Kind, low_frequencies
-from braggfill.crystal.outliers import faulty_pixels
-from braggfill.crystal.starts import first_support
+from braggfill.crystal.model.outliers import faulty_pixels
+from braggfill.crystal.model.starts import first_support
 from braggfill.scan.choice import Negatives
 from braggfill.scan.counts import as_mask, as_spread, brightest_voxel, check_counts, measured_values, scale_of
 

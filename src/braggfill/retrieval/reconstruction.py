@@ -13,8 +13,8 @@ from braggfill.base.devices import find_device
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.options import Device, spelled_out
 from braggfill.base.progress import Progress
-from braggfill.crystal.alignment import Object, in_common
-from braggfill.crystal.starts import first_support
+from braggfill.crystal.model.starts import first_support
+from braggfill.crystal.search.alignment import Object, in_common
 from braggfill.retrieval.coherent import coherent_starts
 from braggfill.retrieval.grids import finer, given_support, resampled
 from braggfill.retrieval.options import RetrievalOptions

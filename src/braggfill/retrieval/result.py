@@ -8,7 +8,7 @@ from jaxtyping import Bool, Complex64, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from braggfill.crystal.search import CONVERGED
+from braggfill.crystal.search.turns import CONVERGED
 from braggfill.retrieval.options import Coherence, RetrievalOptions
 from braggfill.scan.gaps import AXIS_NAMES
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.crystal.levels import GappedCounts
+from braggfill.crystal.model.levels import GappedCounts
 from braggfill.retrieval.options import TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box
 

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from braggfill.base.metrics import expected_deviance
-from braggfill.crystal.climb import Prior
 from braggfill.crystal.contest import without_aliens
-from braggfill.crystal.levels import WHOLE, GappedCounts, Level, tapered_level
-from braggfill.crystal.outliers import faulty_pixels
-from braggfill.crystal.polish import Polisher, first_fit, polished
+from braggfill.crystal.model.levels import WHOLE, GappedCounts, Level, tapered_level
+from braggfill.crystal.model.outliers import faulty_pixels
+from braggfill.crystal.model.shapes import Objects
 from braggfill.crystal.retrieved import gapped_counts
-from braggfill.crystal.search import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
-from braggfill.crystal.shapes import Objects
+from braggfill.crystal.search.climb import Prior
+from braggfill.crystal.search.polish import Polisher, first_fit, polished
+from braggfill.crystal.search.turns import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
 from braggfill.scan.copies import bright

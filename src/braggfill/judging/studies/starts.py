@@ -17,7 +17,7 @@ from braggfill.base.pictures import new_figure
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.record import Climbed, CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
-from braggfill.crystal.wraps import TIGHT, WRAPS, Wrap
+from braggfill.crystal.search.wraps import TIGHT, WRAPS, Wrap
 from braggfill.filling.by_crystal import WithoutCrystal
 from braggfill.judging.studies.contenders import CONTENDERS
 from braggfill.judging.studies.crystals import Shape

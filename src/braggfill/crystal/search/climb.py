@@ -13,9 +13,11 @@ import torch
 
 from braggfill.base.memory import give_back
 from braggfill.base.progress import Tick
-from braggfill.crystal.astray import set_free
-from braggfill.crystal.levels import Level
-from braggfill.crystal.search import (
+from braggfill.crystal.model.levels import Level
+from braggfill.crystal.model.windows import finer
+from braggfill.crystal.search.astray import set_free
+from braggfill.crystal.search.support import beside, in_best_support
+from braggfill.crystal.search.turns import (
     REFINED_BLUR,
     REFINING,
     ROUGHNESS_WEIGHT,
@@ -29,9 +31,7 @@ from braggfill.crystal.search import (
     tightened,
     wide_enough,
 )
-from braggfill.crystal.support import beside, in_best_support
-from braggfill.crystal.windows import finer
-from braggfill.crystal.wraps import TIGHT, Wrap
+from braggfill.crystal.search.wraps import TIGHT, Wrap
 
 UNSURE = 0.05
 """κ on the way up; what follows on the last level makes it smaller."""

@@ -18,12 +18,12 @@ import torch
 from braggfill.base.memory import give_back
 from braggfill.base.progress import Tick
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal.coherence import SPACE, expected_counts
-from braggfill.crystal.levels import Level
-from braggfill.crystal.likelihood import square_errors
-from braggfill.crystal.roughness import dilated
-from braggfill.crystal.search import REFINING, Fitting, State, improved, refined
-from braggfill.crystal.shapes import Objects, Supports, Voxels
+from braggfill.crystal.model.coherence import SPACE, expected_counts
+from braggfill.crystal.model.levels import Level
+from braggfill.crystal.model.likelihood import square_errors
+from braggfill.crystal.model.roughness import dilated
+from braggfill.crystal.model.shapes import Objects, Supports, Voxels
+from braggfill.crystal.search.turns import REFINING, Fitting, State, improved, refined
 
 OVER = 1.5
 """Width in voxels of the Gaussian that squared errors are averaged with, so that no single voxel decides."""

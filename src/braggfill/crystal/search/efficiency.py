@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import FAINT_COUNTS, Level
-from braggfill.crystal.search import State
-from braggfill.crystal.shapes import Pixels
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import FAINT_COUNTS, Level
+from braggfill.crystal.model.shapes import Pixels
+from braggfill.crystal.search.turns import State
 
 SURE = 400.0
 """Inverse variance of a pixel's log efficiency from which on it tells how uneven the detector is: known to 5 %."""

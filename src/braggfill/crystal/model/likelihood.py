@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 
 from braggfill.base.randomness import normal_numbers, poisson_counts, seeded
-from braggfill.crystal.blur import WIDEST, Blur
-from braggfill.crystal.box import BoxTransform
-from braggfill.crystal.coherence import Instrument
-from braggfill.crystal.descent import descend
-from braggfill.crystal.diffuse import NARROWEST_SHARE, WIDEST_SHARE, Lorentzian
-from braggfill.crystal.frames import frames_at_once
-from braggfill.crystal.levels import FAINT_COUNTS, Level
-from braggfill.crystal.roughness import interior, pairs, roughness, smooth_phase
-from braggfill.crystal.shapes import Object, Objects, Parameters, PerStart, Pixels, Supports, Volume, Volumes, Voxels
+from braggfill.crystal.model.blur import WIDEST, Blur
+from braggfill.crystal.model.box import BoxTransform
+from braggfill.crystal.model.coherence import Instrument
+from braggfill.crystal.model.descent import descend
+from braggfill.crystal.model.diffuse import NARROWEST_SHARE, WIDEST_SHARE, Lorentzian
+from braggfill.crystal.model.frames import frames_at_once
+from braggfill.crystal.model.levels import FAINT_COUNTS, Level
+from braggfill.crystal.model.roughness import interior, pairs, roughness, smooth_phase
+from braggfill.crystal.model.shapes import Object, Objects, Parameters, PerStart, Pixels, Supports, Volume, Volumes, Voxels
 from braggfill.scan.boxes import as_box, bounding_box
 
 FRAME_SPREAD = 0.03

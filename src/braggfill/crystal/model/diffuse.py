@@ -8,8 +8,8 @@ B. E. Warren, X-ray Diffraction (1969), chapter 11: near a peak it falls as the 
 import torch
 from torch import Tensor
 
-from braggfill.crystal.shapes import PerAxis, PerStart, Volume, Volumes
-from braggfill.crystal.windows import Window
+from braggfill.crystal.model.shapes import PerAxis, PerStart, Volume, Volumes
+from braggfill.crystal.model.windows import Window
 
 NARROWEST_SHARE, WIDEST_SHARE = 0.05, 2.0
 """Limits of the half widths, in lengths of the window: a narrower Lorentzian would be light of the crystal's."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from braggfill.crystal.shapes import Parameters, PerStart
+from braggfill.crystal.model.shapes import Parameters, PerStart
 
 MEMORY = 10
 """Steps whose curvature is remembered."""

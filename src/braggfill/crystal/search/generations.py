@@ -17,10 +17,10 @@ from typing import TypeVar
 import torch
 
 from braggfill.base.errors import VanishedError
-from braggfill.crystal.alignment import in_common
-from braggfill.crystal.levels import Level
-from braggfill.crystal.search import REFINED_BLUR, REFINING, Fitting, State, refined, tightened, wide_enough
-from braggfill.crystal.wraps import Searched, Wrap
+from braggfill.crystal.model.levels import Level
+from braggfill.crystal.search.alignment import in_common
+from braggfill.crystal.search.turns import REFINED_BLUR, REFINING, Fitting, State, refined, tightened, wide_enough
+from braggfill.crystal.search.wraps import Searched, Wrap
 
 FAMILIES = 2, 3, 4
 """So many of the best have a mean of their own in each generation."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from braggfill.crystal.shapes import Objects, Volume
+from braggfill.crystal.model.shapes import Objects, Volume
 
 LARGEST_GAIN = 5.0
 """Most that an amplitude is raised by where the taper is taken off again."""

@@ -12,13 +12,14 @@ from typing import Any
 
 from braggfill.base.memory import give_back
 from braggfill.base.progress import Tick
-from braggfill.crystal.astray import freed
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.efficiency import efficiency_of
-from braggfill.crystal.kept import Kept
-from braggfill.crystal.levels import Level
-from braggfill.crystal.likelihood import Terms, fit, misfit, noise_misfit
-from braggfill.crystal.search import (
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import Level
+from braggfill.crystal.model.likelihood import Terms, fit, misfit, noise_misfit
+from braggfill.crystal.search.astray import freed
+from braggfill.crystal.search.efficiency import efficiency_of
+from braggfill.crystal.search.kept import Kept
+from braggfill.crystal.search.support import SHARES
+from braggfill.crystal.search.turns import (
     REFINED_BLUR,
     REFINED_SHARE,
     ROUGHNESS_WEIGHT,
@@ -29,7 +30,6 @@ from braggfill.crystal.search import (
     judged,
     tightened,
 )
-from braggfill.crystal.support import SHARES
 
 StateJudge = Callable[[State], float]
 """How wrong a state is where counts are known that were hidden from it."""

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from braggfill.crystal.coherence import expected_counts
-from braggfill.crystal.levels import GappedCounts, Level, tapered_level
-from braggfill.crystal.likelihood import misfit
-from braggfill.crystal.search import REFINED_SHARE, REFINING, Fitting, State, refined
+from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.levels import GappedCounts, Level, tapered_level
+from braggfill.crystal.model.likelihood import misfit
+from braggfill.crystal.search.turns import REFINED_SHARE, REFINING, Fitting, State, refined
 
 SHARES = (REFINED_SHARE, 0.12, 0.2, 0.3)
 """Of the blurred modulus' maximum, where a support may be cut."""

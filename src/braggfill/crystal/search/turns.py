@@ -18,13 +18,13 @@ from torch import Tensor
 from braggfill.base.errors import VanishedError
 from braggfill.base.progress import Tick
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal.algorithms import ALGORITHMS
-from braggfill.crystal.coherence import SPACE, Instrument, expected_counts, project_modulus
-from braggfill.crystal.levels import Level
-from braggfill.crystal.likelihood import FIRST_HALF_WIDTH, Fitted, Terms, fit, misfit, noise_misfit
-from braggfill.crystal.roughness import dilated
-from braggfill.crystal.shapes import Objects, PerStart, Supports, Volumes
-from braggfill.crystal.wraps import TIGHT, Wrap
+from braggfill.crystal.model.coherence import SPACE, Instrument, expected_counts, project_modulus
+from braggfill.crystal.model.levels import Level
+from braggfill.crystal.model.likelihood import FIRST_HALF_WIDTH, Fitted, Terms, fit, misfit, noise_misfit
+from braggfill.crystal.model.roughness import dilated
+from braggfill.crystal.model.shapes import Objects, PerStart, Supports, Volumes
+from braggfill.crystal.search.algorithms import ALGORITHMS
+from braggfill.crystal.search.wraps import TIGHT, Wrap
 
 CONVERGED = 1.2
 """Largest misfit of an object that counts as converged, over that of noise about its own counts."""

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from braggfill.crystal.levels import Level
-from braggfill.crystal.search import State, first_instrument, wide_enough
-from braggfill.crystal.shapes import Voxels
-from braggfill.crystal.starts import FAINT_SHARE, first_support
-from braggfill.crystal.windows import Triple
+from braggfill.crystal.model.levels import Level
+from braggfill.crystal.model.shapes import Voxels
+from braggfill.crystal.model.starts import FAINT_SHARE, first_support
+from braggfill.crystal.model.windows import Triple
+from braggfill.crystal.search.turns import State, first_instrument, wide_enough
 
 FINE = 6.0
 """Lengths of the object in the array from which on half of it holds the object, as its autocorrelation tells where it is faint:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import torch
 
-from braggfill.crystal.blur import blurred
-from braggfill.crystal.diffuse import diffuse_light
-from braggfill.crystal.levels import Level
-from braggfill.crystal.shapes import Amplitude, Intensity, Objects, PerAxis, PerFrame, PerStart, Pixels, Volumes
-from braggfill.crystal.windows import Window
+from braggfill.crystal.model.blur import blurred
+from braggfill.crystal.model.diffuse import diffuse_light
+from braggfill.crystal.model.levels import Level
+from braggfill.crystal.model.shapes import Amplitude, Intensity, Objects, PerAxis, PerFrame, PerStart, Pixels, Volumes
+from braggfill.crystal.model.windows import Window
 
 FLOOR_COUNTS = 0.1
 """Expected counts below this many are taken as this many when an amplitude is scaled to its counts."""

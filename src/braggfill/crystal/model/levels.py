@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
-from braggfill.crystal.shapes import Volume, Voxels
-from braggfill.crystal.starts import FAINT_SHARE, first_support
-from braggfill.crystal.windows import Triple, Window, gaussian_taper
+from braggfill.crystal.model.shapes import Volume, Voxels
+from braggfill.crystal.model.starts import FAINT_SHARE, first_support
+from braggfill.crystal.model.windows import Triple, Window, gaussian_taper
 
 BOUND_DEVIATIONS = 2.0
 """Standard deviations that a gap's counts may lie above their prior mean while the object is searched for."""

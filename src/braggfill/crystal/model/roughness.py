@@ -9,7 +9,7 @@ a ramp counts as rough. What fringes far from the peak then are made of is the s
 import torch
 
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal.shapes import Objects, PerStart, Supports
+from braggfill.crystal.model.shapes import Objects, PerStart, Supports
 
 DEEPEST = 4
 """Most voxels that the support is eroded by."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from braggfill.crystal.search import State
+from braggfill.crystal.search.turns import State
 from braggfill.scan.boxes import Box, as_box, bounding_box
 
 

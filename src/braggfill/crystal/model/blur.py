@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from braggfill.crystal.frames import Ring, frames_at_once
-from braggfill.crystal.shapes import PerAxis, Volume, Volumes
+from braggfill.crystal.model.frames import Ring, frames_at_once
+from braggfill.crystal.model.shapes import PerAxis, Volume, Volumes
 
 REACH = 5.0
 """Standard deviations at which the Gaussian ends, at e^-12 of its middle."""

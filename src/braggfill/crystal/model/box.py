@@ -6,8 +6,8 @@ once: memory that is given back and asked for again with every transform cost mo
 
 import torch
 
-from braggfill.crystal.coherence import squared_modulus
-from braggfill.crystal.shapes import Object, Volume
+from braggfill.crystal.model.coherence import squared_modulus
+from braggfill.crystal.model.shapes import Object, Volume
 
 
 class BoxTransform:

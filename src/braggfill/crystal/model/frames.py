@@ -5,7 +5,7 @@ Through the whole array at once, several searches side by side would wait for me
 
 from collections.abc import Iterator
 
-from braggfill.crystal.shapes import Volume
+from braggfill.crystal.model.shapes import Volume
 
 CACHED_VOXELS = 2**18
 """So many voxels are worked on at a time."""
