@@ -32,7 +32,7 @@ from shared.strain_pictures import conditions, curves, slices
 
 from braggfill import fill_gaps
 from braggfill.base.pictures import print_style
-from braggfill.crystal.model.starts import first_support
+from braggfill.crystal.model.autocorrelation import first_support
 from braggfill.crystal.search.alignment import align
 from braggfill.filling.result import FillResult
 from braggfill.judging.studies.kept import Row, read_rows
@@ -114,7 +114,7 @@ def retrieved(
 def of_one(arrays: tuple, treatment: str, number: int) -> Found:
     """What one start finds with full coherence."""
     pattern = prepare_pattern(*arrays, counts_per_unit=1.0)
-    support, _ = first_support(torch.from_numpy(pattern.counts))
+    support = first_support(torch.from_numpy(pattern.counts))
     return run_start(pattern, treatment, support, SearchOptions(coherence="full"), number, lambda n: None)
 
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from known_instruments import instrument
 from known_scans import expected_of, faceted, scan_of
 
+from braggfill.crystal.model.autocorrelation import CORRELATION_SHARE, FAINT_SHARE, oversampling_of
 from braggfill.crystal.model.levels import Level, level_of
-from braggfill.crystal.model.starts import CORRELATION_SHARE, FAINT_SHARE, first_support
 from braggfill.crystal.model.windows import on_ring
 from braggfill.crystal.search.alignment import align
 from braggfill.crystal.search.climb import Prior
@@ -105,8 +105,8 @@ def test_axes_are_fine_where_half_the_array_holds_the_object(over):
 
 def test_a_bent_phase_whose_autocorrelation_seems_small_does_not_make_an_axis_fine():
     bent = sampled((64, 64, 64), (2.8, 2.8, 2.8), 3.5)
-    assert min(first_support(bent.target, CORRELATION_SHARE)[1]) >= 5  # what the large part alone says
-    assert max(first_support(bent.target, FAINT_SHARE)[1]) < 4
+    assert min(oversampling_of(bent.target, CORRELATION_SHARE)) >= 5  # what the large part alone says
+    assert max(oversampling_of(bent.target, FAINT_SHARE)) < 4
     assert not any(fine_axes(bent))
 
 

@@ -89,7 +89,7 @@ def test_the_whole_scan_lies_in_the_middle_of_unknown_voxels():
     cut = GappedCounts(*(getattr(whole, name)[:, :29] for name in ("counts", "mask", "prior_mean", "prior_std")), PEAK, FRINGES)
     level = level_of(cut, 1.0)
     known = level.measured | (level.weight > 0)
-    for axis, (n, size, fringe) in enumerate(zip(cut.counts.shape, level.shape, cut.fringes, strict=True)):
+    for axis, (n, size, fringe) in enumerate(zip(cut.counts.shape, level.shape, cut.oversampling, strict=True)):
         others = tuple({0, 1, 2} - {axis})
         before = -level.first[axis] - PEAK[axis]
         assert size - n >= BEYOND * fringe

@@ -6,11 +6,11 @@ import torch
 from known_scans import expected_of, faceted, scan_of
 
 from braggfill.base.errors import VanishedError
+from braggfill.base.randomness import start_generator
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal.model.coherence import Instrument, expected_counts
 from braggfill.crystal.model.levels import level_of
 from braggfill.crystal.model.likelihood import Terms, misfit, noise_misfit
-from braggfill.crystal.model.starts import start_generator
 from braggfill.crystal.search import turns as searches
 from braggfill.crystal.search.alignment import align
 from braggfill.crystal.search.climb import Prior, climb, raised

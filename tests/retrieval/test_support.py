@@ -4,7 +4,7 @@ import torch
 
 from braggfill import InputError
 from braggfill.base.metrics import expected_deviance
-from braggfill.crystal.model.starts import start_generator
+from braggfill.base.randomness import start_generator
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.retrieval.starts import (
     BRIGHTEST_HIDDEN,

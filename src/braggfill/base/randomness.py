@@ -1,8 +1,12 @@
 """Random numbers are drawn on the processor, so that a seed means the same ones wherever they are used."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+STARTS = 2
+"""Branch of the seed that random starts of phase retrieval are drawn from."""
 
 
 def poisson_counts(expected: Float[Tensor, "*voxels"], generator: torch.Generator) -> Float[Tensor, "*voxels"]:
@@ -18,3 +22,8 @@ def normal_numbers(shape: tuple[int, ...], generator: torch.Generator, device: t
 def seeded(seed: int) -> torch.Generator:
     """A generator of the processor's."""
     return torch.Generator().manual_seed(seed)
+
+
+def start_generator(seed: int, start: int) -> np.random.Generator:
+    """Random numbers of one start, whatever the others are."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STARTS, start)))

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from braggfill.base.metrics import expected_deviance
 from braggfill.base.progress import Steps, Tick, name_phase
+from braggfill.base.randomness import start_generator
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import GappedCounts, Level, shares_of
 from braggfill.crystal.model.likelihood import misfit
 from braggfill.crystal.model.outliers import aliens
-from braggfill.crystal.model.starts import start_generator
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.search.climb import climb
 from braggfill.crystal.search.decimation import Axes, decimated, on_every_line

@@ -17,9 +17,9 @@ from braggfill.base.progress import Progress, Steps, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.contest import Contest, Hidden, steps_of, without_aliens
 from braggfill.crystal.mixture import Weights
+from braggfill.crystal.model.autocorrelation import oversampling_of
 from braggfill.crystal.model.levels import WHOLE, GappedCounts, shares_of, tapered_level
 from braggfill.crystal.model.outliers import faulty_pixels
-from braggfill.crystal.model.starts import first_support
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.crystal.search.decimation import fine_axes
@@ -108,8 +108,8 @@ def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, 
     """A scan as the search takes it; ``unknown`` is a bool array (frames, rows, columns)."""
     known = np.where(unknown, 0, counts).astype(np.float32)
     expected = np.where(unknown, np.nan_to_num(prior_mean), known).astype(np.float32)
-    fringes = first_support(torch.from_numpy(expected))[1]
-    return GappedCounts(known, unknown, prior_mean, prior_std, brightest_voxel(known), fringes)
+    oversampling = oversampling_of(torch.from_numpy(expected))
+    return GappedCounts(known, unknown, prior_mean, prior_std, brightest_voxel(known), oversampling)
 
 
 def given_back(

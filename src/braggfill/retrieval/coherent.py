@@ -10,10 +10,9 @@ from torch import Tensor
 
 from braggfill.base.errors import VanishedError
 from braggfill.base.progress import Progress
-from braggfill.base.randomness import poisson_counts, seeded
+from braggfill.base.randomness import poisson_counts, seeded, start_generator
 from braggfill.crystal.model.coherence import squared_modulus
 from braggfill.crystal.model.likelihood import mean_square
-from braggfill.crystal.model.starts import start_generator
 from braggfill.retrieval.grids import centred
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.options import SCHEDULE, Schedule, SearchOptions, TreatmentName

@@ -12,7 +12,7 @@ from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.options import Device
 from braggfill.base.progress import Clock
 from braggfill.base.threads import at_a_time, side_by_side
-from braggfill.crystal.model.starts import first_support
+from braggfill.crystal.model.autocorrelation import first_support
 from braggfill.crystal.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work, climbing, each, lift, refinement, turns
 from braggfill.crystal.search.turns import FIRST_TURNS, LATER_TURNS
 from braggfill.retrieval.iterations import Iterate
@@ -61,7 +61,7 @@ def schedule_seconds(
     pattern: Pattern, treatment: TreatmentName, schedule: Schedule, place: torch.device, clock: Clock
 ) -> float:
     """Of one start with full coherence."""
-    support = first_support(torch.from_numpy(pattern.counts).to(place))[0]
+    support = first_support(torch.from_numpy(pattern.counts).to(place))
     bounds = amplitude_bounds(pattern, treatment, np.zeros_like(pattern.missing), device=place)
     iterate = Iterate(support.to(torch.complex64), support, bounds)
 

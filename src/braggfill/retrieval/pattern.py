@@ -17,8 +17,8 @@ from scipy.fft import prev_fast_len
 
 from braggfill.base.errors import InputError
 from braggfill.base.frequencies import Kind, low_frequencies
+from braggfill.crystal.model.autocorrelation import oversampling_of
 from braggfill.crystal.model.outliers import faulty_pixels
-from braggfill.crystal.model.starts import first_support
 from braggfill.scan.choice import Negatives
 from braggfill.scan.counts import as_mask, as_spread, brightest_voxel, check_counts, measured_values, scale_of
 
@@ -44,9 +44,9 @@ class Pattern:
     """Voxels before it along each axis that the pattern still has, in the scan's order."""
 
     @cached_property
-    def fringes(self) -> tuple[float, float, float]:
-        """Voxels from one fringe to the next along each axis."""
-        return first_support(torch.from_numpy(self.counts))[1]
+    def oversampling(self) -> tuple[float, float, float]:
+        """Voxels a fringe along each axis."""
+        return oversampling_of(torch.from_numpy(self.counts))
 
     @property
     def measured(self) -> Bool[NDArray[np.bool_], "frames rows columns"]:

@@ -13,7 +13,7 @@ from braggfill.base.devices import find_device
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.options import Device, spelled_out
 from braggfill.base.progress import Progress
-from braggfill.crystal.model.starts import first_support
+from braggfill.crystal.model.autocorrelation import first_support, oversampling_of
 from braggfill.crystal.search.alignment import Object, in_common
 from braggfill.retrieval.coherent import coherent_starts
 from braggfill.retrieval.grids import finer, given_support, resampled
@@ -84,14 +84,15 @@ def searched(
 ) -> RetrievalResult:
     """The object of a pattern, with the treatment of the options, from a support that was given or the autocorrelation's."""
     treatment, place = options.treatment or usual_treatment(pattern), find_device(options.device)
-    first, oversampling = first_support(torch.from_numpy(pattern.counts).to(place))
+    counts = torch.from_numpy(pattern.counts).to(place)
+    first = first_support(counts)
     given = None if given is None else given.to(place)
     if options.coherence == "full":
         ends, best = coherent_starts(pattern, treatment, first if given is None else given, options, on_progress)
     else:
         ends, best = partial_starts(pattern, treatment, given, options, place, on_progress)
     crystal, inside, modes = common_object([found.crystal for found in best], best[0].support)
-    return RetrievalResult(crystal, inside, ends, modes, oversampling, options)
+    return RetrievalResult(crystal, inside, ends, modes, oversampling_of(counts), options)
 
 
 def common_object(

@@ -156,4 +156,4 @@ def known_counts(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.
     estimated = ~taken & np.isfinite(high)
     mean, std = (np.where(estimated, values, np.float32(np.nan)) for values in (pattern.counts, pattern.std))
     counts, gaps, mean, std = (np.roll(v, pattern.before, (0, 1, 2)) for v in (np.where(taken, low, 0), ~taken, mean, std))
-    return GappedCounts(counts.astype(np.float32), gaps, mean, std, pattern.before, pattern.fringes)
+    return GappedCounts(counts.astype(np.float32), gaps, mean, std, pattern.before, pattern.oversampling)

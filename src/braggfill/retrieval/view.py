@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool
 from numpy.typing import NDArray
 
+from braggfill.base.randomness import start_generator
 from braggfill.crystal.model.levels import WHOLE, Level, shares_of, tapered_level
-from braggfill.crystal.model.starts import start_generator
 from braggfill.retrieval.options import TreatmentName
 from braggfill.retrieval.pattern import Pattern
 from braggfill.retrieval.starts import hide_voxels

@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
+from braggfill.crystal.model.autocorrelation import FAINT_SHARE, first_support
 from braggfill.crystal.model.shapes import Volume, Voxels
-from braggfill.crystal.model.starts import FAINT_SHARE, first_support
 from braggfill.crystal.model.windows import Triple, Window, gaussian_taper
 
 BOUND_DEVIATIONS = 2.0
@@ -59,13 +59,13 @@ class GappedCounts:
     peak: Triple
     """Index of the voxel that becomes index 0."""
 
-    fringes: tuple[float, float, float]
-    """Voxels from one fringe to the next along each axis."""
+    oversampling: tuple[float, float, float]
+    """Voxels a fringe along each axis."""
 
     @property
     def trust(self) -> float:
         """Weight of a voxel of the prior over that of a measured one known as well."""
-        return float(np.clip(WORTH_OF_FRINGE / np.prod(self.fringes), LEAST_TRUST, 1))
+        return float(np.clip(WORTH_OF_FRINGE / np.prod(self.oversampling), LEAST_TRUST, 1))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Level(Window):
     @cached_property
     def first_support(self) -> Voxels:
         """Half the autocorrelation's support, about the middle of the array."""
-        return first_support(self.target * self.taper, FAINT_SHARE)[0]
+        return first_support(self.target * self.taper, FAINT_SHARE)
 
     @cached_property
     def roomiest(self) -> int:
@@ -116,7 +116,7 @@ def even_fast_length(length: float) -> int:
 
 def window(scan: GappedCounts, share: float, beyond: float = BEYOND) -> tuple[list[int], list[int]]:
     """First voxels, and lengths, of the central ``share`` of a scan along each axis, and fringes ``beyond`` all of it."""
-    further = [beyond * fringe if share == WHOLE else 0.0 for fringe in scan.fringes]
+    further = [beyond * fringe if share == WHOLE else 0.0 for fringe in scan.oversampling]
     lengths = [even_fast_length(share * n + f) for n, f in zip(scan.counts.shape, further, strict=True)]
     starts = [
         min(max(p - n // 2, 0), size - n) if n <= size else (size - n) // 2

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
+from braggfill.crystal.model.autocorrelation import FAINT_SHARE, oversampling_of
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.shapes import Voxels
-from braggfill.crystal.model.starts import FAINT_SHARE, first_support
 from braggfill.crystal.model.windows import Triple
 from braggfill.crystal.search.turns import State, first_instrument, wide_enough
 
@@ -29,7 +29,7 @@ Axes = tuple[bool, bool, bool]
 
 def fine_axes(level: Level) -> Axes:
     """Along which axes of a level half of the lines are enough."""
-    lengths = first_support(level.target * level.taper, FAINT_SHARE)[1]
+    lengths = oversampling_of(level.target * level.taper, FAINT_SHARE)
     frames, rows, columns = (
         length >= FINE and n % 2 == 0 and n // 2 >= FEWEST_LINES for length, n in zip(lengths, level.shape, strict=True)
     )

@@ -51,7 +51,7 @@ def hidden_levels(
     """
     known, nothing = np.zeros_like(scan.counts), np.full_like(scan.counts, np.nan)
     known[where] = counts
-    hidden = GappedCounts(known, ~where, nothing, nothing, scan.peak, scan.fringes)
+    hidden = GappedCounts(known, ~where, nothing, nothing, scan.peak, scan.oversampling)
     return [tapered_level(hidden, share, device) for share in shares]
 
 

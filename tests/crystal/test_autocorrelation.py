@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from braggfill.crystal.model.starts import first_support
+from braggfill.crystal.model.autocorrelation import first_support, oversampling_of
 from braggfill.scan.boxes import bounding_box
 
 
@@ -12,7 +12,8 @@ def test_half_the_autocorrelation_has_the_objects_extent(sizes):
     cuboid = np.zeros(shape, bool)
     cuboid[tuple(slice(n // 2 - s // 2, n // 2 - s // 2 + s) for n, s in zip(shape, sizes, strict=True))] = True
     counts = np.abs(np.fft.fftn(cuboid)) ** 2
-    support, oversampling = first_support(torch.from_numpy(counts.astype(np.float32)))
+    pattern = torch.from_numpy(counts.astype(np.float32))
+    support, oversampling = first_support(pattern), oversampling_of(pattern)
     spans = [s.stop - s.start for s in bounding_box(support)]
     np.testing.assert_allclose(spans, sizes, atol=2)
     np.testing.assert_allclose(oversampling, np.array(shape) / sizes, rtol=0.15)
