@@ -22,7 +22,7 @@ from convergence import numbered_crystal
 from shared.growing_table import GrowingTable
 
 from braggfill import retrieve
-from braggfill.crystal.model.windows import Window, finer
+from braggfill.crystal.model.windows import Window, on_larger_window
 from braggfill.crystal.search.turns import State
 from braggfill.judging.studies.last_fits import LastFits, Misfits, in_support
 from braggfill.judging.studies.starts import cross
@@ -60,7 +60,7 @@ def state_of(crystal: np.ndarray, fits: LastFits) -> State:
     level = fits.level
     f, r, c = (-p for p in fits.known.peak)
     coarse = Window((f, r, c), torch.ones(crystal.shape))
-    found = finer(torch.from_numpy(crystal.astype(np.complex64))[None], coarse, level)
+    found = on_larger_window(torch.from_numpy(crystal.astype(np.complex64))[None], coarse, level)
     light = torch.fft.fftn(found, dim=(-3, -2, -1)).abs().square()[0]
     found *= (level.target.sum() / light[level.measured].sum()).sqrt()
     return in_support(found, level, level.roomiest)

@@ -19,7 +19,7 @@ from braggfill.base.progress import Steps
 from braggfill.crystal.contest import Contest, Hidden, carried_up, steps_of
 from braggfill.crystal.model.levels import shares_of, tapered_level
 from braggfill.crystal.record import CrystalOptions
-from braggfill.crystal.retrieved import gapped_counts
+from braggfill.crystal.retrieved import counts_with_prior
 from braggfill.crystal.search.decimation import fine_axes
 from braggfill.crystal.search.polish import polished
 from braggfill.crystal.whole import WholeScan
@@ -45,7 +45,7 @@ def main() -> None:
     mask[:, GAP_ROWS] = True
     hidden = hidden_blocks(GappedScan.blanked(counts, mask), 0)
     nothing = np.full(counts.shape, np.nan, np.float32)
-    scan = gapped_counts(counts, mask | hidden, nothing, nothing)
+    scan = counts_with_prior(counts, mask | hidden, nothing, nothing)
     levels = [tapered_level(scan, share) for share in shares_of(scan)]
     options = CrystalOptions(starts=1, climbs=1, thorough=False)
     lit, axes = hidden & bright(counts), fine_axes(levels[0])

@@ -28,7 +28,7 @@ from braggfill.crystal.model import frames
 from braggfill.crystal.model.coherence import project_modulus
 from braggfill.crystal.model.levels import WHOLE, tapered_level
 from braggfill.crystal.model.likelihood import Likelihood, Terms
-from braggfill.crystal.retrieved import gapped_counts
+from braggfill.crystal.retrieved import counts_with_prior
 from braggfill.crystal.search.alignment import align
 from braggfill.crystal.search.turns import random_starts
 from braggfill.simulation.scans import detector_cross, simulate
@@ -102,7 +102,7 @@ def core_figures(scan: Scan) -> dict[str, float]:
     counts, mask = scan
     where = np.broadcast_to(mask > 0, counts.shape)
     nothing = np.full(counts.shape, np.nan, np.float32)
-    known = gapped_counts(np.where(where, 0, counts).astype(np.float32), where, nothing, nothing)
+    known = counts_with_prior(np.where(where, 0, counts).astype(np.float32), where, nothing, nothing)
     found: dict[str, list[torch.Tensor]] = {"likelihood": [], "projection": []}
     times: dict[str, float] = {}
     for device in ("cuda", "cpu"):

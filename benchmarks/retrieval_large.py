@@ -28,11 +28,11 @@ from braggfill.base.writing import write_table
 from braggfill.crystal.search.alignment import align, correlation
 from braggfill.retrieval.coherent import run_schedule
 from braggfill.retrieval.deformation import check_crystal, interior, oscillation, phase_gradient, strain_rmse
+from braggfill.retrieval.hidden_voxels import hidden_deviance, hide_voxels
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.pattern import Pattern, prepare_pattern
 from braggfill.retrieval.reconstruction import retrieve
-from braggfill.retrieval.starts import hidden_deviance, hide_voxels
-from braggfill.retrieval.support import FINEST_BLUR, shrink_wrap
+from braggfill.retrieval.shrink_wrap import FINEST_BLUR, shrink_wrap
 from braggfill.retrieval.treatments import amplitude_bounds
 from braggfill.scan.boxes import bounding_box
 from braggfill.simulation.realism import histogram_width

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 
-def facetted(shape=(48, 48, 48), size=13.0, phase=1.0):
+def faceted(shape=(48, 48, 48), size=13.0, phase=1.0):
     """An irregular polyhedron with a smooth phase, about the middle of the array."""
     z, y, x = np.meshgrid(*((np.arange(n) - n // 2) / size for n in shape), indexing="ij")
     inside = (abs(z) < 0.5) & (abs(y) < 0.45) & (abs(x) < 0.5) & (x + y + z < 0.55) & (x - y < 0.5) & (z - x < 0.7)
@@ -23,3 +23,10 @@ def ramp_free(crystal):
     spectrum = np.fft.fftn(crystal)
     peak = np.unravel_index(np.abs(spectrum).argmax(), spectrum.shape)
     return np.fft.ifftn(np.roll(spectrum, [-p for p in peak], (0, 1, 2)))
+
+
+def cuboid(shape, sizes):
+    """Where a cuboid of some sizes is, in the middle of an array."""
+    inside = np.zeros(shape, bool)
+    inside[tuple(slice(n // 2 - s // 2, n // 2 - s // 2 + s) for n, s in zip(shape, sizes, strict=True))] = True
+    return inside

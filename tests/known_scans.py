@@ -6,7 +6,7 @@ from known_instruments import instrument, ring
 from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.model.coherence import expected_counts
-from braggfill.crystal.model.levels import GappedCounts
+from braggfill.crystal.model.levels import CountsWithPrior
 
 
 def faceted(shape):
@@ -27,4 +27,4 @@ def expected_of(crystal, widths=(0.5, 0.6, 0.4)):
 def scan_of(expected, mask, peak, fringe=3.0):
     """Counts where a mask is False; ``fringe`` is its voxels along every axis."""
     counts, nothing = np.random.default_rng(0).poisson(expected), np.full(expected.shape, np.nan, np.float32)
-    return GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, peak, (fringe,) * 3)
+    return CountsWithPrior(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, peak, (fringe,) * 3)

@@ -21,7 +21,7 @@ from braggfill.base.threads import side_by_side
 from braggfill.classical.fringe_model import SHIPPED
 from braggfill.classical.gaussian_field import conditional_mean
 from braggfill.crystal.model.coherence import project_modulus
-from braggfill.crystal.model.levels import GappedCounts, level_of
+from braggfill.crystal.model.levels import CountsWithPrior, level_of
 from braggfill.crystal.model.likelihood import Likelihood, Terms, fit
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
@@ -37,7 +37,7 @@ from braggfill.network.weights import Learned, read_tensors, write_weights
 from braggfill.reports.sentences import warnings
 from braggfill.retrieval.coherent import misfits
 from braggfill.retrieval.iterations import Iterate
-from braggfill.retrieval.support import shrink_wrap
+from braggfill.retrieval.shrink_wrap import shrink_wrap
 from braggfill.retrieval.treatments import Bounds
 from braggfill.scan.copy_rules import CopyRules
 from braggfill.scan.gapped import GappedScan
@@ -87,7 +87,9 @@ def scattering(shape=SHAPE, seed=0):
     mask = np.zeros(shape, bool)
     mask[:, :, 20:23] = True
     mean, std = (np.where(mask, v, np.nan).astype(np.float32) for v in (expected, expected / 3 + 1))
-    scan = GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, mean, std, tuple(n // 2 for n in shape), (3.0,) * 3)
+    scan = CountsWithPrior(
+        np.where(mask, 0, counts).astype(np.float32), mask, mean, std, tuple(n // 2 for n in shape), (3.0,) * 3
+    )
     return scan, crystal, inside
 
 
@@ -291,7 +293,7 @@ def brief(monkeypatch):
         "crystal.search.turns",
         "crystal.search.astray",
         "crystal.search.climb",
-        "crystal.search.support",
+        "crystal.search.support_share",
         "retrieval.partial",
     ):
         monkeypatch.setattr(f"braggfill.{module}.REFINING", 2)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known_objects import facetted, pattern_of
+from known_objects import faceted, pattern_of
 from made_files import make_all
 from program import run
 
@@ -101,7 +101,7 @@ print("called", *filter(None, called))
 def test_the_way_of_a_fill_is_at_most_twelve_modules_long_and_in_the_order_of_their_first_calls(tmp_path):
     way = re.findall(r"^\d+\. `(.+?)\.py`", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     assert 1 < len(way) <= 12
-    counts = np.random.default_rng(0).poisson(pattern_of(facetted((26, 28, 30), 9.0), 1e5))
+    counts = np.random.default_rng(0).poisson(pattern_of(faceted((26, 28, 30), 9.0), 1e5))
     mask = np.zeros((28, 30), bool)
     mask[18:20] = True
     np.savez(tmp_path / "scan.npz", data=counts, mask=mask)

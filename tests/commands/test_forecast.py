@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from known_objects import facetted, pattern_of
+from known_objects import faceted, pattern_of
 from program import run
 
 import braggfill
@@ -93,7 +93,7 @@ def transforms(monkeypatch):
 @pytest.fixture(scope="module")
 def small() -> Opened:
     """A scan of 26 × 28 × 30 voxels with a stripe."""
-    counts = np.random.default_rng(0).poisson(pattern_of(facetted((26, 28, 30), 9.0), 1e5)).astype(np.uint32)
+    counts = np.random.default_rng(0).poisson(pattern_of(faceted((26, 28, 30), 9.0), 1e5)).astype(np.uint32)
     mask = np.zeros(counts.shape, bool)
     mask[:, 18:20] = True
     return Opened(Scan(counts, mask, "scan"), mask)

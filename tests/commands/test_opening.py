@@ -5,7 +5,7 @@ import json
 import h5py
 import numpy as np
 import pytest
-from known_objects import facetted, pattern_of
+from known_objects import faceted, pattern_of
 from made_files import aps_folder, counts_of_a_crystal, eiger_master, id01_file
 from program import run
 
@@ -14,7 +14,7 @@ from braggfill.commands.opening import beside, check_writable, open_scan
 from braggfill.scan.choice import MaskChoice
 from braggfill.scan.files import read_mask
 
-COUNTS = np.random.default_rng(0).poisson(pattern_of(facetted((24, 24, 32), 9.0, 0.4), 1e5))
+COUNTS = np.random.default_rng(0).poisson(pattern_of(faceted((24, 24, 32), 9.0, 0.4), 1e5))
 GOOD = np.ones((24, 32), np.uint8)
 GOOD[3] = 0
 

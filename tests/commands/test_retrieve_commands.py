@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from known_objects import facetted, pattern_of, ramp_free
+from known_objects import faceted, pattern_of, ramp_free
 from program import run
 
 from braggfill import InputError, retrieve, strain
@@ -29,7 +29,7 @@ def alone():
 @pytest.fixture(scope="module")
 def filled():
     """Whole counts, a stripe of them 'filled' with the truth, and its spread."""
-    expected = pattern_of(facetted((32, 32, 32), 9.0, 0.4), 1e5)
+    expected = pattern_of(faceted((32, 32, 32), 9.0, 0.4), 1e5)
     counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
     stripe = np.zeros(counts.shape, bool)
     stripe[:, 20:23] = True
@@ -111,13 +111,13 @@ def test_retrieve_says_how_many_starts_converged_and_how_coherent_the_light_was(
 
 def test_a_known_object_of_another_shape_is_one_sentence(tmp_path, capsys):
     for name, size in (("object", 32), ("truth", 36)):
-        np.savez(tmp_path / f"{name}.npz", crystal=facetted((size, 32, 32), 9.0).astype(np.complex64))
+        np.savez(tmp_path / f"{name}.npz", crystal=faceted((size, 32, 32), 9.0).astype(np.complex64))
     assert run("strain", tmp_path / "object.npz", "--truth", tmp_path / "truth.npz") == 2
     assert "got an object of (36, 32, 32) voxels, expected (32, 32, 32)" in " ".join(capsys.readouterr().err.split())
 
 
 def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, capsys):
-    crystal = ramp_free(facetted((32, 32, 32), 9.0, 0.4)).astype(np.complex64)
+    crystal = ramp_free(faceted((32, 32, 32), 9.0, 0.4)).astype(np.complex64)
     np.savez(tmp_path / "object.npz", crystal=crystal)
     np.savez(tmp_path / "truth.npz", crystal=np.roll(crystal, 2, 1) * 1j)
     geometry = ["--voxel-nm", 5, 6, 7, "--q-inv-nm", 20, 0, 10]
@@ -138,7 +138,7 @@ def test_strain_reads_the_object_and_compares_it_with_a_known_one(tmp_path, caps
 
 
 def test_strain_calls_a_phase_gradient_so_where_neither_voxel_nor_vector_is_given(tmp_path, capsys):
-    np.savez(tmp_path / "object.npz", crystal=facetted((32, 32, 32), 9.0, 0.4).astype(np.complex64))
+    np.savez(tmp_path / "object.npz", crystal=faceted((32, 32, 32), 9.0, 0.4).astype(np.complex64))
     assert run("strain", tmp_path / "object.npz") == 0
     assert capsys.readouterr().out.startswith("average -phase gradient (rad a voxel) ")
 

@@ -107,13 +107,13 @@ def test_an_object_with_one_wrong_region_is_freed(scan, forgetting):
     wrong = spoiled(level, state, about(5, 4, 26), by=-3)
     with one_thread():
         found = freed(level, wrong, FITTING, forgetting)
-    assert float(wrong.misfit) > 5 * float(wrong.noise)
-    assert float(found.misfit) < 1.2 * float(found.noise)
+    assert float(wrong.misfit) > 5 * float(wrong.counting_misfit)
+    assert float(found.misfit) < 1.2 * float(found.counting_misfit)
 
 
 def test_an_object_that_converged_is_left_alone(scan):
     level, state = scan
-    converged = replace(state, misfit=state.noise)
+    converged = replace(state, misfit=state.counting_misfit)
     assert set_free(level, converged, FITTING) is converged
 
 

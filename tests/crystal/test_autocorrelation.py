@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from known_objects import cuboid
 
 from braggfill.crystal.model.autocorrelation import first_support, oversampling_of
 from braggfill.scan.boxes import bounding_box
@@ -9,9 +10,7 @@ from braggfill.scan.boxes import bounding_box
 @pytest.mark.parametrize("sizes", [(12, 12, 12), (8, 14, 20)])
 def test_half_the_autocorrelation_has_the_objects_extent(sizes):
     shape = (48, 50, 60)
-    cuboid = np.zeros(shape, bool)
-    cuboid[tuple(slice(n // 2 - s // 2, n // 2 - s // 2 + s) for n, s in zip(shape, sizes, strict=True))] = True
-    counts = np.abs(np.fft.fftn(cuboid)) ** 2
+    counts = np.abs(np.fft.fftn(cuboid(shape, sizes))) ** 2
     pattern = torch.from_numpy(counts.astype(np.float32))
     support, oversampling = first_support(pattern), oversampling_of(pattern)
     spans = [s.stop - s.start for s in bounding_box(support)]

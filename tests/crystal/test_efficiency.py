@@ -6,7 +6,7 @@ from known_instruments import ring
 from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.model.coherence import Instrument, expected_counts
-from braggfill.crystal.model.levels import GappedCounts, level_of
+from braggfill.crystal.model.levels import CountsWithPrior, level_of
 from braggfill.crystal.search.efficiency import efficiency_of, unevenness
 from braggfill.crystal.search.turns import State
 
@@ -27,7 +27,9 @@ def measured(spread):
     mask[:, :, 22:25] = True
     nothing = np.full(SHAPE, np.nan, np.float32)
     level = level_of(
-        GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, PEAK, (4.0, 4.0, 4.0)), 1.0, beyond=0
+        CountsWithPrior(np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, PEAK, (4.0, 4.0, 4.0)),
+        1.0,
+        beyond=0,
     )
     return level, State(crystal, crystal.abs() > 0, instrument, one, one), efficiency, expected
 
@@ -57,5 +59,5 @@ def test_what_was_found_stays_when_it_is_looked_for_again():
     bright = expected.sum(0) > 2000
     once = efficiency_of(level, state, 0.0)
     instrument = Instrument(**(vars(state.instrument) | {"efficiency": once}))
-    again = efficiency_of(level, State(state.crystal, state.support, instrument, state.misfit, state.noise), 0.0)
+    again = efficiency_of(level, State(state.crystal, state.support, instrument, state.misfit, state.counting_misfit), 0.0)
     np.testing.assert_allclose(in_scan_order(again)[bright], in_scan_order(once)[bright], rtol=0.02)

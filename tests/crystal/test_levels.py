@@ -11,12 +11,12 @@ from braggfill.crystal.model.levels import (
     BEYOND,
     LEAST_TRUST,
     WORTH_OF_FRINGE,
-    GappedCounts,
+    CountsWithPrior,
     counts_outside,
     even_fast_length,
     level_of,
 )
-from braggfill.crystal.model.windows import finer
+from braggfill.crystal.model.windows import on_larger_window
 
 SHAPE = (24, 30, 40)
 PEAK = (9, 17, 21)
@@ -33,7 +33,7 @@ def scan(seed=0):
     mean = np.full(SHAPE, np.nan, np.float32)
     mean[:, :, 25:27] = 40.0
     std = np.where(mask, 10, 0).astype(np.float32)
-    return GappedCounts(np.where(mask, 0, counts).astype(np.float32), mask, mean, std, PEAK, FRINGES)
+    return CountsWithPrior(np.where(mask, 0, counts).astype(np.float32), mask, mean, std, PEAK, FRINGES)
 
 
 def offset(level, axis):
@@ -61,14 +61,14 @@ def test_gaps_are_weighed_by_what_is_known_of_them():
     known, unknown = (0, 0, 25 - PEAK[2]), (0, 0, 28 - PEAK[2])
     assert level.target[known] == 40
     assert level.weight[known].item() == pytest.approx(whole.trust * (40 + 0.375) / 100)  # variance of 2 √m: std² / m
-    assert level.most[known] == 60
-    assert (level.weight[unknown], level.most[unknown]) == (0, torch.inf)
+    assert level.high[known] == 60
+    assert (level.weight[unknown], level.high[unknown]) == (0, torch.inf)
 
 
 @settings(max_examples=30, deadline=None)
 @given(fringes=st.tuples(*[st.floats(2.0, 20.0)] * 3))
 def test_the_prior_of_a_fringe_weighs_the_same_however_many_voxels_it_has(fringes):
-    trust = replace(scan(), fringes=fringes).trust
+    trust = replace(scan(), oversampling=fringes).trust
     voxels = math.prod(fringes)
     assert LEAST_TRUST <= trust <= 1
     assert trust in (LEAST_TRUST, 1) or trust * voxels == pytest.approx(WORTH_OF_FRINGE)
@@ -86,7 +86,9 @@ def test_what_is_known_of_a_gap_is_as_uncertain_as_it_says_beside_what_the_cryst
 
 def test_the_whole_scan_lies_in_the_middle_of_unknown_voxels():
     whole = scan()
-    cut = GappedCounts(*(getattr(whole, name)[:, :29] for name in ("counts", "mask", "prior_mean", "prior_std")), PEAK, FRINGES)
+    cut = CountsWithPrior(
+        *(getattr(whole, name)[:, :29] for name in ("counts", "mask", "prior_mean", "prior_std")), PEAK, FRINGES
+    )
     level = level_of(cut, 1.0)
     known = level.measured | (level.weight > 0)
     for axis, (n, size, fringe) in enumerate(zip(cut.counts.shape, level.shape, cut.oversampling, strict=True)):
@@ -113,7 +115,10 @@ def test_an_object_carried_up_keeps_its_transform():
     coarse, fine = level_of(whole, 0.5), level_of(whole, 1.0)
     rng = np.random.default_rng(2)
     crystal = torch.from_numpy(rng.normal(size=(2, *coarse.shape)) + 1j * rng.normal(size=(2, *coarse.shape)))
-    amplitude, above = np.fft.fftn(crystal, axes=(1, 2, 3)), np.fft.fftn(finer(crystal, coarse, fine), axes=(1, 2, 3))
+    amplitude, above = (
+        np.fft.fftn(crystal, axes=(1, 2, 3)),
+        np.fft.fftn(on_larger_window(crystal, coarse, fine), axes=(1, 2, 3)),
+    )
     assert np.sum(np.abs(above) ** 2) == pytest.approx(np.sum(np.abs(amplitude) ** 2))
     for at in ((0, 0, 0), (2, 3, 4), (-3, -2, -5)):
         np.testing.assert_allclose(above[(slice(None), *at)], amplitude[(slice(None), *at)], rtol=1e-6)
@@ -124,7 +129,7 @@ def test_carrying_up_exchanges_the_tapers():
     coarse, fine = level_of(whole, 0.5, border=0.1), level_of(whole, 1.0, border=0.4)
     crystal = torch.from_numpy(np.random.default_rng(3).normal(size=(1, *coarse.shape)) + 0j)
     at = (0, 2, 3, -4)
-    before, after = (np.fft.fftn(c, axes=(1, 2, 3))[at] for c in (crystal, finer(crystal, coarse, fine)))
+    before, after = (np.fft.fftn(c, axes=(1, 2, 3))[at] for c in (crystal, on_larger_window(crystal, coarse, fine)))
     expected = before * np.sqrt(fine.taper[at[1:]].item() / coarse.taper[at[1:]].item())
     np.testing.assert_allclose(after, expected, rtol=1e-5)
 

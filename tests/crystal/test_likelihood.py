@@ -7,7 +7,7 @@ from known_instruments import ring
 from braggfill.crystal.model.blur import Blur
 from braggfill.crystal.model.box import BoxTransform
 from braggfill.crystal.model.coherence import Instrument, expected_counts
-from braggfill.crystal.model.levels import GappedCounts, level_of
+from braggfill.crystal.model.levels import CountsWithPrior, level_of
 from braggfill.crystal.model.likelihood import Likelihood, Terms, anscombe, fit, misfit, noise_misfit, poisson
 
 SHAPE = (24, 30, 32)
@@ -33,7 +33,7 @@ def scan():
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 20:24] = True
     nothing = np.full(SHAPE, np.nan, np.float32)
-    return GappedCounts(
+    return CountsWithPrior(
         np.where(mask, 0, counts).astype(np.float32), mask, nothing, nothing, (12, 15, 16), (4.0, 4.0, 4.0)
     ), expected
 

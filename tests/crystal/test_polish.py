@@ -80,7 +80,7 @@ def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
     # the third was worse, so that what follows goes on from the second
     assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], *[kappas[1]] * 4]
     assert made[0].way.kappa == kappas[1]
-    assert made[0].wrong == 2.0
+    assert made[0].hidden_deviance == 2.0
     assert made[0].way.share == REFINED_SHARE
     assert made[0].way.smoother is None
 
@@ -89,11 +89,11 @@ def test_an_object_that_converged_is_fitted_for_a_smaller_kappa_though_the_last_
     """Hidden bright voxels were worse with a κ that still lets them go; without κ they are better."""
     one = torch.ones(1)
     doing_nothing = polish.settled
-    monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=one, noise=one))
+    monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=one, counting_misfit=one))
     wrong = iter([71.5, 72.0, 75.4, 73.0, 5.6, 9.0, 9.0, 9.0, 9.0])
     made = all_fits(lambda _: next(wrong))
     assert [kappa for kappa, _, _ in fits][2:5] == [change["kappa"] for change in SURER]
-    assert (made[0].way.kappa, made[0].wrong) == (SURER[-1]["kappa"], 5.6)
+    assert (made[0].way.kappa, made[0].hidden_deviance) == (SURER[-1]["kappa"], 5.6)
 
 
 def test_one_step_of_kappa_is_left_out_where_bright_voxels_are_explained(fits, bright_voxels):
@@ -115,7 +115,7 @@ def test_objects_are_set_free_as_long_as_hidden_counts_allow_it(fits, held):
         held.clear()
         wrong = iter([13.0, 13.1, 9.0, 9.5, 5.0, then, 99.0, 99.0, 99.0, 99.0])
         best = all_fits(lambda _, wrong=wrong: next(wrong))[0]
-        assert (best.way.freed, best.wrong) == (freed, min(then, 5.0))
+        assert (best.way.freed, best.hidden_deviance) == (freed, min(then, 5.0))
         assert [fitting.kappa for fitting in held] == [SURER[0]["kappa"]] * (freed + 1)
 
 
@@ -129,7 +129,7 @@ def test_an_object_that_tells_the_hidden_counts_is_not_set_free(fits, held):
 def test_amplitudes_become_rougher_as_long_as_hidden_counts_allow_it(fits):
     wrong = iter([3.0, 3.1, 9.0, 9.0, 2.5, 2.6, 2.4, 9.0, 9.0])
     best = all_fits(lambda _: next(wrong))[0]
-    assert (best.way.mu, best.wrong) == (ROUGHER[0]["mu"], 2.4)
+    assert (best.way.mu, best.hidden_deviance) == (ROUGHER[0]["mu"], 2.4)
     assert [weight for _, _, weight in fits][-3:-1] == pytest.approx([best.way.mu, best.way.mu * SMOOTHER[1]["smoother"]])
 
 
@@ -137,7 +137,7 @@ def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(fits):
     wrong = iter([3.0, 3.1, 2.0, 2.5, 9.0, 2.6, 1.5, 1.7, 9.0])
     best = all_fits(lambda _: next(wrong))[0]
     assert [weight for _, _, weight in fits] == pytest.approx([0, 0, 0, 0, 0, 0, 0.3, 0.3 * SMOOTHER[1]["smoother"], 0.3])
-    assert (best.way.smoother, best.wrong) == (SMOOTHER[0]["smoother"], 1.5)
+    assert (best.way.smoother, best.hidden_deviance) == (SMOOTHER[0]["smoother"], 1.5)
 
 
 def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
@@ -146,7 +146,7 @@ def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
     voxels = [number for _, number, _ in fits]
     assert voxels[-4] > voxels[-3] > voxels[-2] > voxels[-1]
     assert [p.way.share for p in made[:3]] == [TIGHTER[n]["share"] for n in (1, 2, 0)]
-    assert [p.wrong for p in made] == sorted(p.wrong for p in made)
+    assert [p.hidden_deviance for p in made] == sorted(p.hidden_deviance for p in made)
 
 
 def test_all_ways_are_tried_again_as_long_as_that_is_worth_while(fits):
@@ -170,5 +170,5 @@ def test_pixels_are_uneven_only_where_that_tells_more_of_hidden_counts(fits):
     for wrong, efficiency in ((3.1, 1.0), (2.5, 4.0)):
         said = iter([3.0, wrong, 2.0, 9.0, 9.0, 9.0, 9.0, 9.0])
         best = all_fits(lambda _, said=said: next(said))[0]
-        assert best.wrong == 2.0
+        assert best.hidden_deviance == 2.0
         assert best.state.instrument.efficiency.item() == efficiency

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from known_objects import cuboid
 from known_scans import expected_of, faceted, scan_of
 
 from braggfill.base.errors import VanishedError
@@ -53,7 +54,7 @@ def found(measured):
         state = search(level, random_starts(level, 2, np.random.default_rng(1)), TURNS, FITTING)
     best = state.misfit.argmin(keepdim=True)
     instrument = Instrument(*(v[best] for v in vars(state.instrument).values()))
-    return level, State(state.crystal[best], state.support[best], instrument, state.misfit[best], state.noise[best])
+    return level, State(state.crystal[best], state.support[best], instrument, state.misfit[best], state.counting_misfit[best])
 
 
 def test_the_search_finds_the_crystal_and_the_climb_its_counts(measured, found):
@@ -97,7 +98,7 @@ def test_the_better_of_two_is_chosen_start_by_start(found):
     other = State(2 * two.crystal, two.support, two.instrument, torch.tensor([3.0, 3.0]), torch.tensor([0.3, 0.4]))
     best = better(two, other)
     assert best.misfit.tolist() == [1, 3]
-    assert best.noise.tolist() == pytest.approx([0.1, 0.4])
+    assert best.counting_misfit.tolist() == pytest.approx([0.1, 0.4])
     assert torch.equal(best.crystal[0], two.crystal[0])
     assert torch.equal(best.crystal[1], other.crystal[1])
 
@@ -123,7 +124,7 @@ def test_a_support_has_no_more_voxels_than_it_may():
 
 def test_a_start_that_converged_is_left_alone(found):
     level, state = found
-    done = replace(state, misfit=torch.tensor([1.0]), noise=torch.tensor([0.9]))
+    done = replace(state, misfit=torch.tensor([1.0]), counting_misfit=torch.tensor([0.9]))
     assert torch.equal(search(level, done, TURNS, FITTING).crystal, state.crystal)
 
 
@@ -174,7 +175,7 @@ def test_a_steep_phase_is_found_in_the_loosest_wrap(steep):
         ]
     best = min(states, key=lambda state: float(state.misfit))
     assert align(steep[0][0].numpy(), best.crystal[0].numpy())[1] > 0.9
-    assert best.misfit < 5 * best.noise
+    assert best.misfit < 5 * best.counting_misfit
 
 
 def test_a_start_whose_object_vanishes_stays_what_it_was_and_stops_no_other(measured, monkeypatch):
@@ -207,3 +208,13 @@ def test_an_object_that_is_not_finite_counts_as_vanished(found):
     spoiled = replace(found[1], crystal=torch.full_like(found[1].crystal, torch.nan))
     with pytest.raises(VanishedError):
         judged(found[0], spoiled, spoiled.support, 0.0)
+
+
+def test_a_random_start_scatters_the_counts_and_depends_on_its_number():
+    support = torch.from_numpy(cuboid((16, 18, 20), (6, 6, 6)))
+    crystal = searches.random_crystal(start_generator(3, 1), support, 5e4)
+    assert torch.fft.fftn(crystal).abs().square().sum().item() == pytest.approx(5e4, rel=1e-4)
+    assert not crystal[~support].any()
+    again, other = (searches.random_crystal(start_generator(3, n), support, 5e4) for n in (1, 2))
+    assert torch.equal(crystal, again)
+    assert not torch.equal(crystal, other)

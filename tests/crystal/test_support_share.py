@@ -10,8 +10,8 @@ from known_instruments import instrument, ring
 from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.model.coherence import expected_counts
-from braggfill.crystal.model.levels import GappedCounts, tapered_level
-from braggfill.crystal.search.support import CLEARLY, SHARES, beside, hidden_levels, in_best_support
+from braggfill.crystal.model.levels import CountsWithPrior, tapered_level
+from braggfill.crystal.search.support_share import CLEARLY, SHARES, beside, hidden_levels, in_best_support
 from braggfill.crystal.search.turns import REFINING, Fitting, State, refined
 from braggfill.simulation.scans import one_thread
 
@@ -32,7 +32,7 @@ def seen(dose):
     counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
     hidden = np.zeros(SHAPE, bool)
     hidden[:, :, 18:21] = True
-    scan = GappedCounts(np.where(hidden, 0, counts).astype(np.float32), hidden, NOTHING, NOTHING, PEAK, (4.0, 4.0, 4.0))
+    scan = CountsWithPrior(np.where(hidden, 0, counts).astype(np.float32), hidden, NOTHING, NOTHING, PEAK, (4.0, 4.0, 4.0))
     everywhere = torch.ones(1, *SHAPE, dtype=torch.bool)
     one = torch.ones(1)
     return expected, counts, scan, State(crystal, everywhere, given, one, one)

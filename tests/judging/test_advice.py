@@ -10,8 +10,8 @@ from braggfill.judging.advice import Evidence, advise
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 
-def seen(treatment, deviance=1.0, ripple=1e-3, converged=2, tried=2, in_common=0.99):
-    return Evidence(treatment, deviance, ripple, converged, tried, in_common)
+def seen(treatment, deviance=1.0, oscillation=1e-3, converged=2, tried=2, in_common=0.99):
+    return Evidence(treatment, deviance, oscillation, converged, tried, in_common)
 
 
 def test_the_least_ripple_wins_and_free_winning_is_said():

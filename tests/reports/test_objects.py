@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from known_objects import facetted, pattern_of, ramp_free
+from known_objects import faceted, pattern_of, ramp_free
 from matplotlib.collections import LineCollection
 
 from braggfill import compare, strain
@@ -16,13 +16,13 @@ QUICK = {"starts": 1, "keep": 1, "coherence": "full", "schedule": (("hio", 8), (
 
 @pytest.fixture(scope="module")
 def crystal():
-    return ramp_free(facetted((32, 32, 32), 16.0, 0.4)).astype(np.complex64)
+    return ramp_free(faceted((32, 32, 32), 16.0, 0.4)).astype(np.complex64)
 
 
 @pytest.fixture(scope="module")
 def scan():
     """Whole counts with a stripe of estimates 3 wide, and a row that is not known."""
-    counts = np.random.default_rng(0).poisson(pattern_of(facetted((32, 32, 32), 9.0, 0.4), 1e5)).astype(np.float32)
+    counts = np.random.default_rng(0).poisson(pattern_of(faceted((32, 32, 32), 9.0, 0.4), 1e5)).astype(np.float32)
     filled, mask = np.zeros((2, *counts.shape), bool)
     filled[:, 20:23], mask[:, 28] = True, True
     return np.where(mask, 0, counts), mask, filled, np.where(filled, 0.3 * counts, 0).astype(np.float32)

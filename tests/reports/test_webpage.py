@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from known_objects import facetted
+from known_objects import faceted
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from braggfill import InputError, evaluate, fill_gaps, retrieve
@@ -102,7 +102,7 @@ def test_the_page_shows_the_self_test_and_a_crystal_that_was_retrieved(tmp_path,
 
 
 def test_the_page_shows_the_crystal_that_a_fill_comes_from(tmp_path, result):
-    crystal = facetted((20, 20, 20), 5.0, phase=0.5).astype(np.complex64)
+    crystal = faceted((20, 20, 20), 5.0, phase=0.5).astype(np.complex64)
     behind = RetrievedObject(crystal, np.abs(crystal) > 0.1, (40, 45, 48))
     write_report(tmp_path / "a.html", replace(result, crystal=behind), "a.npz", self_test=False)
     text = (tmp_path / "a.html").read_text()

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from known_objects import facetted, pattern_of, ramp_free
+from known_objects import faceted, pattern_of, ramp_free
 from scipy.ndimage import gaussian_filter
 
 from braggfill import retrieve
@@ -48,7 +48,7 @@ def alone():
 
 @pytest.fixture(scope="module")
 def crystal():
-    return ramp_free(facetted(phase=0.5))
+    return ramp_free(faceted(phase=0.5))
 
 
 def counted(crystal, blur):
@@ -120,7 +120,7 @@ def quick(patch):
 
 def test_starts_depend_on_their_number_alone_and_the_best_are_carried_up(monkeypatch):
     quick(monkeypatch)
-    counts = pattern_of(facetted((16, 16, 16), 5.0))
+    counts = pattern_of(faceted((16, 16, 16), 5.0))
     seen = []
     options = {"counts_per_unit": 1, "device": "cpu", "keep": 1}
     three = retrieve(counts, starts=3, on_progress=lambda done, total: seen.append((done, total)), **options)
@@ -249,7 +249,7 @@ def test_starts_side_by_side_find_what_they_find_one_after_the_other(monkeypatch
     short = partial.Way(kappa=0.0, evaluations=3)
     for name, value in {"STEPS": (short,), "LAST": short, "REFINING": 3}.items():
         monkeypatch.setattr(partial, name, value)
-    counts = pattern_of(facetted((16, 16, 16), 5.0))
+    counts = pattern_of(faceted((16, 16, 16), 5.0))
 
     def beside(works, stop, place):
         with ThreadPoolExecutor(2) as pool:

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from known_objects import facetted, pattern_of, ramp_free
+from known_objects import faceted, pattern_of, ramp_free
 
 from braggfill import InputError, retrieve, strain
 from braggfill.base.errors import VanishedError
 from braggfill.crystal.search.alignment import align
 from braggfill.retrieval import coherent
 from braggfill.retrieval.deformation import interior
-from braggfill.retrieval.grids import finer, given_support
+from braggfill.retrieval.grids import given_support, interpolated
 from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions
 from braggfill.simulation.scans import one_thread
 
@@ -25,7 +25,7 @@ def alone():
 
 @pytest.fixture(scope="module")
 def complete():
-    crystal = facetted()
+    crystal = faceted()
     return crystal, retrieve(
         pattern_of(crystal), starts=4, keep=2, coherence="full", schedule=SHORT, counts_per_unit=1, device="cpu"
     )
@@ -79,7 +79,7 @@ def test_starts_are_ranked_and_depend_on_their_number_alone(complete):
 def test_an_honest_uncertainty_is_worth_more_than_a_wrong_certainty():
     """A cross 4 wide whose estimates are half the truth and say so: the correlation with the true object decides."""
     rng = np.random.default_rng(2)
-    crystal = facetted(phase=0.3)
+    crystal = faceted(phase=0.3)
     expected = pattern_of(crystal, 1e5)
     counts = rng.poisson(expected).astype(np.float32)
     mask = np.zeros((48, 48), bool)
@@ -107,7 +107,7 @@ def test_an_honest_uncertainty_is_worth_more_than_a_wrong_certainty():
 
 
 def test_crop_gives_a_coarser_object_on_the_same_grid():
-    crystal = facetted(phase=0.3)
+    crystal = faceted(phase=0.3)
     counts = pattern_of(crystal)
     counts[:, 40:42] = 0
     mask = np.zeros((48, 48), bool)
@@ -124,13 +124,13 @@ def test_crop_gives_a_coarser_object_on_the_same_grid():
 
 
 def test_a_finer_grid_goes_through_the_coarse_values():
-    crystal = facetted()[4:44, 4:44, 4:44]
-    fine = finer(crystal, (80, 80, 80))
+    crystal = faceted()[4:44, 4:44, 4:44]
+    fine = interpolated(crystal, (80, 80, 80))
     np.testing.assert_allclose(fine[::2, ::2, ::2] * 8, crystal, atol=2e-6)
 
 
 def bad_inputs():
-    good = pattern_of(facetted((16, 16, 16), 5.0))
+    good = pattern_of(faceted((16, 16, 16), 5.0))
     nan, empty = np.full_like(good, np.nan), np.zeros_like(good)
     wide = np.ones_like(good)
     return {
@@ -170,7 +170,7 @@ def test_bad_input_is_one_sentence(name):
 
 
 def test_an_undersampled_pattern_is_warned_of():
-    crystal = facetted((24, 24, 24), 16.0)
+    crystal = faceted((24, 24, 24), 16.0)
     result = retrieve(
         pattern_of(crystal), starts=1, keep=1, coherence="full", schedule=(("er", 2),), counts_per_unit=1, device="cpu"
     )
@@ -187,7 +187,7 @@ def test_a_given_support_is_taken_to_the_grid_of_the_pattern():
 
 @pytest.mark.parametrize("vanishing", [{0}, {0, 1}])
 def test_starts_whose_object_vanishes_stop_no_other(monkeypatch, vanishing):
-    counts, run_start = np.round(pattern_of(facetted((24, 24, 24), 8.0), 1e5)), coherent.run_start
+    counts, run_start = np.round(pattern_of(faceted((24, 24, 24), 8.0), 1e5)), coherent.run_start
 
     def sometimes(*arguments):
         if arguments[4] in vanishing:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from known_objects import facetted, pattern_of
+from known_objects import faceted, pattern_of
 from program import run
 
 from braggfill import InputError, fill_gaps, read_scan, retrieve, strain, write_result
@@ -33,7 +33,7 @@ def alone():
 @pytest.fixture(scope="module")
 def result():
     """A filled pattern of 32³ voxels: a stripe 3 wide was estimated, one at the border is still missing."""
-    counts = np.random.default_rng(0).poisson(pattern_of(facetted((32, 32, 32), 9.0, 0.4), 1e5))
+    counts = np.random.default_rng(0).poisson(pattern_of(faceted((32, 32, 32), 9.0, 0.4), 1e5))
     mask = np.zeros((32, 32), np.uint8)
     mask[20:23] = 1
     mask[:9, 2:30] = 1
@@ -118,7 +118,7 @@ def test_objects_and_supports_of_other_programs(tmp_path, crystal):
 
 
 def test_a_deformation_is_written_with_its_facts(tmp_path):
-    field = strain(facetted((16, 16, 16), 7.0, 0.4))
+    field = strain(faceted((16, 16, 16), 7.0, 0.4))
     write_deformation(tmp_path / "strain.npz", field, {"input": "object.npz"})
     with np.load(tmp_path / "strain.npz") as written:
         for name in ("phase", "displacement_nm", "strain", "support"):

@@ -17,7 +17,7 @@ from braggfill.base.progress import Steps, Tick, name_phase
 from braggfill.base.randomness import start_generator
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.model.coherence import expected_counts
-from braggfill.crystal.model.levels import GappedCounts, Level, shares_of
+from braggfill.crystal.model.levels import CountsWithPrior, Level, shares_of
 from braggfill.crystal.model.likelihood import misfit
 from braggfill.crystal.model.outliers import aliens
 from braggfill.crystal.record import CrystalOptions
@@ -25,7 +25,7 @@ from braggfill.crystal.search.climb import climb
 from braggfill.crystal.search.decimation import Axes, decimated, on_every_line
 from braggfill.crystal.search.generations import One, Started, common, guided
 from braggfill.crystal.search.polish import FIRST, Begun, Polisher, first_fit, polished
-from braggfill.crystal.search.support import hidden_levels, in_best_support
+from braggfill.crystal.search.support_share import hidden_levels, in_best_support
 from braggfill.crystal.search.turns import FIRST_TURNS, TURNS, Fitting, State, random_starts, search
 from braggfill.crystal.search.wraps import Wrap, in_wraps
 from braggfill.crystal.whole import Ended, Field, WholeScan
@@ -54,15 +54,15 @@ class Hidden:
     """(voxels,)."""
     levels: list[Level]
     """All but the last of the scan, with these counts alone."""
-    noise: float
+    expected_deviance: float
     """Mean deviance that they would have if what is known of them without the crystal were right."""
 
     @classmethod
-    def of(cls, scan: GappedCounts, where: NDArray[np.bool_], counts: Field, device: str) -> "Hidden":
+    def of(cls, scan: CountsWithPrior, where: NDArray[np.bool_], counts: Field, device: str) -> "Hidden":
         """Voxels of a scan that hides them, and their counts (voxels,)."""
         expected = scan.prior_mean[where]
-        noise = expected_deviance(np.where(np.isfinite(expected), expected, counts))
-        return cls(where, counts, hidden_levels(scan, where, counts, shares_of(scan)[:-1], device), noise)
+        deviance = expected_deviance(np.where(np.isfinite(expected), expected, counts))
+        return cls(where, counts, hidden_levels(scan, where, counts, shares_of(scan)[:-1], device), deviance)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Contest:
     axes: Axes
     """Along which every start begins with every other line of the first level."""
     whole: WholeScan
-    known: Hidden
+    hidden: Hidden
     options: CrystalOptions
     steps: Steps
 
@@ -168,24 +168,24 @@ class Contest:
         pairs = zip(chosen, climbs, strict=True)
         last = [partial(self._end, one.number, climb, climb.excess <= most) for one, climb in pairs]
         ends = chain.from_iterable(side_by_side(last, self.steps.stop, device))
-        return sorted(ends, key=lambda end: end.polished.wrong)
+        return sorted(ends, key=lambda end: end.polished.hidden_deviance)
 
     def _further(self, one: Started, tick: Tick) -> Promising:
-        level, hidden = self.levels[0], self.known.levels[0]
+        level, hidden = self.levels[0], self.hidden.levels[0]
         state = on_every_line(one.state, level, self.axes)
         state, fitting = in_best_support(level, hidden, state, self.options.prior.searching(one.wrap))
         tick()
         return self._judged(one.number, one.wrap, search(level, state, TURNS, fitting, tick, FURTHER_TURN), fitting)
 
     def _judged(self, number: int, wrap: Wrap, state: State, fitting: Fitting) -> Promising:
-        level, hidden = self.levels[0], self.known.levels[0]
+        level, hidden = self.levels[0], self.hidden.levels[0]
         judge = hidden if hidden.measured.any() else level
         expected = expected_counts(state.crystal, state.instrument, level)
         return Promising(number, state, fitting, wrap.handicap * float(misfit(judge, expected, fitting.kappa)), wrap)
 
     def _climb(self, begun: Promising) -> Begun:
         with self.steps.piece(CLIMB_STEPS) as tick:
-            return carried_up(self.levels, self.whole, begun, self.options, self.known, tick)
+            return carried_up(self.levels, self.whole, begun, self.options, self.hidden, tick)
 
     def _end(self, number: int, begun: Begun, further: bool) -> list[Ended]:
         with self.steps.piece(FIT_STEPS) as tick:
@@ -225,12 +225,12 @@ def without_aliens(level: Level, state: State) -> Level:
 
 
 def carried_up(
-    levels: list[Level], whole: WholeScan, begun: Promising, options: CrystalOptions, known: Hidden, tick: Tick
+    levels: list[Level], whole: WholeScan, begun: Promising, options: CrystalOptions, hidden: Hidden, tick: Tick
 ) -> Begun:
     """A start carried to the whole pattern and fitted there for the first time."""
     state = search(levels[0], begun.state, TURNS, begun.fitting, tick, LAST_TURNS)
     climbing = replace(options.prior.climbing(begun.fitting.wrap), share=begun.fitting.share)
-    state, fitting = climb(levels, state, climbing, known.levels, options.thorough, tick)
-    judge = partial(whole.deviance, where=known.where, counts=known.counts)
-    polisher = Polisher(without_aliens(whole.level, state), judge, known.noise)
+    state, fitting = climb(levels, state, climbing, hidden.levels, options.thorough, tick)
+    judge = partial(whole.deviance, where=hidden.where, counts=hidden.counts)
+    polisher = Polisher(without_aliens(whole.level, state), judge, hidden.expected_deviance)
     return first_fit(polisher, state, replace(FIRST, share=fitting.share, mu=fitting.mu))

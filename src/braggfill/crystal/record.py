@@ -12,12 +12,13 @@ class CrystalOptions:
     """How hard to look for the crystal, and what is expected of it."""
 
     starts: int = 3
-    """Random starts on the coarse level."""
+    """Random starts on the coarse level; half as many again where they begin on every other line of it."""
     climbs: int = 2
     """Best of them that are carried to the whole pattern."""
     prior: Prior = field(default_factory=Prior)
     thorough: bool = True
-    """Whether those are searched for all turns, set free and iterated on the way up, and tried in all ways at the end."""
+    """Whether twice as many are searched further, the roughness' weight is chosen and stuck objects are iterated on the way up,
+    and all last fits are tried."""
     generations: int = 0
     """Most generations, on every other line and on all of the coarse level, of starts made of what the best have in common."""
     wraps: tuple[Wrap, ...] = WRAPS
@@ -53,7 +54,7 @@ class Climbed:
     """Spread of the log efficiencies of the detector's pixels; 0 where they are taken as even."""
     background: float
     """Counts a voxel."""
-    loss: float
+    dead_time_loss: float
     """Share lost to dead time at the brightest voxel."""
 
     @property

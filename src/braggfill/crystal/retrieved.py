@@ -18,14 +18,14 @@ from braggfill.base.threads import side_by_side
 from braggfill.crystal.contest import Contest, Hidden, steps_of, without_aliens
 from braggfill.crystal.mixture import Weights
 from braggfill.crystal.model.autocorrelation import oversampling_of
-from braggfill.crystal.model.levels import WHOLE, GappedCounts, shares_of, tapered_level
+from braggfill.crystal.model.levels import WHOLE, CountsWithPrior, shares_of, tapered_level
 from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.crystal.search.decimation import fine_axes
 from braggfill.crystal.search.kept import Kept
 from braggfill.crystal.search.polish import settled, with_efficiency
-from braggfill.crystal.whole import Ended, Field, WholeScan, told
+from braggfill.crystal.whole import Ended, Field, WholeScan, as_record
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 
@@ -77,7 +77,7 @@ def fill_by_crystal(
     """
     options, began = options or CrystalOptions(), time.perf_counter()
     faulty = faulty_pixels(counts, mask)
-    scan = gapped_counts(counts, mask | hidden | faulty, prior_mean, prior_std)
+    scan = counts_with_prior(counts, mask | hidden | faulty, prior_mean, prior_std)
     lit = hidden & bright(counts) & ~faulty
     shares = shares_of(scan)
     levels = [tapered_level(scan, share, options.device) for share in shares]
@@ -97,19 +97,19 @@ def fill_by_crystal(
     last = given_back(whole, ends, weights, options, steps.stop)
     steps.advance(1)
     mean[mask], std[mask] = (v[mask] for v in whole.filled(last, weights))
-    climbed = tuple(told(end, levels[-1], float(weights.shares[-1, n])) for n, end in enumerate(ends))
+    climbed = tuple(as_record(end, levels[-1], float(weights.shares[-1, n])) for n, end in enumerate(ends))
     prior = tuple(weights.shares[:, len(ends) :].sum(1).tolist())
     misfits = tuple(float(one.state.misfit) for one in started)
     record = CrystalRecord(options, shares[0], misfits, climbed, prior, time.perf_counter() - began)
     return CrystalFill(mean, std, record, RetrievedObject.of(last[0].polished.kept))
 
 
-def gapped_counts(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, prior_std: Field) -> GappedCounts:
+def counts_with_prior(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, prior_std: Field) -> CountsWithPrior:
     """A scan as the search takes it; ``unknown`` is a bool array (frames, rows, columns)."""
     known = np.where(unknown, 0, counts).astype(np.float32)
     expected = np.where(unknown, np.nan_to_num(prior_mean), known).astype(np.float32)
     oversampling = oversampling_of(torch.from_numpy(expected))
-    return GappedCounts(known, unknown, prior_mean, prior_std, brightest_voxel(known), oversampling)
+    return CountsWithPrior(known, unknown, prior_mean, prior_std, brightest_voxel(known), oversampling)
 
 
 def given_back(

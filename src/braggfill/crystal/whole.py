@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.mixture import Weights, averaged, residual_variance, standard_deviation
 from braggfill.crystal.model.coherence import expected_counts
-from braggfill.crystal.model.levels import GappedCounts, Level
+from braggfill.crystal.model.levels import CountsWithPrior, Level
 from braggfill.crystal.model.likelihood import noise_misfit
 from braggfill.crystal.model.shapes import Volumes
 from braggfill.crystal.model.windows import offsets
@@ -40,7 +40,7 @@ class Ended:
 class WholeScan:
     """A scan on the whole level, and the voxels whose counts are asked for."""
 
-    scan: GappedCounts
+    scan: CountsWithPrior
     asked: NDArray[np.bool_]
     """(frames, rows, columns)."""
     level: Level
@@ -86,23 +86,22 @@ class WholeScan:
         return volumes[0], volumes[1]
 
 
-def told(end: Ended, whole: Level, share: float) -> Climbed:
-    """An end in figures."""
+def as_record(end: Ended, whole: Level, share: float) -> Climbed:
+    """An end in figures; ``share`` is that of its start in the average where the scan is brightest."""
     found, state, way = end.polished, end.polished.state, end.polished.way
     f, r, c = (float(w) for w in state.instrument.widths[0])
-    background, loss = float(state.instrument.background), float(state.instrument.dead_time * whole.target.max())
     return Climbed(
-        end.number,
-        share,
-        float(state.misfit),
-        end.noise_misfit,
-        way.kappa,
-        way.smoother,
-        way.mu,
-        way.share,
-        found.wrong,
-        (f, r, c),
-        end.uneven,
-        background,
-        loss,
+        start=end.number,
+        share=share,
+        misfit=float(state.misfit),
+        noise_misfit=end.noise_misfit,
+        kappa=way.kappa,
+        smoother=way.smoother,
+        mu=way.mu,
+        support_cut=way.share,
+        hidden_deviance=found.hidden_deviance,
+        widths=(f, r, c),
+        unevenness=end.uneven,
+        background=float(state.instrument.background),
+        dead_time_loss=float(state.instrument.dead_time * whole.target.max()),
     )

@@ -13,12 +13,12 @@ from braggfill.base.options import Device
 from braggfill.base.progress import Clock
 from braggfill.base.threads import at_a_time, side_by_side
 from braggfill.crystal.contest import FURTHER_TURN, LAST_TURNS, promising_of, starts_made
-from braggfill.crystal.model.levels import GappedCounts, shares_of, tapered_level
+from braggfill.crystal.model.levels import CountsWithPrior, shares_of, tapered_level
 from braggfill.crystal.rates import MAY_BE, SearchRates, Work, climbing, mean, refinement, turns
-from braggfill.crystal.retrieved import GIVEN_BACK, gapped_counts
+from braggfill.crystal.retrieved import GIVEN_BACK, counts_with_prior
 from braggfill.crystal.search.generations import FAMILIES
 from braggfill.crystal.search.polish import BRIEF, FIRST, FIT, THOROUGH
-from braggfill.crystal.search.support import SHARES, beside
+from braggfill.crystal.search.support_share import SHARES, beside
 from braggfill.crystal.search.turns import FIRST_TURNS
 from braggfill.filling.bright_part import bright_part
 from braggfill.filling.by_crystal import EFFORTS, GENERATIONS, LARGEST_PART, SMALLEST_AXIS
@@ -63,7 +63,7 @@ def fill_seconds(
     counts = np.maximum(measured * np.float32(unit), 0)
     part = bright_part(counts, missing, LARGEST_PART[options.effort])
     nothing = np.full(missing[part].shape, np.nan, np.float32)
-    scan = gapped_counts(counts[part], missing[part], nothing, nothing)
+    scan = counts_with_prior(counts[part], missing[part], nothing, nothing)
     try:
         known, _ = on_card_or_processor(lambda device: rates_on(scan, device, clock), options.device)
     except (MemoryError, RuntimeError) as error:
@@ -73,7 +73,7 @@ def fill_seconds(
     return 2 * others + crystal_seconds(known, options.effort, at_a_time(find_device(options.device)))
 
 
-def rates_on(scan: GappedCounts, device: Device, clock: Clock) -> SearchRates:
+def rates_on(scan: CountsWithPrior, device: Device, clock: Clock) -> SearchRates:
     """What steps of the search take on the levels of a scan, timed on one thread as they are made."""
     place = find_device(device)
     levels = [tapered_level(scan, share, place) for share in shares_of(scan)]

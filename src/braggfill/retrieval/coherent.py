@@ -13,13 +13,14 @@ from braggfill.base.progress import Progress
 from braggfill.base.randomness import poisson_counts, seeded, start_generator
 from braggfill.crystal.model.coherence import squared_modulus
 from braggfill.crystal.model.likelihood import mean_square
+from braggfill.crystal.search.turns import random_crystal
 from braggfill.retrieval.grids import centred
+from braggfill.retrieval.hidden_voxels import hidden_deviance, hide_voxels
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.options import SCHEDULE, Schedule, SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern
 from braggfill.retrieval.result import Found, Start
-from braggfill.retrieval.starts import hidden_deviance, hide_voxels, random_crystal
-from braggfill.retrieval.support import FINEST_BLUR, WIDEST_BLUR, shrink_wrap
+from braggfill.retrieval.shrink_wrap import FINEST_BLUR, WIDEST_BLUR, shrink_wrap
 from braggfill.retrieval.treatments import Bounds, amplitude_bounds
 
 SHRINK_EVERY = 20

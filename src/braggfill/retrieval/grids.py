@@ -37,7 +37,7 @@ def given_support(support: NDArray[Any], shape: tuple[int, ...]) -> Bool[Tensor,
     if any(2 * span > n for span, n in zip(spans, shape, strict=True)):
         raise InputError(
             f"support: got {tuple(spans)} voxels in an array of {shape}, expected at most half of it along each axis, for "
-            "a larger object is not determined by its pattern; give a tighter support, or measure in finer steps"
+            "a larger object is not determined by its pattern; give a tighter support, or measure in interpolated steps"
         )
     return inside
 
@@ -52,7 +52,7 @@ def resampled(
     return support
 
 
-def finer(
+def interpolated(
     crystal: Complex64[NDArray[np.complex64], "coarse_frames coarse_rows coarse_columns"], shape: tuple[int, ...]
 ) -> Complex64[NDArray[np.complex64], "frames rows columns"]:
     """An object on a finer grid of the same extent; what was not measured at high frequencies is zero there."""

@@ -30,6 +30,7 @@ from braggfill.crystal.search.turns import (
     Fitting,
     State,
     improved,
+    random_crystal,
     random_starts,
     refined,
     search,
@@ -41,7 +42,6 @@ from braggfill.retrieval.grids import centred, resampled, without_taper
 from braggfill.retrieval.options import SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern
 from braggfill.retrieval.result import Found, Start
-from braggfill.retrieval.starts import random_crystal
 from braggfill.retrieval.view import View, level_shares, view_of
 
 LIFTS = 3

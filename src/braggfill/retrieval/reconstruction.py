@@ -16,12 +16,12 @@ from braggfill.base.progress import Progress
 from braggfill.crystal.model.autocorrelation import first_support, oversampling_of
 from braggfill.crystal.search.alignment import Object, in_common
 from braggfill.retrieval.coherent import coherent_starts
-from braggfill.retrieval.grids import finer, given_support, resampled
+from braggfill.retrieval.grids import given_support, interpolated, resampled
 from braggfill.retrieval.options import RetrievalOptions
 from braggfill.retrieval.partial import partial_starts
 from braggfill.retrieval.pattern import Pattern, clear_box, prepare_pattern
 from braggfill.retrieval.result import RetrievalResult
-from braggfill.retrieval.support import FINEST_BLUR, shrink_wrap
+from braggfill.retrieval.shrink_wrap import FINEST_BLUR, shrink_wrap
 from braggfill.retrieval.treatments import check_treatment, usual_treatment
 
 
@@ -72,7 +72,7 @@ def retrieve(
 
     result, fell_back = on_card_or_processor(work, options.device)
     if treatment == "crop":
-        result = replace(result, crystal=finer(result.crystal, shape), support=resampled(result.support, shape))
+        result = replace(result, crystal=interpolated(result.crystal, shape), support=resampled(result.support, shape))
     return replace(result, options=options, fell_back=fell_back)
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.crystal.model.levels import GappedCounts
+from braggfill.crystal.model.levels import CountsWithPrior
 from braggfill.retrieval.options import TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box
 
@@ -135,7 +135,7 @@ def count_bounds(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.
     return low, high
 
 
-def known_counts(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.bool_]) -> GappedCounts:
+def known_counts(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.bool_]) -> CountsWithPrior:
     """What is taken as measured, and what is expected of the rest, in the scan's order.
 
     Parameters
@@ -149,11 +149,11 @@ def known_counts(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.
 
     Returns
     -------
-    GappedCounts
+    CountsWithPrior
     """
     low, high = count_bounds(pattern, treatment, hidden, BOUND_WIDTH)
     taken = low == high
     estimated = ~taken & np.isfinite(high)
     mean, std = (np.where(estimated, values, np.float32(np.nan)) for values in (pattern.counts, pattern.std))
     counts, gaps, mean, std = (np.roll(v, pattern.before, (0, 1, 2)) for v in (np.where(taken, low, 0), ~taken, mean, std))
-    return GappedCounts(counts.astype(np.float32), gaps, mean, std, pattern.before, pattern.oversampling)
+    return CountsWithPrior(counts.astype(np.float32), gaps, mean, std, pattern.before, pattern.oversampling)

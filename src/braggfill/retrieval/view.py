@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from braggfill.base.randomness import start_generator
 from braggfill.crystal.model.levels import WHOLE, Level, shares_of, tapered_level
+from braggfill.retrieval.hidden_voxels import hide_voxels
 from braggfill.retrieval.options import TreatmentName
 from braggfill.retrieval.pattern import Pattern
-from braggfill.retrieval.starts import hide_voxels
 from braggfill.retrieval.treatments import known_counts
 
 SHORTEST_AXIS = 32

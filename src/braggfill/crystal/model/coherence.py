@@ -85,5 +85,5 @@ def project_modulus(amplitude: Objects, level: Level, instrument: Instrument | N
     if instrument is not None:
         expected = measured_by(expected, instrument, level)
     expected.clamp_(min=FLOOR_COUNTS)
-    ratio = torch.clamp(expected, level.least, level.most).div_(expected).sqrt_().clamp_(max=LARGEST_RATIO)
+    ratio = torch.clamp(expected, level.low, level.high).div_(expected).sqrt_().clamp_(max=LARGEST_RATIO)
     return amplitude.mul_(ratio)

@@ -45,7 +45,7 @@ ROOMY = 5.0
 
 
 @dataclass(frozen=True)
-class GappedCounts:
+class CountsWithPrior:
     """A scan with its gaps and what is known of them; arrays are (frames, rows, columns)."""
 
     counts: NDArray[np.float32]
@@ -78,7 +78,7 @@ class Level(Window):
     """float32: the taper where measured, times trust and the doubled root's inverse variance in gaps, 0 where none is known."""
     measured: Voxels
     """bool."""
-    most: Volume
+    high: Volume
     """float32: largest counts that an iteration may have; the counts themselves where measured."""
 
     @cached_property
@@ -92,14 +92,14 @@ class Level(Window):
         return int(ROOMY * self.first_support.sum())
 
     @cached_property
-    def least(self) -> Volume:
+    def low(self) -> Volume:
         """Least counts that an iteration may have: the counts where measured."""
         return torch.where(self.measured, self.target, 0.0)
 
     def without(self, voxels: Voxels) -> "Level":
         """The level as if some voxels had not been measured."""
-        unlimited = torch.where(voxels, torch.inf, self.most)
-        return replace(self, weight=self.weight * ~voxels, measured=self.measured & ~voxels, most=unlimited)
+        unlimited = torch.where(voxels, torch.inf, self.high)
+        return replace(self, weight=self.weight * ~voxels, measured=self.measured & ~voxels, high=unlimited)
 
     def weighted(self, kappa: float) -> Volume:
         """Weights when counts vary by (κ m)² besides: the doubled square root then varies by 1 / certainty + κ² m."""
@@ -114,7 +114,7 @@ def even_fast_length(length: float) -> int:
     return 2 * int(next_fast_len(int(np.ceil(length / 2))))
 
 
-def window(scan: GappedCounts, share: float, beyond: float = BEYOND) -> tuple[list[int], list[int]]:
+def window(scan: CountsWithPrior, share: float, beyond: float = BEYOND) -> tuple[list[int], list[int]]:
     """First voxels, and lengths, of the central ``share`` of a scan along each axis, and fringes ``beyond`` all of it."""
     further = [beyond * fringe if share == WHOLE else 0.0 for fringe in scan.oversampling]
     lengths = [even_fast_length(share * n + f) for n, f in zip(scan.counts.shape, further, strict=True)]
@@ -126,13 +126,13 @@ def window(scan: GappedCounts, share: float, beyond: float = BEYOND) -> tuple[li
 
 
 def level_of(
-    scan: GappedCounts, share: float, border: float = 1.0, device: torch.device | str = "cpu", beyond: float = BEYOND
+    scan: CountsWithPrior, share: float, border: float = 1.0, device: torch.device | str = "cpu", beyond: float = BEYOND
 ) -> Level:
     """Cut the central ``share`` of a scan along each axis.
 
     Parameters
     ----------
-    scan : GappedCounts
+    scan : CountsWithPrior
     share : float
         1 for the whole scan, which is padded with unknown voxels.
     border : float
@@ -170,19 +170,19 @@ def level_of(
     )
 
 
-def counts_outside(scan: GappedCounts, share: float) -> float:
+def counts_outside(scan: CountsWithPrior, share: float) -> float:
     """Share of a scan's measured counts that lie outside its central ``share`` along each axis."""
     measured = np.where(scan.mask, 0, scan.counts)
     inside = measured[tuple(slice(s, s + n) for s, n in zip(*window(scan, share), strict=True))]
     return 1 - float(inside.sum(dtype=np.float64) / measured.sum(dtype=np.float64))
 
 
-def shares_of(scan: GappedCounts) -> list[float]:
+def shares_of(scan: CountsWithPrior) -> list[float]:
     """Shares of a scan that its levels hold, coarse to fine; three quarters come first where too much lies outside the half."""
     first = HALF if counts_outside(scan, HALF) < MOST_OUTSIDE else THREE_QUARTERS
     return [share for share in (HALF, THREE_QUARTERS, WHOLE) if share >= first]
 
 
-def tapered_level(scan: GappedCounts, share: float, device: torch.device | str = "cpu") -> Level:
+def tapered_level(scan: CountsWithPrior, share: float, device: torch.device | str = "cpu") -> Level:
     """A level of a search, tapered where it is cut out of the scan."""
     return level_of(scan, share, 1.0 if share == WHOLE else BORDER, device)

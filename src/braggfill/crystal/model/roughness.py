@@ -15,7 +15,7 @@ DEEPEST = 4
 """Most voxels that the support is eroded by."""
 LEAST_SHARE = 0.25
 """Least share of the support that is left."""
-AXES = (-3, -2, -1)
+SPACE = (-3, -2, -1)
 """Of frames, rows and columns; before them comes that of the starts."""
 TINY = 1e-12
 """Added to a modulus before it divides."""
@@ -42,9 +42,9 @@ def dilated(support: Supports) -> Supports:
 def neighbours(support: Supports) -> list[Supports]:
     """For each of the six directions whether the next voxel is inside; beyond the array none is."""
     padded = torch.nn.functional.pad(support, (1, 1, 1, 1, 1, 1))
-    centres = {axis: (1, support.shape[axis]) for axis in AXES}
+    centres = {axis: (1, support.shape[axis]) for axis in SPACE}
     windows = []
-    for axis in AXES:
+    for axis in SPACE:
         for start in (0, 2):
             window = padded
             for other, (centre, length) in centres.items():
@@ -68,7 +68,7 @@ def pairs(inside: Supports) -> list[Supports]:
     """For each axis where both of two neighbours are inside, float32, one voxel shorter along it."""
     return [
         (inside.narrow(axis, 1, n - 1) & inside.narrow(axis, 0, n - 1)).float()
-        for axis, n in zip(AXES, inside.shape[-3:], strict=True)
+        for axis, n in zip(SPACE, inside.shape[-3:], strict=True)
     ]
 
 
@@ -101,14 +101,14 @@ def roughness(
         Derivatives by the real and the imaginary parts.
     """
     modulus = crystal.abs()
-    square = modulus.square().sum(AXES) / support.flatten(1).sum(1)
+    square = modulus.square().sum(SPACE) / support.flatten(1).sum(1)
     compared = modulus if phase is None else crystal * phase.conj()
     slope = torch.zeros_like(compared)
     total = torch.zeros_like(square)
-    for axis, both in zip(AXES, inside, strict=True):
+    for axis, both in zip(SPACE, inside, strict=True):
         n = compared.shape[axis]
         step = (compared.narrow(axis, 1, n - 1) - compared.narrow(axis, 0, n - 1)) * both
-        total += step.abs().square().sum(AXES)
+        total += step.abs().square().sum(SPACE)
         slope.narrow(axis, 1, n - 1).add_(step)
         slope.narrow(axis, 0, n - 1).sub_(step)
     by_scale = (total / (square * support.flatten(1).sum(1)))[:, None, None, None]

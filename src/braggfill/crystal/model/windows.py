@@ -67,10 +67,10 @@ def gaussian_taper(first: Triple, shape: Sequence[int], border: float) -> Volume
     return axes[0][:, None, None] * axes[1][:, None] * axes[2]
 
 
-def finer(crystal: Objects, coarse: Window, fine: Window) -> Objects:
+def on_larger_window(crystal: Objects, coarse: Window, fine: Window) -> Objects:
     """Objects (…, frames, rows, columns) on the grid of a larger window: their transform, zeros beyond its own.
 
-    The coarse window's taper is taken off, as far as ``LARGEST_GAIN`` goes, and the finer one's laid on.
+    The coarse window's taper is taken off, as far as ``LARGEST_GAIN`` goes, and the larger one's laid on.
     """
     amplitude = torch.fft.fftn(crystal, dim=(-3, -2, -1)) * coarse.taper.rsqrt().clamp(max=LARGEST_GAIN)
     larger = amplitude.new_zeros(*crystal.shape[:-3], *fine.shape)

@@ -14,9 +14,9 @@ import torch
 from braggfill.base.memory import give_back
 from braggfill.base.progress import Tick
 from braggfill.crystal.model.levels import Level
-from braggfill.crystal.model.windows import finer
+from braggfill.crystal.model.windows import on_larger_window
 from braggfill.crystal.search.astray import set_free
-from braggfill.crystal.search.support import beside, in_best_support
+from braggfill.crystal.search.support_share import beside, in_best_support
 from braggfill.crystal.search.turns import (
     REFINED_BLUR,
     REFINING,
@@ -133,7 +133,7 @@ def smaller(mu: float) -> tuple[float, ...]:
 
 def raised(state: State, coarse: Level, fine: Level, share: float) -> State:
     """States on the grid of a finer level, their supports cut anew at a share."""
-    crystal = finer(state.crystal, coarse, fine)
+    crystal = on_larger_window(state.crystal, coarse, fine)
     factors = torch.ones(len(crystal), fine.shape[0], device=crystal.device)
     numbers = torch.arange(coarse.first[0], coarse.first[0] + coarse.shape[0], device=crystal.device)
     factors[:, numbers % fine.shape[0]] = state.instrument.frame_factors[:, numbers % coarse.shape[0]]

@@ -42,7 +42,7 @@ def decimated(level: Level, axes: Axes) -> Level:
         return level
     every = tuple(slice(None, None, 2 if fine else 1) for fine in axes)
     frame, row, column = (-(-n // 2) if fine else n for n, fine in zip(level.first, axes, strict=True))
-    tensors = (level.taper, level.target, level.weight, level.measured, level.most)
+    tensors = (level.taper, level.target, level.weight, level.measured, level.high)
     return Level((frame, row, column), *(tensor[every].contiguous() for tensor in tensors))
 
 

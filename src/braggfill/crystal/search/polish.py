@@ -18,7 +18,7 @@ from braggfill.crystal.model.likelihood import Terms, fit, misfit, noise_misfit
 from braggfill.crystal.search.astray import freed
 from braggfill.crystal.search.efficiency import efficiency_of
 from braggfill.crystal.search.kept import Kept
-from braggfill.crystal.search.support import SHARES
+from braggfill.crystal.search.support_share import SHARES
 from braggfill.crystal.search.turns import (
     REFINED_BLUR,
     REFINED_SHARE,
@@ -104,7 +104,7 @@ class Polished:
 
     kept: Kept
     way: Way
-    wrong: float
+    hidden_deviance: float
     """By the judge."""
 
     @property
@@ -119,7 +119,7 @@ class Polisher:
 
     level: Level
     judge: StateJudge
-    noise: float
+    expected_deviance: float
     """By the judge, of counting noise alone: less where hidden counts are few."""
     uneven: bool = False
     """Whether the pixels' efficiencies are fitted as well."""
@@ -138,12 +138,12 @@ class Polisher:
 
     def excess(self, found: Polished) -> float:
         """How much more wrong it is than counting noise."""
-        return found.wrong - self.noise
+        return found.hidden_deviance - self.expected_deviance
 
     def needless(self, change: Change, last: Polished) -> bool:
         """Whether a change would mend what is right in the last fit: bright voxels, or the hidden counts."""
         if "freed" in change:
-            return self.excess(last) < MISSED * self.noise
+            return self.excess(last) < MISSED * self.expected_deviance
         return change is BETWEEN and self.explains(last.state)
 
     def explains(self, state: State) -> bool:
@@ -173,7 +173,7 @@ def first_fit(polisher: Polisher, state: State, first: Way = FIRST) -> Begun:
         return Begun(polisher, [even])
     polisher = replace(polisher, uneven=True)
     uneven = polisher.fitted(even.state, first)
-    if uneven.wrong < even.wrong:
+    if uneven.hidden_deviance < even.hidden_deviance:
         return Begun(polisher, [uneven, even])
     return Begun(replace(polisher, uneven=False), [even, uneven])
 
@@ -206,7 +206,7 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
         take_round(begun.polisher, made, THOROUGH if thorough else BRIEF, tried, tick)
         excess = begun.polisher.excess(made[0])
         if not thorough or excess > WORTHWHILE * before or excess < CLOSE:
-            return sorted(made, key=lambda p: p.wrong)
+            return sorted(made, key=lambda p: p.hidden_deviance)
 
 
 def take_round(polisher: Polisher, made: list[Polished], kinds: Kinds, tried: Tried, tick: Tick) -> None:
@@ -220,12 +220,12 @@ def take_round(polisher: Polisher, made: list[Polished], kinds: Kinds, tried: Tr
             way = replace(last.way, **FIT | change)
             if not last.way.stricter(change) or polisher.needless(change, last):
                 continue
-            if (last.wrong, way) in tried:
+            if (last.hidden_deviance, way) in tried:
                 break
-            tried.add((last.wrong, way))
+            tried.add((last.hidden_deviance, way))
             tick()
             found = polisher.fitted(last.state, way, change)
-            better = found.wrong <= made[0].wrong
+            better = found.hidden_deviance <= made[0].hidden_deviance
             made.insert(0 if better else len(made), found)
             if not better and not ("kappa" in change and found.kept.cut.converged):
                 break

@@ -22,7 +22,7 @@ from braggfill.crystal.model.coherence import SPACE, Instrument, expected_counts
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.likelihood import FIRST_HALF_WIDTH, Fitted, Terms, fit, misfit, noise_misfit
 from braggfill.crystal.model.roughness import dilated
-from braggfill.crystal.model.shapes import Objects, PerStart, Supports, Volumes
+from braggfill.crystal.model.shapes import Object, Objects, PerStart, Supports, Volumes, Voxels
 from braggfill.crystal.search.algorithms import ALGORITHMS
 from braggfill.crystal.search.wraps import TIGHT, Wrap
 
@@ -39,7 +39,7 @@ SMALLER_WEIGHTS = (0.1, 0.03)
 """What they may choose instead for uneven crystals; a hundredth tells hidden counts better and a wide gap worse."""
 LAST_BLUR = 0.8
 """Width in voxels of the Gaussian that blurs the modulus for shrink-wrap at the last turn."""
-FIRST_WIDTH, FIRST_BACKGROUND, FIRST_LOSS = 0.6, 0.01, 0.001
+FIRST_WIDTH, FIRST_BACKGROUND, FIRST_DEAD_TIME_LOSS = 0.6, 0.01, 0.001
 """Widths in voxels, counts a voxel, and share lost at the brightest voxel that the instrument starts with."""
 NARROWEST_START = 0.35
 """Least width of partial coherence's Gaussian, in voxels, that an object is fitted with anew: from less than a third none comes
@@ -102,13 +102,13 @@ class State:
     instrument: Instrument
     misfit: PerStart
     """(starts,)"""
-    noise: PerStart
+    counting_misfit: PerStart
     """(starts,): the misfit that the expected counts would have with counting noise alone."""
 
     @property
     def converged(self) -> bool:
         """Whether no more than counting noise is left of any start."""
-        return bool((self.misfit <= CONVERGED * self.noise).all())
+        return bool((self.misfit <= CONVERGED * self.counting_misfit).all())
 
 
 def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
@@ -122,6 +122,17 @@ def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
     return State(crystal, supports, instrument, worst, torch.ones_like(worst))
 
 
+def random_crystal(rng: np.random.Generator, support: Voxels, counts: float) -> Object:
+    """An object with a random phase in every voxel of a support.
+
+    It scatters ``counts`` photons in all.
+    """
+    phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, tuple(support.shape)).astype(np.float32)).to(support.device)
+    modulus = support.float()
+    strength = (counts / support.numel() / float(modulus.sum())) ** 0.5  # Parseval: Σ|A|² = voxels Σ|object|²
+    return torch.polar(modulus * strength, phase)
+
+
 def first_instrument(level: Level, starts: int) -> Instrument:
     """What a search begins with: some blur, frames and pixels alike, hardly any background or loss."""
     value = level.target.new_full
@@ -131,7 +142,7 @@ def first_instrument(level: Level, starts: int) -> Instrument:
         value((starts,), FIRST_BACKGROUND),
         value((starts,), FIRST_BACKGROUND),
         FIRST_HALF_WIDTH * value((starts, 3), 1.0) * torch.tensor(level.shape, device=level.target.device),
-        value((starts,), FIRST_LOSS) / level.target.max(),
+        value((starts,), FIRST_DEAD_TIME_LOSS) / level.target.max(),
         value((starts, 1, 1), 1.0),
     )
 
@@ -263,5 +274,5 @@ def better(one: State, other: State) -> State:
         chosen(one.support, other.support),
         Instrument(*(chosen(ours, theirs) for ours, theirs in parts)),
         chosen(one.misfit, other.misfit),
-        chosen(one.noise, other.noise),
+        chosen(one.counting_misfit, other.counting_misfit),
     )

@@ -7,10 +7,10 @@ import torch
 
 from braggfill.base.metrics import expected_deviance
 from braggfill.crystal.contest import without_aliens
-from braggfill.crystal.model.levels import WHOLE, GappedCounts, Level, tapered_level
+from braggfill.crystal.model.levels import WHOLE, CountsWithPrior, Level, tapered_level
 from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.model.shapes import Objects
-from braggfill.crystal.retrieved import gapped_counts
+from braggfill.crystal.retrieved import counts_with_prior
 from braggfill.crystal.search.climb import Prior
 from braggfill.crystal.search.polish import Polisher, first_fit, polished
 from braggfill.crystal.search.turns import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
@@ -32,10 +32,10 @@ class LastFits:
         self.faulty = faulty_pixels(scan.counts, scan.mask)
 
     @cached_property
-    def known(self) -> GappedCounts:
+    def known(self) -> CountsWithPrior:
         """The counts that are fitted; nothing else is known of the others."""
         nothing = np.full(self.scan.mask.shape, np.nan, np.float32)
-        return gapped_counts(self.scan.counts, self.scan.mask | self.hidden | self.faulty, nothing, nothing)
+        return counts_with_prior(self.scan.counts, self.scan.mask | self.hidden | self.faulty, nothing, nothing)
 
     @cached_property
     def level(self) -> Level:

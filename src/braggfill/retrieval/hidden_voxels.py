@@ -1,4 +1,4 @@
-"""Several random starts, and which of them to believe: the one that tells best of counts that it never saw.
+"""Which of several starts to believe: the one that tells best of counts that it never saw.
 
 References
 ----------
@@ -7,7 +7,7 @@ V. Favre-Nicolin, S. Leake, Y. Chushkin, Sci. Rep. 10, 2664 (2020), https://doi.
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Complex64, Inexact
+from jaxtyping import Bool, Inexact
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 from torch import Tensor
@@ -29,19 +29,6 @@ def hide_voxels(rng: np.random.Generator, pattern: Pattern) -> Bool[NDArray[np.b
     islands: NDArray[np.bool_] = maximum_filter(seeds, ISLAND, mode="wrap")
     faint: NDArray[np.bool_] = pattern.counts < BRIGHTEST_HIDDEN * pattern.counts.max()
     return islands & pattern.measured & faint
-
-
-def random_crystal(
-    rng: np.random.Generator, support: Bool[Tensor, "frames rows columns"], counts: float
-) -> Complex64[Tensor, "frames rows columns"]:
-    """An object with a random phase in every voxel of a support.
-
-    It scatters ``counts`` photons in all.
-    """
-    phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, tuple(support.shape)).astype(np.float32)).to(support.device)
-    modulus = support.float()
-    strength = (counts / support.numel() / float(modulus.sum())) ** 0.5  # Parseval: Σ|A|² = voxels Σ|object|²
-    return torch.polar(modulus * strength, phase)
 
 
 def hidden_deviance(

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.crystal.model.coherence import expected_counts
-from braggfill.crystal.model.levels import GappedCounts, Level, tapered_level
+from braggfill.crystal.model.levels import CountsWithPrior, Level, tapered_level
 from braggfill.crystal.model.likelihood import misfit
 from braggfill.crystal.search.turns import REFINED_SHARE, REFINING, Fitting, State, refined
 
@@ -29,7 +29,7 @@ Refined = tuple[float, State, Fitting]
 
 
 def hidden_levels(
-    scan: GappedCounts,
+    scan: CountsWithPrior,
     where: NDArray[np.bool_],
     counts: NDArray[np.float32],
     shares: Sequence[float],
@@ -39,7 +39,7 @@ def hidden_levels(
 
     Parameters
     ----------
-    scan : GappedCounts
+    scan : CountsWithPrior
         Without them.
     where : bool array (frames, rows, columns)
         True = hidden.
@@ -51,7 +51,7 @@ def hidden_levels(
     """
     known, nothing = np.zeros_like(scan.counts), np.full_like(scan.counts, np.nan)
     known[where] = counts
-    hidden = GappedCounts(known, ~where, nothing, nothing, scan.peak, scan.oversampling)
+    hidden = CountsWithPrior(known, ~where, nothing, nothing, scan.peak, scan.oversampling)
     return [tapered_level(hidden, share, device) for share in shares]
 
 
