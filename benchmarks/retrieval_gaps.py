@@ -107,7 +107,7 @@ def retrieved(
     for number in range(starts):
         found = (of_one if coherence == "full" else of_a_few)(arrays, treatment, number)
         aligned, correlation = align(known.crystal, found.crystal)
-        ends.append((aligned, {"start": number, "hidden_deviance": found.start.deviance, "correlation": correlation}))
+        ends.append((aligned, {"start": number, "hidden_deviance": found.start.hidden_deviance, "correlation": correlation}))
     return ends
 
 

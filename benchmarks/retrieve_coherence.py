@@ -55,7 +55,7 @@ def row_of(known: Known, coherence: Coherence) -> dict[str, object]:
         "taken": found.coherence,
         "converged": f"{found.converged} of {found.tried}",
         "misfit_over_noise": best.misfit / best.noise_misfit,
-        "hidden_deviance": best.deviance,
+        "hidden_deviance": best.hidden_deviance,
         "widths": " ".join(f"{w:.2f}" for w in best.widths),
     }
     return says | {"correlation": alike} | errors(crystal, truth) | {"seconds": seconds}

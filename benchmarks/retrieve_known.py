@@ -50,7 +50,7 @@ def main() -> None:
     for seed in range(arguments.starts):
         found = retrieve(known.counts, coherence="full", starts=1, keep=1, seed=seed, counts_per_unit=1, device="cpu")
         crystal, alike = align(truth, found.crystal)
-        deviance = found.starts[0].deviance
+        deviance = found.starts[0].hidden_deviance
         rows.append({"start": seed, "correlation": alike, "strain_slope": slope(crystal, truth), "hidden_deviance": deviance})
         best = crystal if deviance == min(row["hidden_deviance"] for row in rows) else best
         print(rows[-1], flush=True)

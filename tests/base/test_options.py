@@ -1,11 +1,16 @@
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import pytest
 
 from braggfill import InputError, evaluate, fill_gaps, finetune
 from braggfill.base.options import explanations, spelled_out
+from braggfill.commands.outputs import Outputs
 from braggfill.filling.options import FillOptions
+from braggfill.judging.options import EvaluationOptions
+from braggfill.network.config import FinetuneOptions
+from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions
+from braggfill.scan.choice import MaskChoice, Preparation
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,11 @@ def test_explanations_are_what_stands_under_the_fields_also_inherited_ones():
 
 
 def test_an_unknown_option_is_said_with_the_nearest_known_one():
-    with pytest.raises(InputError, match=r"expose: got an option second, expected .* nearest is seconds$"):
+    with pytest.raises(InputError, match=r"expose: got an option second, expected .* did you mean seconds\?$"):
         expose("Au", second=1.0)
-    with pytest.raises(InputError, match=r"fill_gaps: got an option metod.* method$"):
+    with pytest.raises(InputError, match=r"expose: got an option xyz, expected .* it has .*seconds"):
+        expose("Au", xyz=1.0)
+    with pytest.raises(InputError, match=r"fill_gaps: got an option metod.* method\?$"):
         fill_gaps([[[1]]], metod="linear")
 
 
@@ -84,4 +91,21 @@ def test_every_option_of_the_public_functions_is_explained(function):
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is parameter.KEYWORD_ONLY:
             assert f"{name} : " in text or f"{name}, " in text or f", {name}" in text
-    assert all(explanations(FillOptions).values())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FillOptions,
+        EvaluationOptions,
+        FinetuneOptions,
+        RetrievalOptions,
+        ComparisonOptions,
+        Outputs,
+        Preparation,
+        MaskChoice,
+    ],
+)
+def test_every_field_of_the_options_is_explained(kind):
+    assert explanations(kind).keys() == {field.name for field in fields(kind)}
+    assert all(explanations(kind).values())

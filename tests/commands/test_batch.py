@@ -133,7 +133,7 @@ def test_no_scan_of_a_batch_is_written_over(tmp_path):
     for name in ("S1.npz", "S1_filled.npz"):
         np.savez(tmp_path / name, data=np.ones((4, 4, 4)))
     scans = [(str(tmp_path / name), None) for name in ("S1.npz", "S1_filled.npz")]
-    with pytest.raises(InputError, match="an input of the batch"):
+    with pytest.raises(InputError, match="got a file that is read as well"):
         make_jobs(scans, FillOptions(), MaskChoice(), Outputs(overwrite=True))
     assert make_jobs(scans[1:], FillOptions(), MaskChoice(), Outputs(overwrite=True))
 
@@ -237,7 +237,7 @@ def test_a_picture_and_a_page_that_lack_are_made_of_the_result_that_is_there(tmp
 
 def test_an_error_that_nobody_foresaw_fails_one_scan(tmp_path, monkeypatch):
     (job,) = jobs_of(write_scans(tmp_path, [1]))
-    monkeypatch.setattr("braggfill.commands.batch.fill_scan", lambda job: 1 / 0)
+    monkeypatch.setattr("braggfill.commands.batch.fill_scan", lambda *_, **__: 1 / 0)
     assert attempt(job).sentence == "ZeroDivisionError: division by zero"
 
 

@@ -114,7 +114,7 @@ def test_a_retrieval_takes_as_long_as_foretold_within_a_factor_of_3(small, trans
 
 
 def test_a_fill_by_the_crystal_takes_as_long_as_foretold_within_a_factor_of_3(small, transforms, monkeypatch):
-    monkeypatch.setattr(duration, "SECONDS_A_VOXEL", 0)  # which are seconds, not transforms
+    monkeypatch.setattr(trials, "SECONDS_A_VOXEL", 0)  # which are seconds, not transforms
     monkeypatch.setitem(EFFORTS, "low", (1, 1))
     options = FillOptions("retrieval", effort="low")
     foretold = trials.fill_seconds(small, options, transforms)

@@ -127,7 +127,7 @@ def test_dark_and_flat_are_inputs_of_a_batch_too(scan_file, tmp_path, capsys, op
     before = (tmp_path / "even.npz").read_bytes()
     words = ("fill", scan_file, option, tmp_path / "even.npz", "--mask-convention", "good1", "--method", "linear")
     assert run(*words, "-o", tmp_path / "even.npz", "--overwrite") == 2
-    assert "is an input of the batch" in capsys.readouterr().err
+    assert "got a file that is read as well" in capsys.readouterr().err
     assert (tmp_path / "even.npz").read_bytes() == before
 
 
@@ -188,3 +188,41 @@ def test_phase_retrieval_takes_a_mask_of_good_voxels_and_a_detector_as_the_other
     if verb == "retrieve":
         with np.load(out) as written:
             assert json.loads(str(written["provenance"]))["options"]["schedule"] == [["hio", 20], ["er", 2]]
+
+
+@pytest.mark.parametrize("verb", ["fill", "mask"])
+def test_what_the_scans_own_mask_marks_and_the_given_one_does_not_is_warned_of(tmp_path, capsys, verb):
+    own, other = np.zeros((24, 32), np.uint8), np.zeros((24, 32), np.uint8)
+    own[:, 3:5] = other[8:10] = 1
+    np.savez(tmp_path / "S1.npz", data=COUNTS, mask=own)
+    for marked, warned in ((other, True), (other | own, False)):
+        np.savez(tmp_path / "m.npz", mask=marked)
+        more = ["--method", "linear", "--overwrite"] if verb == "fill" else []
+        assert run(verb, tmp_path / "S1.npz", "--mask", tmp_path / "m.npz", *more) == 0
+        said = f"{24 * 2 * 22:,} voxels that the scan's own mask marks as not measured count as measured now"
+        assert (said in " ".join(capsys.readouterr().err.split())) == warned
+
+
+def test_the_mask_of_a_filled_scan_says_that_it_leaves_its_estimates_out(tmp_path, capsys):
+    mask = np.zeros((24, 32), np.uint8)
+    mask[:, 3:5] = 1
+    np.savez(tmp_path / "S1.npz", data=COUNTS, mask=mask)
+    assert run("fill", tmp_path / "S1.npz", "--method", "linear") == 0
+    capsys.readouterr()
+    assert run("mask", tmp_path / "S1_filled.npz") == 0
+    assert f"{24 * 24 * 2:,} voxels of this scan are estimates" in " ".join(capsys.readouterr().err.split())
+    assert run("mask", tmp_path / "S1_filled.npz", "--again") == 0
+    assert "are estimates" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["--hot"], ["--crop", "4,4,4"], ["--find"], ["--dark", "none.tif"], ["--again"]])
+def test_what_looks_at_a_scan_is_refused_without_one(capsys, more):
+    assert run("mask", "--detector", "maxipix", *more) == 2
+    assert f"{more[0][2:]}: got it without a scan to look at" in capsys.readouterr().err
+
+
+def test_a_geometry_that_would_be_lost_is_refused(scan_file, capsys):
+    words = ("convert", scan_file, scan_file.with_name("out.npz"), "--mask-convention", "good1", "--energy-kev", 9)
+    assert run(*words) == 2
+    assert "energy_kev: got a value for" in capsys.readouterr().err
+    assert not scan_file.with_name("out.npz").exists()

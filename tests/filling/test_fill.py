@@ -1,3 +1,5 @@
+import html
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -231,3 +233,15 @@ def test_bad_input_is_one_clear_sentence(arguments, says):
         fill_gaps(**arguments)
     assert "expected" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_mask_that_seems_inverted_is_refused_and_a_wide_gap_alone_is_warned_of(scan, cross):
+    with pytest.raises(InputError, match=r"none of which can be filled, .* is the mask inverted"):
+        fill_gaps(scan.counts, ~cross, method="linear")
+    wide = np.zeros(scan.counts.shape, bool)
+    wide[:, 10:30] = True
+    result = fill_gaps(np.where(wide, 0, scan.counts), wide, method="linear")
+    assert not result.filled.any()
+    (warned,) = result.warnings
+    assert warned.startswith(f"{wide.sum():,} voxels stay masked; the widest gap is 20 voxels across")
+    assert html.escape(warned) in result._repr_html_()

@@ -137,7 +137,7 @@ def test_starts_depend_on_their_number_alone_and_the_best_are_carried_up(monkeyp
             view_of(pattern, "free", 0, left.number, torch.device("cpu")), WRAPS[left.number], 1.0, None
         ).end
         assert alone.misfit == pytest.approx(left.misfit, rel=1e-3)
-        assert alone.deviance == pytest.approx(left.deviance, rel=1e-3)
+        assert alone.hidden_deviance == pytest.approx(left.hidden_deviance, rel=1e-3)
 
 
 def test_noise_is_no_crystal_and_the_result_says_so(monkeypatch):
@@ -186,7 +186,7 @@ def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(monkeypatch):
         return way.smoother
 
     monkeypatch.setattr(partial, "settled", settled)
-    monkeypatch.setattr(Attempt, "deviance", property(lambda attempt: {0.0: 3.0, 1.0: 2.0, 10.0: 2.5}[attempt.state]))
+    monkeypatch.setattr(Attempt, "hidden_deviance", property(lambda attempt: {0.0: 3.0, 1.0: 2.0, 10.0: 2.5}[attempt.state]))
     assert smoothed(Attempt(AnyView(), TIGHT, 1.0, 0.0)).state == partial.SMOOTHER_BY[0]
     assert tried == list(partial.SMOOTHER_BY[:2])
 
@@ -261,7 +261,8 @@ def test_starts_side_by_side_find_what_they_find_one_after_the_other(monkeypatch
         monkeypatch.setattr(partial, "MOST_SIDE_BY_SIDE", most)
         found.append(retrieve(counts, starts=3, keep=2, counts_per_unit=1, device="cpu"))
     ours, theirs = found
-    assert [(s.number, s.misfit, s.deviance) for s in ours.starts] == [(s.number, s.misfit, s.deviance) for s in theirs.starts]
+    told = [[(s.number, s.misfit, s.hidden_deviance) for s in found.starts] for found in (ours, theirs)]
+    assert told[0] == told[1]
     np.testing.assert_array_equal(ours.crystal, theirs.crystal)
 
 
@@ -272,16 +273,16 @@ def test_full_coherence_is_taken_if_it_tells_hidden_counts_and_given_up_early_if
     """Two starts; deviances are over the best one's: before the last fits of full coherence, and after them."""
 
     class Told(SimpleNamespace):
-        rank = property(lambda self: self.deviance)
+        rank = property(lambda self: self.hidden_deviance)
 
     pattern, made = SimpleNamespace(counts=np.zeros(1)), []
-    climbed = [Told(deviance=d, view=SimpleNamespace(pattern=pattern, place="cpu")) for d in (3.0, 2.0)]
+    climbed = [Told(hidden_deviance=d, view=SimpleNamespace(pattern=pattern, device="cpu")) for d in (3.0, 2.0)]
 
     def fitted_to_the_end(attempt):
         made.append(attempt)
-        return Told(deviance=2.0 * last, view=attempt.view)
+        return Told(hidden_deviance=2.0 * last, view=attempt.view)
 
-    monkeypatch.setattr(partial, "with_full_coherence", lambda attempt: Told(deviance=2.0 * first, view=attempt.view))
+    monkeypatch.setattr(partial, "with_full_coherence", lambda attempt: Told(hidden_deviance=2.0 * first, view=attempt.view))
     monkeypatch.setattr(partial, "fitted_to_the_end", fitted_to_the_end)
     ends = partial.as_hidden_counts_say(climbed, Steps(lambda *_: None, 3))
     assert len(made) == fits

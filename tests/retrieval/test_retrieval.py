@@ -68,12 +68,12 @@ def test_the_support_is_the_object_in_the_middle(complete):
 
 def test_starts_are_ranked_and_depend_on_their_number_alone(complete):
     crystal, result = complete
-    deviances = [start.deviance for start in result.starts]
+    deviances = [start.hidden_deviance for start in result.starts]
     assert deviances == sorted(deviances)
     assert sorted(start.number for start in result.starts) == [0, 1, 2, 3]
     alone = retrieve(pattern_of(crystal), starts=1, coherence="full", schedule=SHORT, counts_per_unit=1, device="cpu")
     first = next(start for start in result.starts if start.number == 0)
-    assert alone.starts[0].deviance == pytest.approx(first.deviance, rel=1e-3)
+    assert alone.starts[0].hidden_deviance == pytest.approx(first.hidden_deviance, rel=1e-3)
 
 
 def test_an_honest_uncertainty_is_worth_more_than_a_wrong_certainty():
@@ -180,9 +180,22 @@ def test_an_undersampled_pattern_is_warned_of():
 def test_a_given_support_is_taken_to_the_grid_of_the_pattern():
     support = np.zeros((34, 34, 34), bool)
     support[10:24, 12:22, 14:20] = True
-    inside = given_support(support, (32, 32, 32)).numpy()
+    inside = given_support(support, (support.shape,), (32, 32, 32)).numpy()
     spans = np.ptp(np.argwhere(inside), axis=0) + 1
     np.testing.assert_allclose(spans, np.array([14, 10, 6]) * 32 / 34, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("support", "told"),
+    [
+        (np.ones((20, 20, 20)), r"got shape \(20, 20, 20\), expected \(34, 34, 34\) or \(32, 32, 32\) like"),
+        (np.ones((34, 34)), r"got shape \(34, 34\)"),
+        (np.zeros((34, 34, 34)), "nothing inside"),
+    ],
+)
+def test_a_support_of_another_shape_or_with_nothing_inside_is_refused(support, told):
+    with pytest.raises(InputError, match=told):
+        given_support(support, ((34, 34, 34), (32, 32, 32)), (32, 32, 32))
 
 
 @pytest.mark.parametrize("vanishing", [{0}, {0, 1}])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from braggfill import InputError, fill_gaps
-from braggfill.scan.counts import MOST_COUNTS, as_spread, brightest_voxel, check_scan, measured_values, scale_of
+from braggfill.scan.counts import MOST_COUNTS, as_mask, as_spread, brightest_voxel, check_scan, measured_values, scale_of
 from braggfill.scan.formats.contents import Scan
 
 COUNTS = np.ones((3, 5, 6), np.float32)
@@ -98,3 +98,15 @@ def test_the_peak_is_found_beside_a_hot_voxel():
     counts[9:12, 9:12, 9:12] = 100
     counts[3, 3, 3] = 150
     assert brightest_voxel(counts) == (10, 10, 10)
+
+
+@pytest.mark.parametrize("frames", [1, 6])
+def test_what_counts_is_no_mask(frames):
+    """A detector's bits are, and whatever is not marked may be anything; another scan's counts are not."""
+    rng = np.random.default_rng(0)
+    shape = (6, 12, 14) if frames > 1 else (12, 14)
+    bits = rng.choice([0, 1, 2, 5, 2**30, -7, 0.5], shape)
+    np.testing.assert_array_equal(as_mask(bits, (6, 12, 14)), np.broadcast_to(bits > 0, (6, 12, 14)))
+    counts = np.arange(np.prod(shape)).reshape(shape) % 40
+    with pytest.raises(InputError, match=r"mask: got more than 32 different numbers above 0, .* counts of a scan"):
+        as_mask(counts, (6, 12, 14))

@@ -266,3 +266,12 @@ def test_frames_that_have_the_seam_already_are_not_opened_again():
     assert closed_detector("maxipix", (510, 510)) is None
     assert closed_detector(None, (512, 512)) is None
     assert closed_detector("TimepixQuad", (512, 512)).shape == (517, 516)
+
+
+def test_standard_deviations_of_estimates_are_summed_as_if_they_were_wrong_together():
+    std = np.zeros((4, 6, 8), np.float32)
+    std[:, 2:4] = np.random.default_rng(0).uniform(1, 2, (4, 2, 8))
+    scan = Scan(np.ones((4, 6, 8), np.float32), None, "S1", (std > 0).astype(np.uint8), std)
+    made = prepare(scan, None, Preparation(bin=(2, 2, 4))).scan
+    np.testing.assert_allclose(made.std, std.reshape(2, 2, 3, 2, 2, 4).sum((1, 3, 5)), rtol=1e-6)
+    np.testing.assert_array_equal(made.std > 0, made.filled > 0)

@@ -78,6 +78,13 @@ def test_a_training_starts_from_given_weights_and_says_so(tmp_path):
         train(tmp_path / "third", replace(TINY, model=ModelConfig((8, 8, 4))), start=first)
 
 
+def test_a_start_that_is_no_weights_file_leaves_no_folder(tmp_path):
+    (tmp_path / "scan.npz").write_bytes(b"no weights")
+    with pytest.raises(InputError, match=r"scan\.npz"):
+        train(tmp_path / "new", TINY, start=tmp_path / "scan.npz")
+    assert not (tmp_path / "new").exists()
+
+
 def test_weights_describe_themselves_and_predict(tmp_path):
     model, description = read_weights(train(tmp_path / "run", TINY))
     assert description["step"] == 6

@@ -68,8 +68,9 @@ def spelled_out(function: Callable[..., Result]) -> Callable[..., Result]:
     @wraps(function)
     def spelled(*positional: Any, **given: Any) -> Result:
         for unknown in given.keys() - set(known):
-            near = get_close_matches(unknown, known, 1, 0.0)
-            raise InputError(f"{function.__name__}: got an option {unknown}, expected one of its own; the nearest is {near[0]}")
+            near = get_close_matches(unknown, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            raise InputError(f"{function.__name__}: got an option {unknown}, expected one of its own; {hint}")
         for name, kind in groups.items():
             own = {f.name: given.pop(f.name) for f in fields(kind) if f.name in given}
             if name in given:

@@ -19,7 +19,7 @@ from braggfill.filling.fill import fill_gaps
 from braggfill.filling.record import result_of, write_result
 from braggfill.filling.result import FillResult
 from braggfill.reports.plots import plot_fill
-from braggfill.reports.sentences import summary, warnings
+from braggfill.reports.sentences import summary
 from braggfill.reports.webpage import write_report
 from braggfill.scan.files import files_read, read_provenance, read_scan
 from braggfill.scan.formats.contents import Scan
@@ -42,8 +42,11 @@ def fill_scan(
     on_progress: Progress = lambda done, total: None,
     on_adapt: OnStep = lambda step, steps, skill: None,
     tell: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> FillResult:
     """Read a scan, prepare it (and tell what was done, and how long the rest takes), fill it, and write what shows it.
+
+    What is doubtful about the scan as it was read is warned of.
 
     Raises
     ------
@@ -53,6 +56,8 @@ def fill_scan(
     wanted = (job.scan, job.mask, job.files, job.outputs.overwrite, [job.options.weights])
     opened = open_measured(*wanted, how=job.how, negatives=job.options.negatives)
     intensity, mask, options = opened.scan.intensity, opened.mask, opened.with_its_unit(job.options)
+    for sentence in opened.warnings:
+        warn(sentence)
     if tell:
         for sentence in in_words(opened.record.get("prepared", {})):
             tell(sentence)
@@ -95,8 +100,9 @@ def attempt(job: FillJob) -> Outcome:
         if done_alike(job):
             show_what_lacks(job)
             return Outcome(job.scan, "there already", f"made alike before: {job.output}")
-        result = fill_scan(job)
-        told = "; ".join(filter(None, (summary(result), result.sentence, *warnings(result))))
+        doubts = list[str]()
+        result = fill_scan(job, warn=doubts.append)
+        told = "; ".join(filter(None, (summary(result), result.sentence, *doubts, *result.warnings)))
         return Outcome(job.scan, "filled", told, perf_counter() - start)
     except InputError as error:
         return Outcome(job.scan, "failed", str(error), perf_counter() - start)

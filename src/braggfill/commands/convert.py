@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from braggfill.base.errors import InputError
 from braggfill.commands.options import Part, with_flags
 from braggfill.commands.outputs import Outputs
 from braggfill.commands.shell import ScanFile, console, say, warn
@@ -44,7 +45,12 @@ def convert(  # noqa: PLR0913 - three groups of options, and the geometry that a
     from braggfill.scan.preparation import in_words
 
     kind = outputs.format or format_of(output)
+    geometry = {"energy_kev": energy_kev, "distance_m": distance_m, "pixel_um": pixel_um}
+    given = [name for name, value in geometry.items() if value is not None]
+    if given and kind != "cxi":
+        raise InputError(f"{given[0]}: got a value for {output}, which does not keep it, expected none; write a CXI file")
     opened = open_scan(scan, choice, {kind: output}, outputs.overwrite, how=how, negatives=negatives)
+    warn(opened.warnings)
     made = replace(opened.scan, mask=full_mask_of(opened, negatives))
     zeros = as_mask(made.mask, made.intensity.shape) if kind == "cohere" else None
     if zeros is not None:
@@ -52,8 +58,8 @@ def convert(  # noqa: PLR0913 - three groups of options, and the geometry that a
     facts = made.provenance
     if opened.record:
         facts = (facts or {"program": "braggfill", "version": __version__, "input": made.name}) | opened.record
-    geometry = given_geometry(made.geometry, energy_kev, distance_m, pixel_um)
-    write_scan(output, replace(made, geometry=geometry, provenance=facts), kind)
+    known = given_geometry(made.geometry, **geometry)
+    write_scan(output, replace(made, geometry=known, provenance=facts), kind)
     for sentence in in_words(opened.record.get("prepared", {})):
         say(console, sentence)
     say(console, f"written to {output} ({kind})")

@@ -34,6 +34,7 @@ def evaluate(
     from braggfill.reports.tables import score_table
 
     opened = open_measured(scan, choice, {".json": json, ".png": plot}, overwrite, how=how, negatives=options.negatives)
+    warn(opened.warnings)
     options = opened.with_its_unit(options)
     foretell("evaluating", evaluation_seconds(opened, options))
     with progress_bar("evaluating") as advance:

@@ -71,17 +71,17 @@ def fill(  # noqa: PLR0913 - three groups of options, which scans, and where to 
 def fill_one(job: "FillJob") -> None:
     """Fill a scan and tell what its mask consists of and what was done."""
     from braggfill.commands.batch import fill_scan
-    from braggfill.reports.sentences import lesson_in_words, summary, warnings
+    from braggfill.reports.sentences import lesson_in_words, summary
     from braggfill.reports.tables import gap_table
 
     with adaptation_bar() as on_adapt, progress_bar("filling") as advance:
-        result = fill_scan(job, advance, on_adapt, lambda sentence: say(console, sentence))
+        result = fill_scan(job, advance, on_adapt, lambda sentence: say(console, sentence), lambda doubt: warn([doubt]))
     console.print(gap_table(result.gaps, result.options.method))
     if result.lesson:
         say(console, lesson_in_words(result.lesson))
     if result.sentence:
         say(console, result.sentence)
-    warn(warnings(result))
+    warn(result.warnings)
     say(console, f"{summary(result)}; written to {job.output}")
 
 

@@ -28,6 +28,7 @@ def finetune(
     from braggfill.reports.sentences import lesson_in_words
 
     opened = open_measured(scan, choice, {".safetensors": output}, overwrite, [options.start])
+    warn(opened.warnings)
     with adaptation_bar() as on_step:
         lesson = learn(opened.scan.intensity, opened.mask, out=output, options=options, name=opened.scan.name, on_step=on_step)
     warn(filter(None, [lesson.fell_back]))

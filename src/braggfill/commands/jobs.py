@@ -173,13 +173,13 @@ def make_jobs(
         if number > 1:
             raise InputError(
                 f"output {path}: got {number} results, pictures or pages to be written there, expected a file for each; "
-                "name a folder or other files"
+                "name a folder or other files, and no scan twice"
             )
     read = identities(path for job in jobs for address in job.inputs for path in files_read(address))
     for path in (path for job in jobs for path in job.files.values() if path):
         if identities([path]) & read:
             raise InputError(
-                f"output {path}: is an input of the batch, which is never overwritten; name a folder for the results"
+                f"output {path}: got a file that is read as well, expected another, for no input is ever overwritten"
             )
     return jobs
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from braggfill.commands.opening import Opened
+
 
 @with_flags
 def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
@@ -44,10 +46,14 @@ def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
 
     outputs, background = {".npz": output, ".png": plot}, None
     if scan is None:
+        asked = [name for name, value in {**vars(how), "again": choice.again, "find": find}.items() if value]
+        if asked:
+            raise InputError(f"{asked[0]}: got it without a scan to look at, expected one; name the scan, or leave it out")
         check_writable(outputs, [choice.mask], overwrite)
         made = mask_without_scan(choice)
     else:
         opened = open_scan(scan, choice, outputs, overwrite, ask=False, how=how, negatives=negatives)
+        warn([*opened.warnings, *estimates_among_measured(opened)])
         for sentence in in_words(opened.record.get("prepared", {})):
             say(console, sentence)
         made = full_mask(opened.scan.intensity, opened.mask, negatives)
@@ -60,6 +66,14 @@ def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
         say(console, f"written to {output}: 1 = not measured")
     if plot:
         plot_mask(plot, made, background)
+
+
+def estimates_among_measured(opened: "Opened") -> list[str]:
+    """What is to be warned of where a scan was filled: its estimates are not in its mask."""
+    if opened.scan.filled is None:
+        return []
+    estimates = (opened.scan.filled > 0).sum()
+    return [f"{estimates:,} voxels of this scan are estimates, which its mask does not mark; give --again to mark them"]
 
 
 def silent_lines(

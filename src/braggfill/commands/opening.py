@@ -37,6 +37,8 @@ class Opened:
     """Whether the file's values were no whole counts then."""
     record: dict[str, Any] = field(default_factory=dict)
     """What was done to it before, JSON-ready, for the provenance of what is made of it."""
+    warnings: tuple[str, ...] = ()
+    """What a user should know of how it was read."""
 
     def with_its_unit(self, options: Options) -> Options:
         """Options that have ``counts_per_unit``, with the photons for one unit of what the scan has become."""
@@ -87,7 +89,7 @@ def open_scan(
     check_writable(outputs, [address, choice.mask, how.dark, how.flat, *others], overwrite)
     scan = read_scan(address, box_chooser(how.crop, choice))
     mask = choose_mask(scan, choice, ask)
-    record: dict[str, Any] = {}
+    record, doubts = dict[str, Any](), marks_passed_over(scan, mask, choice)
     if choice.again:
         record, scan = {"filled_before": _told(scan)}, _forgotten(scan)
     check_scan(replace(scan, mask=mask))
@@ -96,7 +98,20 @@ def open_scan(
     if made.scan is not scan or made.mask is not mask:
         check_scan(replace(made.scan, mask=made.mask))
     record |= {"prepared": made.record} if made.record else {}
-    return Opened(made.scan, made.mask, made.counts_per_unit, made.scaled, record)
+    return Opened(made.scan, made.mask, made.counts_per_unit, made.scaled, record, tuple(doubts))
+
+
+def marks_passed_over(scan: Scan, mask: NDArray[Any] | None, choice: MaskChoice) -> list[str]:
+    """What is to be warned of where a mask of its own file takes the place of a scan's, and leaves out what that one marks.
+
+    The mask chosen is of all frames (frames, rows, columns) or of each (rows, columns).
+    """
+    if choice.mask is None or scan.mask is None:
+        return []
+    shape = scan.intensity.shape
+    passed_over = np.count_nonzero(as_mask(scan.mask, shape) & ~as_mask(mask, shape))
+    told = f"mask: {passed_over:,} voxels that the scan's own mask marks as not measured count as measured now"
+    return [f"{told}; leave --mask out, or give one that marks both"] if passed_over else []
 
 
 def _forgotten(scan: Scan) -> Scan:
@@ -132,12 +147,18 @@ def _told(scan: Scan) -> dict[str, Any]:
     return facts | {"voxels": 0 if scan.filled is None else int(np.count_nonzero(scan.filled))}
 
 
+def doubts_of(opened: Opened) -> list[str]:
+    """What a user should know before a scan, filled or not, is retrieved from."""
+    return [*opened.warnings, *covered_estimates(opened)]
+
+
 def covered_estimates(opened: Opened) -> list[str]:
     """What is to be warned of where the mask covers estimates of a filled scan."""
     shape = opened.scan.intensity.shape
-    covered = np.count_nonzero(as_mask(opened.scan.filled, shape, "filled") & as_mask(opened.mask, shape))
+    filled = as_mask(opened.scan.filled, shape, "filled")
+    covered = np.count_nonzero(filled & as_mask(opened.mask, shape))
     told = f"mask: covers {covered:,} estimates, which are then not used; leave --mask and --detector out"
-    return [told] if covered else []
+    return [told] if 0 < covered < np.count_nonzero(filled) else []  # if it covers all, the scan is refused
 
 
 def check_writable(outputs: Mapping[str, Path | None], inputs: Sequence[str | Path | None], overwrite: bool) -> None:

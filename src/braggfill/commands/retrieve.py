@@ -29,7 +29,7 @@ def retrieve(
     Example: braggfill retrieve S12_filled.npz -o S12_object.npz
     """
     from braggfill.commands.forecast import foretell
-    from braggfill.commands.opening import beside, covered_estimates, open_scan
+    from braggfill.commands.opening import beside, doubts_of, open_scan
     from braggfill.commands.trials import retrieval_seconds
     from braggfill.filling.record import result_of
     from braggfill.reports.objects import plot_object
@@ -40,7 +40,7 @@ def retrieve(
 
     output = output or beside(scan, "_object.npz")
     opened = open_scan(scan, choice, {".npz": output, ".png": plot, ".html": report}, overwrite, [support])
-    warn(covered_estimates(opened))
+    warn(doubts_of(opened))
     fill = result_of(opened.scan) if report else None
     foretell("retrieving", retrieval_seconds(opened, options))
     with progress_bar("retrieving") as advance:
@@ -80,7 +80,7 @@ def compare(
     Example: braggfill compare S12_filled.npz -o S12_compared.png
     """
     from braggfill.commands.forecast import foretell
-    from braggfill.commands.opening import beside, covered_estimates, open_scan
+    from braggfill.commands.opening import beside, doubts_of, open_scan
     from braggfill.commands.trials import comparison_seconds
     from braggfill.judging.comparison import compare as run
     from braggfill.reports.objects import Units, plot_comparison
@@ -88,7 +88,7 @@ def compare(
 
     output = output or beside(scan, "_compared.png")
     opened = open_scan(scan, choice, {".png": output}, overwrite)
-    warn(covered_estimates(opened))
+    warn(doubts_of(opened))
     foretell("comparing", comparison_seconds(opened, options))
     with progress_bar("comparing") as advance:
         comparison = run(

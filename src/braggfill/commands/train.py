@@ -12,11 +12,11 @@ from braggfill.commands.shell import console, progress_bar, say, warn
 def train(
     out: Annotated[Path, typer.Option(help="Folder for weights, state and training curve.")],
     config: Annotated[Path | None, typer.Option(help="TOML file; what it leaves out keeps its default.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in the folder.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state in the folder, if there is one.")] = False,
     start: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
     measured: Annotated[list[str] | None, typer.Option(help="Scan of many counts to learn from as well; repeat it.")] = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="GPUs that share every batch.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="GPUs, or processes where there is none, that share every batch.")] = 1,
 ) -> None:
     """Train a network on simulated portions.
 

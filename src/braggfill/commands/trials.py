@@ -14,11 +14,20 @@ if TYPE_CHECKING:
     from braggfill.retrieval.pattern import Pattern
 
 
-def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_counter) -> float:
-    """Of a fill."""
-    from braggfill.filling import duration
+SECONDS_A_VOXEL = 3e-6
+"""Of a core, by kriging, the regression or the network: measured 1.2 to 2.7 µs on 96³ voxels (``fill_gaps`` by each)."""
 
-    return duration.fill_seconds(scan.scan.intensity, scan.mask, options, clock)
+
+def fill_seconds(scan: "Opened", options: "FillOptions", clock: Clock = perf_counter) -> float:
+    """Of a fill; phase retrieval asks the network twice, with blocks hidden and without."""
+    network = SECONDS_A_VOXEL * scan.scan.intensity.size
+    if options.method_for(scan.scan.intensity.size) != "retrieval":
+        return network
+
+    from braggfill.filling.duration import seconds_by_crystal
+
+    searched = seconds_by_crystal(scan.scan.intensity, scan.mask, options, clock)
+    return searched + network * (2 if searched else 1)
 
 
 def evaluation_seconds(scan: "Opened", options: "EvaluationOptions", clock: Clock = perf_counter) -> float:

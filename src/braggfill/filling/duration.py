@@ -1,4 +1,4 @@
-"""How long a fill takes here: by the crystal from a few steps of its search on the scan itself, timed."""
+"""How long a fill by the crystal takes here: from a few steps of its search on the scan itself, timed."""
 
 from itertools import chain
 from math import ceil
@@ -25,17 +25,14 @@ from braggfill.filling.by_crystal import EFFORTS, GENERATIONS, LARGEST_PART, SMA
 from braggfill.filling.options import Effort, FillOptions
 from braggfill.scan.counts import taken_apart
 
-SECONDS_A_VOXEL = 3e-6
-"""Of a core, by kriging, the regression or the network: measured 1.2 to 2.7 µs on 96³ voxels (``fill_gaps`` by each)."""
 
-
-def fill_seconds(
+def seconds_by_crystal(
     intensity: Shaped[np.ndarray, "frames rows columns"],
     mask: Shaped[np.ndarray, "..."] | None,
     options: FillOptions,
     clock: Clock = perf_counter,
 ) -> float:
-    """Of ``fill_gaps``; by the crystal, from a trial on the scan.
+    """Of phase retrieval in ``fill_gaps``, from a trial on the scan.
 
     Parameters
     ----------
@@ -49,7 +46,7 @@ def fill_seconds(
     Returns
     -------
     float
-        Seconds on the wall.
+        Seconds on the wall; 0 where the scan is too short, or memory does not suffice, so that the network fills it alone.
 
     Raises
     ------
@@ -57,9 +54,8 @@ def fill_seconds(
         If the input does not describe a scan.
     """
     measured, missing, unit = taken_apart(intensity, mask, options.counts_per_unit, options.negatives)
-    others = SECONDS_A_VOXEL * missing.size
-    if options.method_for(missing.size) != "retrieval" or min(missing.shape) < SMALLEST_AXIS:
-        return others
+    if min(missing.shape) < SMALLEST_AXIS:
+        return 0.0
     counts = np.maximum(measured * np.float32(unit), 0)
     part = bright_part(counts, missing, LARGEST_PART[options.effort])
     nothing = np.full(missing[part].shape, np.nan, np.float32)
@@ -69,8 +65,8 @@ def fill_seconds(
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
-        return others
-    return 2 * others + crystal_seconds(known, options.effort, at_a_time(find_device(options.device)))
+        return 0.0
+    return contest_seconds(known, options.effort, at_a_time(find_device(options.device)))
 
 
 def rates_on(scan: CountsWithPrior, device: Device, clock: Clock) -> SearchRates:
@@ -80,7 +76,7 @@ def rates_on(scan: CountsWithPrior, device: Device, clock: Clock) -> SearchRates
     return side_by_side([lambda: SearchRates.on(levels, clock)], device=place)[0]
 
 
-def crystal_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
+def contest_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
     """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
     (starts, climbs), generations, thorough = EFFORTS[effort], GENERATIONS[effort], effort != "low"
     rates, made = known.levels, starts_made(starts, known.decimated)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from braggfill.base.errors import InputError
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.memory import give_back
 from braggfill.base.options import Device, spelled_out
@@ -18,6 +19,9 @@ from braggfill.filling.terms import Estimate
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import find_gaps, find_slabs
+
+INVERTED_SHARE = 0.5
+"""Share of the voxels above which a mask of which nothing can be filled is taken as inverted."""
 
 
 @spelled_out
@@ -45,12 +49,13 @@ def fill_gaps(
     Returns
     -------
     FillResult
-        Measured voxels keep their value to the bit (as float32).
+        Measured voxels keep their value to the bit (as float32); ``warnings`` and ``sentence`` say what to know of the rest.
 
     Raises
     ------
     InputError
-        If an argument does not fit, nothing or everything is masked, or scaled data come without their scale.
+        If an argument does not fit, nothing or everything is masked, the mask seems inverted, or scaled data come without
+        their scale.
 
     Examples
     --------
@@ -82,6 +87,11 @@ def fill_gaps(
     known = np.isfinite(estimate.mean)
     filled = np.zeros_like(missing)
     filled[scan.wanted] = known
+    if not filled.any() and missing.mean() > INVERTED_SHARE:
+        raise InputError(
+            f"mask: got {100 * missing.mean():.0f} % of the voxels marked as not measured, none of which can be filled, "
+            "expected gaps; is the mask inverted? True or 1 = not measured"
+        )
     measured[filled], std[filled] = estimate.mean[known] / scale, estimate.std[known] / scale
     return FillResult(
         intensity=measured,

@@ -18,6 +18,7 @@ def glance(
     missing: NDArray[np.bool_],
     relative: NDArray[np.float32],
     rows: list[list[str]],
+    warnings: list[str],
 ) -> str:
     """A filled scan as HTML.
 
@@ -30,6 +31,8 @@ def glance(
         Standard deviation of the estimates over these.
     rows : list of lists of str
         Cells of the table of gaps, the headings first.
+    warnings : list of str
+        What to know of it.
     """
     frame = int(np.unravel_index(intensity.argmax(), intensity.shape)[0])
     log = np.log1p(np.maximum(intensity[frame], 0)) / max(float(np.log1p(intensity.max())), 1e-9)
@@ -50,7 +53,8 @@ def glance(
         f'alt="{html.escape(title)}" src="data:image/png;base64,{_png(*panel)}">{lines}</div></figure>'
         for title, *panel in panels
     )
-    return f'<div>{figures}<table style="border:0">{"".join(map(_line, rows))}</table></div>'
+    told = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in warnings)
+    return f'<div>{figures}<table style="border:0">{"".join(map(_line, rows))}</table>{told}</div>'
 
 
 def _lines(gap: NDArray[np.bool_]) -> str:

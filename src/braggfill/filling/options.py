@@ -28,7 +28,7 @@ class FillOptions:
     """How to fill: what a method may need to know beside the scan."""
 
     method: MethodChoice = "auto"
-    """How to fill; 'braggfill methods' explains each. auto: retrieval (92 s for 128³ voxels on two cores, at most some ten
+    """How to fill; 'braggfill methods' explains each. auto: retrieval (90 s for 128³ voxels on two cores, at most some ten
     minutes) up to 50 million voxels; above, or with weights, calibrate, adapt, tta or skip, unet (a second)."""
     skip: int | None = None
     """Voxels skipped between two portions of 32 × 32 × 32 that slide along a gap; else whole planes at once."""

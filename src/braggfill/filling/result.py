@@ -10,7 +10,10 @@ from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.options import FillOptions
 from braggfill.network.lesson import Lesson
-from braggfill.scan.gaps import Gap
+from braggfill.scan.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, Gap
+
+EXACT_IN_FLOAT32 = 2**24
+"""Whole numbers up to which float32 holds every one."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,25 @@ class FillResult:
     """Why the processor computed all of it and not the graphics card, where the card's memory did not suffice."""
 
     @property
+    def warnings(self) -> list[str]:
+        """Sentences about what a user should know before trusting the result."""
+        found = [self.fell_back] if self.fell_back else []
+        left = [g for g in self.gaps if g.filled < g.voxels]
+        if left:
+            widest = max(left, key=lambda g: g.width)
+            found.append(
+                f"{np.count_nonzero(self.mask):,} voxels stay masked; the widest gap is {widest.width} voxels across "
+                f"{AXIS_NAMES[widest.axis]}s {widest.first}–{widest.last}: methods see across {MAX_WIDTH} voxels "
+                f"({MAX_WIDTH_ONE_BANK} at the array's border)"
+            )
+        missing = self.filled | self.mask
+        if missing.mean() > 0.5:
+            found.append(f"{100 * missing.mean():.0f} % of the scan is masked; is the mask inverted? 1 means not measured")
+        if not missing.all() and self.intensity.max() > EXACT_IN_FLOAT32:
+            found.append("counts above 16 777 216 do not all fit in float32 exactly; they are rounded to its nearest value")
+        return found
+
+    @property
     def relative_std(self) -> NDArray[np.float32]:
         """Standard deviation of the estimates over these, float32 (frames, rows, columns); NaN where nothing is estimated."""
         relative = np.full(self.filled.shape, np.nan, np.float32)
@@ -52,4 +74,4 @@ class FillResult:
         from braggfill.filling.glance import glance  # draws with matplotlib, which a fill does not need
 
         rows = filled_gap_rows(self.gaps, self.options.method)
-        return glance(self.intensity, self.filled, self.mask, self.relative_std, rows)
+        return glance(self.intensity, self.filled, self.mask, self.relative_std, rows, self.warnings)

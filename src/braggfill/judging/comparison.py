@@ -45,7 +45,7 @@ class Compared:
         """What is known of how the treatment did."""
         result = self.result
         ends = (self.strain_oscillation, result.converged, result.tried, float(result.modes[0]))
-        return Evidence(self.treatment, result.starts[0].deviance, *ends)
+        return Evidence(self.treatment, result.starts[0].hidden_deviance, *ends)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from braggfill.base.errors import InputError
 from braggfill.base.limits import check_fields
 from braggfill.base.options import Device
-from braggfill.filling.options import FillOptions, MethodName
+from braggfill.filling.options import WITH_NETWORK, FillOptions, MethodName
 from braggfill.scan.choice import Negatives
 
 BASELINES: tuple[MethodName, ...] = ("kriging", "ridge", "linear", "cubic", "nearest", "idw")
@@ -37,6 +38,10 @@ class EvaluationOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.weights is not None and not {self.method, *self.baselines} & set(WITH_NETWORK):
+            raise InputError(
+                f"weights: got {self.weights} to judge '{self.method}' by, expected none, for no method that is asked uses them"
+            )
 
     @property
     def asked(self) -> list[FillOptions]:

@@ -20,7 +20,7 @@ import scipy
 from numpy.typing import NDArray
 
 from braggfill.base.metrics import LEAST_MEAN, shares_inside
-from braggfill.network.practice import without_copies
+from braggfill.network.practice import blanked_in_copies
 from braggfill.scan.copies import ENOUGH, Copy, laid, lay_copies
 from braggfill.scan.copy_rules import CopyRules
 from braggfill.scan.gapped import GappedScan
@@ -181,7 +181,7 @@ class Hidden:
 def calibrate(scan: GappedScan, fill: Fill) -> Calibration:
     """Hide a copy of each of the largest gaps, fill it, and tell the factors that the hidden counts ask for."""
     copies = choose_copies(scan)
-    blank = without_copies(scan, laid(scan, iter(copies)))
+    blank = blanked_in_copies(scan, laid(scan, iter(copies)))
     at = blank.wanted & ~scan.mask
     counts = scan.counts[at].astype(float)
     if counts.sum() < FEWEST_COUNTS * FEWEST_BLOCKS:

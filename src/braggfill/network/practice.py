@@ -109,7 +109,7 @@ def practice_scans(
     scans = []
     for number in range(config.layouts):
         copies = bright_copies(rng, scan, config.copies, config.bright_counts)
-        practised = with_copies(scan, copies, device, fringes[number % len(fringes)])
+        practised = blanked_with_guess(scan, copies, device, fringes[number % len(fringes)])
         if practised.slabs:
             scans.append(PracticeScan.of(practised, scan.counts, scan.counts, copies))
     return scans
@@ -123,20 +123,22 @@ def held_out_portions(
     fringes: FringeModel = SHIPPED,
 ) -> HeldOut:
     """The scan without the voxels held out, bool (frames, rows, columns), and what was measured there."""
-    blank = with_copies(scan, hidden, device, fringes)
+    blank = blanked_with_guess(scan, hidden, device, fringes)
     at = (hidden & bright(scan.counts))[blank.wanted]
     straight = np.expm1(linear(np.log1p(blank.counts), blank.mask, blank.slabs)[blank.wanted][at].astype(float))
     _, block = np.unique(label(hidden)[0][blank.wanted][at], return_inverse=True)  # a chequerboard's blocks touch at edges only
     return HeldOut((blank,), at, scan.counts[blank.wanted][at], straight, block)
 
 
-def with_copies(scan: GappedScan, copies: NDArray[np.bool_], device: torch.device | str, fringes: FringeModel) -> GappedScan:
+def blanked_with_guess(
+    scan: GappedScan, copies: NDArray[np.bool_], device: torch.device | str, fringes: FringeModel
+) -> GappedScan:
     """The scan without the voxels of copies (frames, rows, columns), which alone are filled; with kriging's first guess."""
-    practised = without_copies(scan, copies)
+    practised = blanked_in_copies(scan, copies)
     return practised.with_guess(smoothed(practised, device, fringes))
 
 
-def without_copies(scan: GappedScan, copies: NDArray[np.bool_]) -> GappedScan:
+def blanked_in_copies(scan: GappedScan, copies: NDArray[np.bool_]) -> GappedScan:
     """The scan without the voxels of copies (frames, rows, columns), which alone are filled."""
     blank = GappedScan.blanked(scan.counts, scan.mask | copies)
     slabs = [s for s in blank.slabs if (s.within(copies) & s.target).any()]

@@ -1,33 +1,13 @@
-"""What a person is told of a fill, in words and figures: warnings, key figures, the closing summary, what was learned."""
+"""What a person is told of a fill, in words and figures: key figures, the closing summary, what was learned."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from braggfill.filling.result import FillResult
-from braggfill.scan.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK
 
 if TYPE_CHECKING:
     from braggfill.network.lesson import Lesson
-
-
-def warnings(result: FillResult) -> list[str]:
-    """Plain sentences about what a user should know before trusting the result."""
-    found = [result.fell_back] if result.fell_back else []
-    left = [g for g in result.gaps if g.filled < g.voxels]
-    if left:
-        widest = max(left, key=lambda g: g.width)
-        found.append(
-            f"{int(result.mask.sum()):,} voxels stay masked; the widest gap is {widest.width} voxels across "
-            f"{AXIS_NAMES[widest.axis]}s {widest.first}–{widest.last}: methods see across {MAX_WIDTH} voxels "
-            f"({MAX_WIDTH_ONE_BANK} at the array's border)"
-        )
-    missing = result.filled | result.mask
-    if missing.mean() > 0.5:
-        found.append(f"{100 * missing.mean():.0f} % of the scan is masked; is the mask inverted? 1 means not measured")
-    if not missing.all() and result.intensity.max() > 2**24:
-        found.append("counts above 16 777 216 do not all fit in float32 exactly; they are rounded to its nearest value")
-    return found
 
 
 def key_figures(result: FillResult) -> dict[str, str]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from braggfill.filling.gap_rows import HEADINGS, filled_gap_rows, gap_rows
-from braggfill.scan.gaps import Gap, find_gaps, find_slabs, voxels_to_fill
+from braggfill.scan.gaps import WIDEST_MODULE_GAP, Gap, find_gaps, find_slabs, voxels_to_fill
 
 if TYPE_CHECKING:
     from braggfill.judging.comparison import Compared
@@ -23,8 +23,11 @@ def gap_table(gaps: list[Gap], method: str) -> Table:
 def mask_table(mask: NDArray[np.bool_]) -> Table:
     """What a mask (frames, rows, columns) or (rows, columns), True = not measured, consists of and what of it can be filled."""
 
-    def share(voxels: int, filled: int) -> str:
-        return "all" if filled == voxels else f"{filled:,}" if filled else "none: too wide to see across"
+    def share(voxels: int, filled: int, width: int) -> str:
+        if filled == voxels:
+            return "all"
+        rest = "by the crystal alone, if at all" if width <= WIDEST_MODULE_GAP else "none: too wide to see across"
+        return f"{filled:,}" if filled else rest
 
     solid = mask[None] if mask.ndim == 2 else mask
     rows = gap_rows(find_gaps(solid, voxels_to_fill(find_slabs(solid), solid.shape)), share)
@@ -64,7 +67,7 @@ def comparison_table(compared: "list[Compared]", strain: str) -> Table:
         ripples = f"{100 * c.modulus_oscillation:.2f} %", f"{c.strain_oscillation:.2e}", f"{c.deformation.average_strain:+.2e}"
         table.add_row(
             c.treatment,
-            f"{c.result.starts[0].deviance:.3f}",
+            f"{c.result.starts[0].hidden_deviance:.3f}",
             f"{c.result.converged} of {c.result.tried}",
             f"{100 * c.result.modes[0]:.1f} %",
             *ripples,
@@ -79,7 +82,7 @@ def start_rows(result: "RetrievalResult") -> list[list[str]]:
     for start in result.starts:
         ended = ("yes" if start.converged else "no") if start.finished else "left after the search"
         excess = f"{start.misfit / start.noise_misfit:.2f}"
-        rows.append([str(start.number), f"{start.deviance:.4f}", excess, ended, "yes" if start.averaged else ""])
+        rows.append([str(start.number), f"{start.hidden_deviance:.4f}", excess, ended, "yes" if start.averaged else ""])
     return rows
 
 

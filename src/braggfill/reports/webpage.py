@@ -26,7 +26,7 @@ from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.record import provenance
 from braggfill.filling.result import FillResult
 from braggfill.reports.self_test import self_test_figure
-from braggfill.reports.sentences import key_figures, warnings
+from braggfill.reports.sentences import key_figures
 from braggfill.reports.tables import start_rows
 from braggfill.scan.gaps import AXIS_NAMES
 
@@ -181,7 +181,7 @@ def page(
     parts = {
         "title": html.escape(name),
         "figures": _figures(result),
-        "warnings": "".join(f'<p class="warning">{html.escape(_sentence(w))}</p>' for w in warnings(result)),
+        "warnings": "".join(f'<p class="warning">{html.escape(_sentence(w))}</p>' for w in result.warnings),
         "gaps": _table(filled_gap_rows(result.gaps, result.options.method)),
         "verdict": _verdict(verdict),
         "crystal": _crystal(crystal) if crystal else _crystal_behind(result),

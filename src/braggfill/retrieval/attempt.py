@@ -36,7 +36,7 @@ class Attempt:
         return self.support_share > LARGEST_SUPPORT, self.wrap.handicap * float(self.state.misfit)
 
     @cached_property
-    def deviance(self) -> float:
+    def hidden_deviance(self) -> float:
         """Mean Poisson deviance of the hidden counts on its level."""
         hidden = self.view.hidden_level(self.share)
         expected = expected_counts(self.state.crystal, self.state.instrument, hidden)[0, hidden.measured]
@@ -49,9 +49,9 @@ class Attempt:
         expected = expected_counts(self.state.crystal, self.state.instrument, level)
         ours, noise = float(misfit(level, expected)), float(noise_misfit(level, expected))
         f, r, c = (w if w > NO_WIDTH else 0.0 for w in self.state.instrument.widths[0].tolist())
-        return Start(self.view.number, self.deviance, ours, noise, (f, r, c), self.support_share, finished=True)
+        return Start(self.view.number, self.hidden_deviance, ours, noise, (f, r, c), self.support_share, finished=True)
 
     @property
     def rank(self) -> tuple[bool, float]:
         """Less is better: whether it did not converge, and what it says of the hidden counts."""
-        return not self.end.converged, self.deviance
+        return not self.end.converged, self.hidden_deviance

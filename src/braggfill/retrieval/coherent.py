@@ -51,10 +51,10 @@ def coherent_starts(
             advance(each)
             continue
         ends.append(found.start)
-        best = sorted([*best, found], key=lambda f: f.start.deviance)[: options.kept]
+        best = sorted([*best, found], key=lambda f: f.start.hidden_deviance)[: options.kept]
     if not ends:
         raise VanishedError
-    ends.sort(key=lambda start: start.deviance)
+    ends.sort(key=lambda start: start.hidden_deviance)
     return [replace(start, averaged=rank < options.kept) for rank, start in enumerate(ends)], best
 
 

@@ -28,14 +28,14 @@ def search_seconds(pattern: Pattern, treatment: TreatmentName, options: SearchOp
     check_treatment(treatment, pattern)
     pattern = clear_box(pattern) if treatment == "crop" else pattern
 
-    def seconds(device: Device) -> float:
-        place = find_device(device)
+    def seconds(asked: Device) -> float:
+        device = find_device(asked)
         if options.coherence == "full":
-            return options.starts * schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, place, clock)
-        view = view_of(pattern, treatment, options.seed, 0, place)
+            return options.starts * schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, device, clock)
+        view = view_of(pattern, treatment, options.seed, 0, device)
         levels = [view.level(share) for share in level_shares(pattern, treatment)]
-        (rates,) = side_by_side([lambda: SearchRates.on(levels, clock)], device=place)
-        return partial_seconds(rates, options.starts, options.kept, at_a_time(place))
+        (rates,) = side_by_side([lambda: SearchRates.on(levels, clock)], device=device)
+        return partial_seconds(rates, options.starts, options.kept, at_a_time(device))
 
     return on_card_or_processor(seconds, options.device)[0]
 
@@ -58,18 +58,18 @@ def partial_seconds(known: SearchRates, starts: int, keep: int, threads: int) ->
 
 
 def schedule_seconds(
-    pattern: Pattern, treatment: TreatmentName, schedule: Schedule, place: torch.device, clock: Clock
+    pattern: Pattern, treatment: TreatmentName, schedule: Schedule, device: torch.device, clock: Clock
 ) -> float:
     """Of one start with full coherence."""
-    support = first_support(torch.from_numpy(pattern.counts).to(place))
-    bounds = amplitude_bounds(pattern, treatment, np.zeros_like(pattern.missing), device=place)
+    support = first_support(torch.from_numpy(pattern.counts).to(device))
+    bounds = amplitude_bounds(pattern, treatment, np.zeros_like(pattern.missing), device=device)
     iterate = Iterate(support.to(torch.complex64), support, bounds)
 
     def steps(name: str) -> Callable[[int], None]:
         def make(number: int) -> None:
             for _ in range(number):
                 iterate.step(name)
-            wait_for(place)
+            wait_for(device)
 
         return make
 

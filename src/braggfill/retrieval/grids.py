@@ -25,13 +25,22 @@ def centred(
     return crystal.roll(shifts, (0, 1, 2)), support.roll(shifts, (0, 1, 2))
 
 
-def given_support(support: NDArray[Any], shape: tuple[int, ...]) -> Bool[Tensor, "frames rows columns"]:
-    """A support of the user's, an array like the intensity, on the grid of the pattern; or InputError."""
+def given_support(
+    support: NDArray[Any], allowed: tuple[tuple[int, ...], ...], shape: tuple[int, ...]
+) -> Bool[Tensor, "frames rows columns"]:
+    """A support of the user's (frames, rows, columns), of an ``allowed`` shape, on the grid of the pattern, of ``shape``.
+
+    Raises
+    ------
+    InputError
+        If it has another shape, is empty, or wider than half the array.
+    """
     support = as_numbers(support, "support")
-    if support.ndim != 3 or not (support > 0).any():
-        raise InputError(
-            f"support: got {support.dtype} of shape {support.shape} with nothing inside, expected a volume with voxels > 0"
-        )
+    if support.shape not in allowed:
+        expected = " or ".join(str(one) for one in dict.fromkeys(allowed))
+        raise InputError(f"support: got shape {support.shape}, expected {expected} like the scan or its object")
+    if not (support > 0).any():
+        raise InputError("support: got an array with nothing inside, expected voxels > 0 where the object may be")
     inside = torch.from_numpy(resampled(support > 0, shape))
     spans = [s.stop - s.start for s in bounding_box(inside)]
     if any(2 * span > n for span, n in zip(spans, shape, strict=True)):

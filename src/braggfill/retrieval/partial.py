@@ -71,7 +71,7 @@ def partial_starts(
     treatment: TreatmentName,
     support: Support | None,
     options: SearchOptions,
-    place: torch.device,
+    device: torch.device,
     on_progress: Progress,
 ) -> tuple[list[Start], list[Found]]:
     """How all random starts ended, and what the best of them found.
@@ -83,7 +83,7 @@ def partial_starts(
     support : bool tensor (frames, rows, columns), optional
         Where the object may be to begin with, about the middle of the array; else half the autocorrelation's.
     options : SearchOptions
-    place : torch device
+    device : torch device
     on_progress : callable
         Called with the turns and fits made, and their total.
 
@@ -99,7 +99,7 @@ def partial_starts(
     steps = Steps(on_progress, options.starts * START_STEPS + most * FURTHER_STEPS + options.kept * CLIMB_STEPS + LAST_STEPS)
 
     def begun(number: int, wrap: Wrap) -> Attempt:
-        view = view_of(pattern, treatment, options.seed, number, place)
+        view = view_of(pattern, treatment, options.seed, number, device)
         with steps.piece(START_STEPS) as tick:
             return searched_coarsely(view, wrap, shares[0], support, tick)
 
@@ -112,12 +112,12 @@ def partial_starts(
             return carried_up(attempt, shares, tick)
 
     def all_begun(numbered: list[tuple[int, Wrap]]) -> list[Attempt]:
-        return together(pattern, place, [part(begun, *one) for one in numbered], steps.stop)
+        return together(pattern, device, [part(begun, *one) for one in numbered], steps.stop)
 
     started = sorted(in_wraps(WRAPS, options.starts, all_begun), key=lambda attempt: attempt.promise)
-    promising = together(pattern, place, [part(further, attempt) for attempt in started[:most]], steps.stop)
+    promising = together(pattern, device, [part(further, attempt) for attempt in started[:most]], steps.stop)
     searched = sorted(promising, key=lambda attempt: attempt.promise) + started[most:]
-    climbed = together(pattern, place, [part(carried, attempt) for attempt in searched[: options.kept]], steps.stop)
+    climbed = together(pattern, device, [part(carried, attempt) for attempt in searched[: options.kept]], steps.stop)
     climbed = sorted(as_hidden_counts_say(climbed, steps), key=lambda attempt: attempt.rank)
     best = climbed[0].end
     ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
@@ -126,16 +126,16 @@ def partial_starts(
 
 
 def together(
-    pattern: Pattern, place: torch.device, works: Sequence[Callable[[], Attempt]], stop: Callable[[], None] = lambda: None
+    pattern: Pattern, device: torch.device, works: Sequence[Callable[[], Attempt]], stop: Callable[[], None] = lambda: None
 ) -> list[Attempt]:
     """What becomes of several starts: side by side, or of a large pattern one after the other."""
     small = pattern.counts.size <= MOST_SIDE_BY_SIDE
-    return side_by_side(works, stop, place) if small else [work() for work in works]
+    return side_by_side(works, stop, device) if small else [work() for work in works]
 
 
 def as_good(end: Start, best: Start) -> bool:
     """Whether a start is averaged with the best one: it converged if that did, and tells the hidden counts about as well."""
-    return end.converged == best.converged and end.deviance <= WITHIN * best.deviance
+    return end.converged == best.converged and end.hidden_deviance <= WITHIN * best.hidden_deviance
 
 
 def searched_coarsely(view: View, wrap: Wrap, share: float, support: Support | None, tick: Tick = lambda: None) -> Attempt:
@@ -160,7 +160,7 @@ def searched_further(attempt: Attempt, tick: Tick = lambda: None) -> Attempt:
 
 def begun_inside(level: Level, support: Support, view: View) -> State:
     """Random phases in a support (frames, rows, columns) on another grid of the same extent."""
-    inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.place)
+    inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.device)
     if not inside.any():
         raise InputError("support: got one too thin for any voxel of the coarse level, expected two voxels and more; dilate it")
     crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
@@ -200,7 +200,7 @@ def loosened(attempt: Attempt) -> Attempt:
     """
     level, state = attempt.view.level(WHOLE), attempt.state
     wider = replace(attempt, state=settled(level, replace(state, support=dilated(state.support)), LAST))
-    return min(attempt, wider, key=lambda a: a.deviance)
+    return min(attempt, wider, key=lambda a: a.hidden_deviance)
 
 
 def smoothed(attempt: Attempt) -> Attempt:
@@ -209,7 +209,7 @@ def smoothed(attempt: Attempt) -> Attempt:
     for smoother in SMOOTHER_BY:
         way = replace(LAST, smoother=smoother)
         smoother_one = replace(attempt, state=settled(level, attempt.state, way))
-        if smoother_one.deviance > attempt.deviance:
+        if smoother_one.hidden_deviance > attempt.hidden_deviance:
             break
         attempt = smoother_one
     return attempt
@@ -224,12 +224,15 @@ def as_hidden_counts_say(climbed: list[Attempt], steps: Steps) -> list[Attempt]:
     with steps.piece(LAST_STEPS) as tick:
         coherent, view = with_full_coherence(best), best.view
         tick()
-        if coherent.deviance > FAR_WORSE * best.deviance or (coherent := fitted_to_the_end(coherent)).deviance > best.deviance:
+        if coherent.hidden_deviance > FAR_WORSE * best.hidden_deviance:
+            return climbed
+        coherent = fitted_to_the_end(coherent)
+        if coherent.hidden_deviance > best.hidden_deviance:
             return climbed
         tick()
         others = [attempt for attempt in climbed if attempt is not best]
         again = [part(lambda one: fitted_to_the_end(with_full_coherence(one)), other) for other in others]
-        return [coherent, *together(view.pattern, view.place, again, steps.stop)]
+        return [coherent, *together(view.pattern, view.device, again, steps.stop)]
 
 
 def with_full_coherence(attempt: Attempt) -> Attempt:

@@ -64,7 +64,8 @@ def retrieve(
     check_treatment(treatment, pattern)
     shape = pattern.counts.shape
     pattern = clear_box(pattern) if treatment == "crop" else pattern
-    given = None if support is None else given_support(support, pattern.counts.shape)
+    shapes = np.shape(intensity), shape
+    given = None if support is None else given_support(support, shapes, pattern.counts.shape)
     options = replace(options, treatment=treatment)
 
     def work(device: Device) -> RetrievalResult:
@@ -83,14 +84,14 @@ def searched(
     on_progress: Progress = lambda done, total: None,
 ) -> RetrievalResult:
     """The object of a pattern, with the treatment of the options, from a support that was given or the autocorrelation's."""
-    treatment, place = options.treatment or usual_treatment(pattern), find_device(options.device)
-    counts = torch.from_numpy(pattern.counts).to(place)
+    treatment, device = options.treatment or usual_treatment(pattern), find_device(options.device)
+    counts = torch.from_numpy(pattern.counts).to(device)
     first = first_support(counts)
-    given = None if given is None else given.to(place)
+    given = None if given is None else given.to(device)
     if options.coherence == "full":
         ends, best = coherent_starts(pattern, treatment, first if given is None else given, options, on_progress)
     else:
-        ends, best = partial_starts(pattern, treatment, given, options, place, on_progress)
+        ends, best = partial_starts(pattern, treatment, given, options, device, on_progress)
     crystal, inside, modes = common_object([found.crystal for found in best], best[0].support)
     return RetrievalResult(crystal, inside, ends, modes, oversampling_of(counts), options)
 

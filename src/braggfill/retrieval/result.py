@@ -23,7 +23,7 @@ class Start:
     """How one random start ended."""
 
     number: int
-    deviance: float
+    hidden_deviance: float
     """Mean Poisson deviance of the hidden counts: the free log-likelihood, up to its sign and a constant; less is better."""
     misfit: float
     """Mean square difference of the counts' doubled roots, over what the iteration took as measured."""

@@ -28,7 +28,7 @@ class View:
     hidden: Bool[NDArray[np.bool_], "frames rows columns"]
     rng: np.random.Generator
     """The start's random numbers, after hiding."""
-    place: torch.device
+    device: torch.device
 
     def level(self, share: float) -> Level:
         """The central share of what it sees."""
@@ -41,7 +41,7 @@ class View:
 
     def _level(self, treatment: TreatmentName, unknown: NDArray[np.bool_], share: float) -> Level:
         scan = known_counts(self.pattern, treatment, unknown)
-        return tapered_level(scan, share, self.place)
+        return tapered_level(scan, share, self.device)
 
 
 def level_shares(pattern: Pattern, treatment: TreatmentName) -> list[float]:
@@ -51,7 +51,7 @@ def level_shares(pattern: Pattern, treatment: TreatmentName) -> list[float]:
     return [share for share in shares_of(scan) if share == WHOLE or share * shortest >= SHORTEST_AXIS]
 
 
-def view_of(pattern: Pattern, treatment: TreatmentName, seed: int, number: int, place: torch.device) -> View:
+def view_of(pattern: Pattern, treatment: TreatmentName, seed: int, number: int, device: torch.device) -> View:
     """What a start sees."""
     rng = start_generator(seed, number)
-    return View(number, pattern, treatment, hide_voxels(rng, pattern), rng, place)
+    return View(number, pattern, treatment, hide_voxels(rng, pattern), rng, device)

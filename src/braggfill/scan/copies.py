@@ -62,7 +62,7 @@ class Trial:
     """(frames, rows, columns): voxels of the copies that are filled."""
 
     @classmethod
-    def with_copies(cls, scan: GappedScan, copies: NDArray[np.bool_]) -> "Trial":
+    def hiding(cls, scan: GappedScan, copies: NDArray[np.bool_]) -> "Trial":
         """Blank measured voxels ``copies``, bool (frames, rows, columns), beside what a scan already lacks."""
         blank = GappedScan.blanked(scan.counts, scan.mask | copies)
         return cls(blank, copies & blank.wanted)
@@ -72,7 +72,7 @@ class Trial:
         """Lay copies by some rules; by default those at hand that first give voxels enough, else most of them."""
         trials: list[Trial] = []
         for some in [rules] if rules else [CopyRules(clearance=c, spacing=c, least_share=s) for c, s in RELAXED]:
-            trials.append(cls.with_copies(scan, laid(scan, lay_copies(scan, some))))
+            trials.append(cls.hiding(scan, laid(scan, lay_copies(scan, some))))
             if np.count_nonzero(trials[-1].scored) >= ENOUGH * np.count_nonzero(scan.wanted):
                 break
         return max(trials, key=lambda trial: np.count_nonzero(trial.scored))

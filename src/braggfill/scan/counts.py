@@ -15,6 +15,8 @@ INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 """Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
 MOST_COUNTS = 1e12
 """Photons of a voxel: no detector counts so many, and the squares of more would leave float32."""
+MOST_MARKS = 32
+"""Different numbers above 0 that a mask may hold: a detector's bits, and what a few of them make together."""
 MOST_UNITS = 1e24
 """The same of scaled data, in their units."""
 
@@ -146,7 +148,7 @@ def _check_negatives(values: NDArray[Any], masked: NDArray[np.bool_]) -> None:
     noise[noise] = values[noise] != np.rint(values[noise])
     if noise.any():
         raise InputError(
-            f"intensity: got {100 * noise.mean():.0f} % negative values that are no whole numbers (such as "
+            f"intensity: got {np.count_nonzero(noise):,} negative values that are no whole numbers (such as "
             f"{values[noise][0]:g}), expected counts; was a background subtracted? then give the data as they were before, or "
             "say that such voxels are measured (--negatives measured, with --counts-per-unit) or gaps (--negatives missing)"
         )
@@ -173,6 +175,7 @@ def as_mask(mask: NDArray[Any] | None, shape: tuple[int, ...], name: str = "mask
     if mask is None:
         return np.zeros(shape, bool)
     mask = as_numbers(mask, name)
+    check_marks(mask, name)
     if mask.shape not in (shape, shape[1:]):
         raise InputError(f"{name}: got shape {mask.shape}, expected {shape} like the scan, or {shape[1:]} for every frame")
     return np.broadcast_to(is_marked(mask), shape)
@@ -182,7 +185,7 @@ def as_numbers(values: Any, name: str) -> NDArray[Any]:
     """An array, of any shape, that can be held against 0, or InputError."""
     numbers = as_array(values, name)
     if numbers.dtype.kind not in "iufb":
-        raise InputError(f"{name}: got values of type {numbers.dtype}, expected numbers, of which those > 0 are marked")
+        raise InputError(f"{name}: got values of type {numbers.dtype}, expected numbers")
     return numbers
 
 
@@ -193,7 +196,22 @@ def as_mask_of_any(mask: Any) -> NDArray[Any]:
         raise InputError(
             f"mask: got shape {numbers.shape}, expected (frames, rows, columns), or (rows, columns) for every frame"
         )
+    check_marks(numbers, "mask")
     return numbers
+
+
+def check_marks(numbers: NDArray[Any], name: str) -> None:
+    """Raise InputError where numbers (of any shape) above 0 are so many different ones that they count and mark nothing."""
+    left = numbers[numbers > 0]
+    for _ in range(MOST_MARKS):
+        if not left.size:
+            return
+        left = left[left != left[0]]
+    if left.size:
+        raise InputError(
+            f"{name}: got more than {MOST_MARKS} different numbers above 0, expected 1 (marked) and 0, or a few of a "
+            "detector's bits; are these the counts of a scan?"
+        )
 
 
 def unmeasured(values: NDArray[Any], negatives: Negatives | None = None) -> NDArray[np.bool_]:

@@ -43,6 +43,8 @@ class MeasuredScan:
 def read_measured(address: PathLike) -> MeasuredScan:
     """Read a scan of whole counts to train on; what is masked or marked in it as not measured stays so."""
     scan = read_scan(address)
+    if scan.filled is not None:
+        raise InputError(f"measured {address}: got a scan that is filled already, expected one as it was measured")
     counts, mask = measured_values(scan.intensity, scan.mask)
     scale_of(counts, None)
     if counts.max() < 1:

@@ -179,7 +179,10 @@ def _opened(made: Prepared, detector: Detector) -> Prepared:
 
 
 def _binned(made: Prepared, bins: tuple[int, ...], negatives: Negatives | None) -> Prepared:
-    """Sum voxels; what does not fill a bin at the ends is left out, a bin that lacks a voxel is not measured."""
+    """Sum voxels; what does not fill a bin at the ends is left out, a bin that lacks a voxel is not measured.
+
+    Standard deviations of estimates are summed as well, for those of neighbours are wrong together: at most it is so much.
+    """
     shape = made.scan.intensity.shape
     if any(b > n for b, n in zip(bins, shape, strict=True)):
         raise InputError(f"bin: got {list(bins)}, expected bins no larger than the scan's {' × '.join(map(str, shape))} voxels")
@@ -192,7 +195,8 @@ def _binned(made: Prepared, bins: tuple[int, ...], negatives: Negatives | None) 
         hidden = np.where(lost, _in_bins(measured + hidden, bins).sum((1, 3, 5), dtype=float), 0)
     whole = made.scan.intensity.dtype.kind in "iub" and summed.max() <= MOST_COUNTS
     intensity = summed.astype(np.int64 if whole else np.float32)
-    changed = {"intensity": intensity, "filled": filled, "std": None, "hidden": hidden}
+    std = None if made.scan.std is None else _in_bins(made.scan.std, bins).sum((1, 3, 5)).astype(np.float32)
+    changed = {"intensity": intensity, "filled": filled, "std": std, "hidden": hidden}
     scan = replace(made.scan, geometry=_of_larger_pixels(made.scan, bins), **changed)
     return replace(made, scan=scan, mask=lost, record=made.record | {"bin": list(bins)})
 

@@ -79,7 +79,7 @@ def train(
     """
     folder, config = as_path(out, "out"), TrainConfig() if config is None else config
     check_kind("config", config, TrainConfig)
-    start = given_start(start, folder)
+    start = given_start(start, folder, config)
     find_device(device)
     if (folder / STATE_NAME).exists() and not resume:
         raise InputError(f"out {folder}: got a folder with an unfinished training, expected a new one; go on with resume")
@@ -116,11 +116,13 @@ def carry_out(run: "TrainingRun", folder: Path, on_step: Callable[[int, float], 
             run.fabric.barrier()
 
 
-def given_start(start: PathLike | None, folder: Path) -> Path | None:
-    """The weights to start from, or InputError for those that a training in the folder would replace."""
+def given_start(start: PathLike | None, folder: Path, config: TrainConfig) -> Path | None:
+    """The weights to start from, or InputError for those that do not fit or that a training in the folder would replace."""
     path = None if start is None else as_path(start, "start")
     if path and identities([path]) & identities(folder / name for name in (WEIGHTS_NAME, STATE_NAME, CURVE_NAME)):
         raise InputError(f"start {path}: got weights that the training in {folder} would replace, expected another folder")
+    if path and (model := read_weights(path)[0]).config != config.model:
+        raise InputError(f"start {path}: got a network of size {model.config.channels}, expected {config.model.channels}")
     return path
 
 
@@ -249,10 +251,6 @@ class TrainingRun:
     def start_from(self, path: Path) -> None:
         """Begin with the weights of an earlier training, whose hash and description go with this one."""
         model, description = read_weights(path)
-        if model.config != self.config.model:
-            raise InputError(
-                f"start {path}: got a network of size {model.config.channels}, expected {self.config.model.channels}"
-            )
         self.learner.model.load_state_dict(model.state_dict())
         self.learner.average = {name: p.detach().clone() for name, p in self.learner.model.named_parameters()}
         self.origin = {"sha256": sha256(path)} | description
