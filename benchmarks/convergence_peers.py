@@ -60,8 +60,8 @@ def state_of(crystal: np.ndarray, fits: LastFits) -> State:
     level = fits.level
     f, r, c = (-p for p in fits.known.peak)
     coarse = Window((f, r, c), torch.ones(crystal.shape))
-    found = on_larger_window(torch.from_numpy(crystal.astype(np.complex64))[None], coarse, level)
-    light = torch.fft.fftn(found, dim=(-3, -2, -1)).abs().square()[0]
+    found = on_larger_window(torch.from_numpy(crystal.astype(np.complex64)), coarse, level)
+    light = torch.fft.fftn(found).abs().square()
     found *= (level.target.sum() / light[level.measured].sum()).sqrt()
     return in_support(found, level, level.roomiest)
 

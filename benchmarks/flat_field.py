@@ -55,7 +55,7 @@ def main() -> None:
     (promising,) = contest.taken_on(contest.started())
     begun = carried_up(levels, whole, promising, options, known, lambda: None)
     best = polished(begun, thorough=False)[0]
-    efficiency = best.state.instrument.efficiency[0].numpy()
+    efficiency = best.state.instrument.efficiency.numpy()
     if efficiency.size == 1:
         raise SystemExit("hidden counts say that the detector is even")
     fitted = np.roll(efficiency, scan.peak[1:], (0, 1))[: white.shape[0], : white.shape[1]]

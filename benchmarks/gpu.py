@@ -30,7 +30,7 @@ from braggfill.crystal.model.levels import WHOLE, tapered_level
 from braggfill.crystal.model.likelihood import Likelihood, Terms
 from braggfill.crystal.retrieved import counts_with_prior
 from braggfill.crystal.search.alignment import align
-from braggfill.crystal.search.turns import random_starts
+from braggfill.crystal.search.turns import random_start
 from braggfill.simulation.scans import detector_cross, simulate
 from braggfill.training.config import TrainConfig
 from braggfill.training.fabric import start_fabric
@@ -107,10 +107,10 @@ def core_figures(scan: Scan) -> dict[str, float]:
     times: dict[str, float] = {}
     for device in ("cuda", "cpu"):
         level = tapered_level(known, WHOLE, device)
-        state = random_starts(level, 1, np.random.default_rng(0))
+        state = random_start(level, np.random.default_rng(0))
         likelihood = Likelihood(level, state.support, Terms(0.05, 0.3))
         parameters = likelihood.pack(state.crystal, state.instrument)
-        spectrum = torch.fft.fftn(state.crystal, dim=(-3, -2, -1))
+        spectrum = torch.fft.fftn(state.crystal)
 
         works = {
             "likelihood": lambda loss=likelihood, at=parameters: loss(at)[1],

@@ -8,15 +8,14 @@ from braggfill.crystal.model.windows import Window
 
 def instrument(frames, widths=(0.5, 0.5, 0.5), background=0.0, **others):
     """One with no blur but ``widths``, frames and pixels alike, and what else is given."""
-    one = torch.ones(1)
     plain = {
-        "widths": torch.tensor([widths]),
-        "frame_factors": torch.ones(1, frames),
-        "background": background * one,
-        "diffuse": 0 * one,
-        "half_widths": torch.full((1, 3), 10.0),
-        "dead_time": 0 * one,
-        "efficiency": torch.ones(1, 1, 1),
+        "widths": torch.tensor(widths),
+        "frame_factors": torch.ones(frames),
+        "background": torch.tensor(float(background)),
+        "diffuse": torch.tensor(0.0),
+        "half_widths": torch.full((3,), 10.0),
+        "dead_time": torch.tensor(0.0),
+        "efficiency": torch.ones(1, 1),
     }
     return Instrument(**(plain | others))
 

@@ -19,9 +19,9 @@ def faceted(shape):
 def expected_of(crystal, widths=(0.5, 0.6, 0.4)):
     """A crystal (frames, rows, columns) without light beyond the array, and its counts, blurred by partial coherence."""
     smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
-    crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
-    seen_by = instrument(crystal.shape[1], widths, 0.02)
-    return crystal, np.fft.fftshift(expected_counts(crystal, seen_by, ring(crystal.shape[1:]))[0].numpy())
+    crystal = torch.from_numpy(smooth.astype(np.complex64))
+    seen_by = instrument(len(crystal), widths, 0.02)
+    return crystal, np.fft.fftshift(expected_counts(crystal, seen_by, ring(crystal.shape)).numpy())
 
 
 def scan_of(expected, mask, peak, fringe=3.0):

@@ -92,20 +92,20 @@ def scattering(shape=SHAPE, seed=0):
     return scan, crystal, inside
 
 
-def begun(device, share=1.0, starts=2):
-    """A level of that scan, and a state on it: two objects, or one, their supports, their instruments."""
+def begun(device, share=1.0):
+    """A level of that scan, and a state on it."""
     scan, crystal, inside = scattering()
     level = level_of(scan, share, 1.0 if share == 1 else 0.1, device, beyond=0)
-    start = turns.random_starts(level, starts, np.random.default_rng(1))
+    start = turns.random_start(level, np.random.default_rng(1))
     if share == 1:
-        objects = np.stack([crystal, 1.1 * crystal]) + np.complex64(0.3) * inside
-        start = replace(start, crystal=torch.from_numpy(objects).to(device))
+        start = replace(start, crystal=torch.from_numpy(crystal + np.complex64(0.3) * inside).to(device))
     return level, start
 
 
 def parts(state):
-    """The tensors of a state."""
-    return [state.crystal, state.support.float(), *vars(state.instrument).values(), state.misfit]
+    """What a state consists of, as tensors."""
+    left = torch.tensor(state.misfit, device=state.crystal.device)
+    return [state.crystal, state.support.float(), *vars(state.instrument).values(), left]
 
 
 @pytest.mark.parametrize("terms", [Terms(0.05, 0.3), Terms(0.0, 0.3, smooth=True, unbiased=True)], ids=["far", "near"])
@@ -131,7 +131,7 @@ def test_a_descent_of_the_likelihood(card):
 def test_the_projection_to_the_measured_moduli(card, coherent):
     def work(device):
         level, state = begun(device)
-        amplitude = torch.fft.fftn(state.crystal, dim=(-3, -2, -1))
+        amplitude = torch.fft.fftn(state.crystal)
         return [project_modulus(amplitude, level, None if coherent else state.instrument)]
 
     same_on(card, work)
@@ -145,7 +145,7 @@ def test_a_search_and_its_climb(card, monkeypatch):
     monkeypatch.setattr("braggfill.crystal.search.astray.TIMES", 1)
 
     def work(device):
-        coarse, begin = begun(device, 0.75, 1)
+        coarse, begin = begun(device, 0.75)
         found = turns.search(coarse, begin, BRIEF, climbing.Prior().searching())
         whole = level_of(scattering()[0], 1.0, device=device)
         state, _ = climbing.climb([coarse, whole], found, climbing.Prior().climbing())

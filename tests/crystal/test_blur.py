@@ -13,12 +13,11 @@ def random_field(shape=(12, 14, 16), seed=0):
     return torch.from_numpy(np.random.default_rng(seed).gamma(1.0, 30.0, shape))
 
 
-@pytest.mark.parametrize("starts", [1, 3])
-def test_blur_is_that_of_scipy_on_a_ring(starts):
-    field = random_field((starts, 12, 14, 16))
-    ours = blurred(field.clone(), WIDTHS.expand(starts, 3)).numpy()
+def test_blur_is_that_of_scipy_on_a_ring():
+    field = random_field()
+    ours = blurred(field.clone(), WIDTHS).numpy()
     expected = field.numpy()
-    for axis, sigma in zip((1, 2, 3), WIDTHS.tolist(), strict=True):
+    for axis, sigma in enumerate(WIDTHS.tolist()):
         expected = gaussian_filter1d(expected, sigma, axis, mode="wrap", radius=6)
     np.testing.assert_allclose(ours, expected, rtol=1e-4)
 
@@ -52,7 +51,7 @@ def test_the_way_back_is_the_adjoint_and_tells_of_the_widths(cached_voxels):
     field, g = random_field(), random_field(seed=1)
     blur = Blur(field)
     light = light_of(blur, field, WIDTHS)
-    np.testing.assert_allclose(light, blurred(field[None].clone(), WIDTHS[None])[0], rtol=1e-12)
+    np.testing.assert_allclose(light, blurred(field.clone(), WIDTHS), rtol=1e-12)
     blur.by_light.inside.copy_(g)
     blur.by_light.close()
     by_intensity = torch.cat([blur.back(frames) for frames in frames_at_once(field)])

@@ -23,7 +23,7 @@ def direct(widths):
 
 
 def test_diffuse_light_is_a_lorentzian_about_the_peak_wherever_this_lies():
-    light = diffuse_light(window(), torch.tensor([20.0]), WIDTHS[None])[0].numpy()
+    light = diffuse_light(window(), torch.tensor(20.0), WIDTHS).numpy()
     assert light[0, 0, 0] == 20
     np.testing.assert_allclose(np.roll(light, [-f for f in FIRST], (0, 1, 2)), 20 * direct(WIDTHS.tolist()), rtol=1e-5)
 
@@ -31,7 +31,7 @@ def test_diffuse_light_is_a_lorentzian_about_the_peak_wherever_this_lies():
 def test_frames_follow_one_another_as_in_the_whole():
     lorentzian = Lorentzian(window(), WIDTHS)
     parts = [lorentzian.light(slice(n, n + 3)) for n in (0, 3, 6)]
-    np.testing.assert_allclose(torch.cat(parts), diffuse_light(window(), torch.ones(1), WIDTHS[None])[0], rtol=1e-6)
+    np.testing.assert_allclose(torch.cat(parts), diffuse_light(window(), torch.tensor(1.0), WIDTHS), rtol=1e-6)
 
 
 def test_what_half_widths_gain_is_a_finite_difference():
@@ -47,9 +47,9 @@ def test_what_half_widths_gain_is_a_finite_difference():
 
 
 def test_it_is_not_blurred_but_counted_frame_by_frame_as_the_crystal_is():
-    factors = torch.linspace(0.8, 1.2, 6)[None]
-    given = instrument(6, (0.9, 0.9, 0.9), 0.5, diffuse=torch.tensor([30.0]), frame_factors=factors)
-    dark = torch.zeros(1, 6, 8, 8, dtype=torch.complex64)
+    factors = torch.linspace(0.8, 1.2, 6)
+    given = instrument(6, (0.9, 0.9, 0.9), 0.5, diffuse=torch.tensor(30.0), frame_factors=factors)
+    dark = torch.zeros(6, 8, 8, dtype=torch.complex64)
     light = diffuse_light(ring((6, 8, 8)), given.diffuse, given.half_widths)
-    expected = light * factors[:, :, None, None] + 0.5
+    expected = light * factors[:, None, None] + 0.5
     np.testing.assert_allclose(expected_counts(dark, given, ring((6, 8, 8))), expected, rtol=1e-5)

@@ -10,7 +10,7 @@ from known_scans import expected_of, faceted, scan_of
 
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import level_of
-from braggfill.crystal.model.likelihood import misfit
+from braggfill.crystal.model.misfit import misfit
 from braggfill.crystal.search.alignment import align, twin
 from braggfill.crystal.search.generations import FAMILIES, WORTHWHILE, Started, common, guided
 from braggfill.crystal.search.turns import Fitting, State, first_instrument
@@ -25,15 +25,15 @@ FITTING = Fitting(kappa=0.05, mu=0.003)
 def level():
     """The whole of a scan without a gap, and the crystal that it is of."""
     crystal, expected = expected_of(faceted(SHAPE))
-    return level_of(scan_of(expected, np.zeros(SHAPE, bool), tuple(n // 2 for n in SHAPE)), 1.0, beyond=0), crystal[0].numpy()
+    return level_of(scan_of(expected, np.zeros(SHAPE, bool), tuple(n // 2 for n in SHAPE)), 1.0, beyond=0), crystal.numpy()
 
 
 def state_of(level, crystal):
     """An object cut to where it is large, and its misfit."""
-    found = torch.from_numpy(crystal.astype(np.complex64))[None]
-    instrument = first_instrument(level, 1)
+    found = torch.from_numpy(crystal.astype(np.complex64))
+    instrument = first_instrument(level)
     left = misfit(level, expected_counts(found, instrument, level), FITTING.kappa)
-    return State(found, found.abs() > 0.1 * found.abs().amax(), instrument, left, torch.ones(1))
+    return State(found, found.abs() > 0.1 * found.abs().amax(), instrument, left)
 
 
 def test_what_spoiled_objects_have_in_common_is_nearer_to_the_crystal_than_any_of_them(level):
@@ -45,9 +45,9 @@ def test_what_spoiled_objects_have_in_common_is_nearer_to_the_crystal_than_any_o
     states = [state_of(level, one) for one in lost]
     with one_thread():
         found = common(level, states, FITTING)
-    assert align(crystal, found.crystal[0].numpy())[1] > max(align(crystal, one)[1] for one in lost)
-    assert align(crystal, found.crystal[0].numpy())[1] > 0.98
-    assert float(found.misfit) < 0.1 * min(float(state.misfit) for state in states)
+    assert align(crystal, found.crystal.numpy())[1] > max(align(crystal, one)[1] for one in lost)
+    assert align(crystal, found.crystal.numpy())[1] > 0.98
+    assert found.misfit < 0.1 * min(state.misfit for state in states)
 
 
 def test_nothing_comes_of_a_mean_that_vanishes(level):
@@ -57,7 +57,7 @@ def test_nothing_comes_of_a_mean_that_vanishes(level):
 
 def promising(number, misfit, wrap=TIGHT):
     """A start of some misfit."""
-    return Started(number, wrap, SimpleNamespace(misfit=torch.tensor([misfit])))
+    return Started(number, wrap, SimpleNamespace(misfit=misfit))
 
 
 @given(st.lists(st.floats(0.1, 9), min_size=1, max_size=6), st.lists(st.floats(0.1, 9), min_size=6, max_size=6))

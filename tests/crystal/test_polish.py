@@ -27,7 +27,7 @@ def fits(monkeypatch):
 
     def settled(level, state, way):
         made.append((way.kappa, int(state.support.sum()), way.mu * (way.smoother or 0)))
-        return replace(state, misfit=torch.tensor([1.0 + len(made)]))
+        return replace(state, misfit=1.0 + len(made))
 
     monkeypatch.setattr(polish, "settled", settled)
     return made
@@ -61,9 +61,8 @@ def efficiencies(monkeypatch):
 
 def state():
     x, y, z = torch.meshgrid(*(torch.arange(24) - 12.0,) * 3, indexing="ij")
-    modulus = torch.exp(-0.5 * (x**2 + y**2 + z**2) / 4**2)[None]
-    one = torch.ones(1)
-    return State(modulus.to(torch.complex64), modulus > 0.01, instrument(24), one, one)
+    modulus = torch.exp(-0.5 * (x**2 + y**2 + z**2) / 4**2)
+    return State(modulus.to(torch.complex64), modulus > 0.01, instrument(24), 1.0)
 
 
 def all_fits(judge):
@@ -87,9 +86,8 @@ def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
 
 def test_an_object_that_converged_is_fitted_for_a_smaller_kappa_though_the_last_was_worse(fits, monkeypatch):
     """Hidden bright voxels were worse with a κ that still lets them go; without κ they are better."""
-    one = torch.ones(1)
     doing_nothing = polish.settled
-    monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=one, counting_misfit=one))
+    monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=1.0, counting_misfit=1.0))
     wrong = iter([71.5, 72.0, 75.4, 73.0, 5.6, 9.0, 9.0, 9.0, 9.0])
     made = all_fits(lambda _: next(wrong))
     assert [kappa for kappa, _, _ in fits][2:5] == [change["kappa"] for change in SURER]

@@ -25,9 +25,9 @@ def measured():
     inside = (np.abs(z) + np.abs(y) < 6) & (np.abs(x) < 4) & (z + y + x < 4)
     crystal = inside * np.exp(1j * (0.02 * z * x + 0.03 * y**2))
     smooth = gaussian_filter(crystal.real, 0.8) + 1j * gaussian_filter(crystal.imag, 0.8)
-    crystal = torch.from_numpy(smooth.astype(np.complex64))[None]
+    crystal = torch.from_numpy(smooth.astype(np.complex64))
     given = instrument(SHAPE[0], BLUR, 0.02)
-    expected = np.roll(expected_counts(crystal, given, ring(SHAPE))[0].numpy(), [24, 24, 24], (0, 1, 2))
+    expected = np.roll(expected_counts(crystal, given, ring(SHAPE)).numpy(), [24, 24, 24], (0, 1, 2))
     mask = np.zeros(SHAPE, bool)
     mask[:, :, 31:34] = True
     return expected, np.random.default_rng(0).poisson(expected).astype(np.float32), mask

@@ -25,17 +25,16 @@ def seen(dose):
     z, y, x = np.meshgrid(*(np.arange(n) - n // 2 for n in SHAPE), indexing="ij")
     bent = ((np.abs(z) < 4) & (np.abs(y) < 5) & (np.abs(x) < 4)) * np.exp(0.03j * (y**2 + z * x))
     crystal = gaussian_filter(bent.real, 0.8) + 1j * gaussian_filter(bent.imag, 0.8)
-    crystal = torch.from_numpy(crystal.astype(np.complex64))[None]
+    crystal = torch.from_numpy(crystal.astype(np.complex64))
     crystal *= (dose / expected_counts(crystal, None, ring(SHAPE)).sum()).sqrt()
     given = instrument(SHAPE[0], (0.4, 0.4, 0.4), 1e-3)
-    expected = np.roll(expected_counts(crystal, given, ring(SHAPE))[0].numpy(), PEAK, (0, 1, 2))
+    expected = np.roll(expected_counts(crystal, given, ring(SHAPE)).numpy(), PEAK, (0, 1, 2))
     counts = np.random.default_rng(0).poisson(expected).astype(np.float32)
     hidden = np.zeros(SHAPE, bool)
     hidden[:, :, 18:21] = True
     scan = CountsWithPrior(np.where(hidden, 0, counts).astype(np.float32), hidden, NOTHING, NOTHING, PEAK, (4.0, 4.0, 4.0))
-    everywhere = torch.ones(1, *SHAPE, dtype=torch.bool)
-    one = torch.ones(1)
-    return expected, counts, scan, State(crystal, everywhere, given, one, one)
+    everywhere = torch.ones(SHAPE, dtype=torch.bool)
+    return expected, counts, scan, State(crystal, everywhere, given)
 
 
 def test_hidden_levels_measure_what_was_hidden_and_nothing_else():
@@ -56,18 +55,18 @@ def begun():
     (hidden,) = hidden_levels(scan, scan.mask, counts[scan.mask], (0.75,))
     level = tapered_level(scan, 0.75)
     places = [np.roll(np.arange(first, first + n), first) for first, n in zip(level.first, level.shape, strict=True)]
-    amplitude = torch.fft.fftn(state.crystal[0])[np.ix_(*places)] * level.taper.sqrt()
-    crystal = torch.fft.ifftn(amplitude)[None]
+    amplitude = torch.fft.fftn(state.crystal)[np.ix_(*places)] * level.taper.sqrt()
+    crystal = torch.fft.ifftn(amplitude)
     support = crystal.abs() > 0.02 * crystal.abs().max()
     given = instrument(level.shape[0], (0.4, 0.4, 0.4), 1e-3)
-    return level, hidden, State(crystal, support, given, torch.ones(1), torch.ones(1))
+    return level, hidden, State(crystal, support, given)
 
 
 def left_of(hidden, level, found, kappa):
     """Misfit of the hidden counts by a state, by numpy."""
     at, known = hidden.measured.numpy(), hidden.target.numpy()
     weight = level.taper.numpy()[at] / (1 + kappa**2 * known[at])
-    model = expected_counts(found.crystal, found.instrument, level)[0].numpy()
+    model = expected_counts(found.crystal, found.instrument, level).numpy()
     return (weight * (np.sqrt(model[at] + 0.375) - np.sqrt(known[at] + 0.375)) ** 2).mean()
 
 

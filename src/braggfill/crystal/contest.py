@@ -18,7 +18,7 @@ from braggfill.base.randomness import start_generator
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, Level, shares_of
-from braggfill.crystal.model.likelihood import misfit
+from braggfill.crystal.model.misfit import misfit
 from braggfill.crystal.model.outliers import aliens
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.search.climb import climb
@@ -26,7 +26,7 @@ from braggfill.crystal.search.decimation import Axes, decimated, on_every_line
 from braggfill.crystal.search.generations import One, Started, common, guided
 from braggfill.crystal.search.polish import FIRST, Begun, Polisher, first_fit, polished
 from braggfill.crystal.search.support_share import hidden_levels, in_best_support
-from braggfill.crystal.search.turns import FIRST_TURNS, TURNS, Fitting, State, random_starts, search
+from braggfill.crystal.search.turns import FIRST_TURNS, TURNS, Fitting, State, random_start, search
 from braggfill.crystal.search.wraps import Wrap, in_wraps
 from braggfill.crystal.whole import Ended, Field, WholeScan
 
@@ -103,7 +103,7 @@ class Contest:
 
     def _started(self, numbered: list[tuple[int, Wrap]]) -> list[Started]:
         def start(number: int, wrap: Wrap) -> Started:
-            begin = random_starts(self.thin, 1, start_generator(self.options.seed, number))
+            begin = random_start(self.thin, start_generator(self.options.seed, number))
             with self.steps.piece(START_STEPS) as tick:
                 state = search(self.thin, begin, TURNS, self.options.prior.searching(wrap), tick, FIRST_TURNS)
             return Started(number, wrap, state)
@@ -181,7 +181,7 @@ class Contest:
         level, hidden = self.levels[0], self.hidden.levels[0]
         judge = hidden if hidden.measured.any() else level
         expected = expected_counts(state.crystal, state.instrument, level)
-        return Promising(number, state, fitting, wrap.handicap * float(misfit(judge, expected, fitting.kappa)), wrap)
+        return Promising(number, state, fitting, wrap.handicap * misfit(judge, expected, fitting.kappa), wrap)
 
     def _climb(self, begun: Promising) -> Begun:
         with self.steps.piece(CLIMB_STEPS) as tick:
@@ -219,7 +219,7 @@ def steps_of(options: CrystalOptions, decimated: bool) -> int:
 
 def without_aliens(level: Level, state: State) -> Level:
     """The level less what a state on it cannot have scattered."""
-    expected = expected_counts(state.crystal, state.instrument, level)[0]
+    expected = expected_counts(state.crystal, state.instrument, level)
     found = aliens(*(v.cpu().numpy() for v in (expected, level.target, level.measured)))
     return level.without(torch.from_numpy(found).to(expected.device)) if found.any() else level
 

@@ -16,7 +16,7 @@ from braggfill.crystal.model.likelihood import fit
 from braggfill.crystal.search.climb import BLUR, LIFT, REFINEMENTS, Prior
 from braggfill.crystal.search.decimation import decimated, fine_axes
 from braggfill.crystal.search.generations import REFINEMENTS as REFINEMENTS_OF_A_MEAN
-from braggfill.crystal.search.turns import REFINING, TURNS, Turn, iterated, random_starts
+from braggfill.crystal.search.turns import REFINING, TURNS, Turn, iterated, random_start
 from braggfill.crystal.search.wraps import TIGHT
 
 TRIED_ITERATIONS, TRIED_EVALUATIONS = 3, 4
@@ -53,7 +53,7 @@ class Rates:
     @classmethod
     def on(cls, level: Level, clock: Clock = perf_counter) -> "Rates":
         """As a few of them take, after a first one that makes what is kept."""
-        state = random_starts(level, 1, np.random.default_rng(0))
+        state = random_start(level, np.random.default_rng(0))
 
         def iterate(number: int) -> None:
             iterated(level, state, Turn(number, 0, 0, 0), (BLUR, BLUR), TIGHT.share)

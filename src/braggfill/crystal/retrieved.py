@@ -99,7 +99,7 @@ def fill_by_crystal(
     mean[mask], std[mask] = (v[mask] for v in whole.filled(last, weights))
     climbed = tuple(as_record(end, levels[-1], float(weights.shares[-1, n])) for n, end in enumerate(ends))
     prior = tuple(weights.shares[:, len(ends) :].sum(1).tolist())
-    misfits = tuple(float(one.state.misfit) for one in started)
+    misfits = tuple(one.state.misfit for one in started)
     record = CrystalRecord(options, shares[0], misfits, climbed, prior, time.perf_counter() - began)
     return CrystalFill(mean, std, record, RetrievedObject.of(last[0].polished.kept))
 

@@ -25,5 +25,5 @@ class RetrievedObject:
 
     @classmethod
     def of(cls, kept: "Kept") -> "RetrievedObject":
-        """The first of some kept states."""
-        return cls(kept.cut.crystal[0].cpu().numpy(), kept.cut.support[0].cpu().numpy(), kept.shape)
+        """That of a kept state."""
+        return cls(kept.cut.crystal.cpu().numpy(), kept.cut.support.cpu().numpy(), kept.shape)

@@ -9,8 +9,8 @@ from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.mixture import Weights, averaged, residual_variance, standard_deviation
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, Level
-from braggfill.crystal.model.likelihood import noise_misfit
-from braggfill.crystal.model.shapes import Volumes
+from braggfill.crystal.model.misfit import noise_misfit
+from braggfill.crystal.model.shapes import Volume
 from braggfill.crystal.model.windows import offsets
 from braggfill.crystal.record import Climbed
 from braggfill.crystal.search.efficiency import unevenness
@@ -49,9 +49,9 @@ class WholeScan:
         """Counts that a state expects, as an array of the scan."""
         return self.inside(expected_counts(state.crystal, state.instrument, self.level))
 
-    def inside(self, light: Volumes) -> Field:
-        """An array of the level (1, frames, rows, columns) as one of the scan."""
-        expected = light[0].cpu().numpy()
+    def inside(self, light: Volume) -> Field:
+        """An array of the level (frames, rows, columns) as one of the scan."""
+        expected = light.cpu().numpy()
         places = (offsets(-p, n) % m for p, n, m in zip(self.scan.peak, self.scan.counts.shape, expected.shape, strict=True))
         inside: Field = expected[np.ix_(*places)]
         return inside
@@ -64,8 +64,8 @@ class WholeScan:
         """What one end of a start expects."""
         state, kappa = found.state, found.way.kappa
         light = expected_counts(state.crystal, state.instrument, self.level)
-        noise = float(noise_misfit(self.level, light, kappa, kappa))
-        efficiency = state.instrument.efficiency[0].cpu().numpy()
+        noise = noise_misfit(self.level, light, kappa, kappa)
+        efficiency = state.instrument.efficiency.cpu().numpy()
         uneven = unevenness(efficiency, (self.level.target * self.level.measured).sum(0).cpu().numpy())
         return Ended(number, found, self.inside(light)[self.asked], noise, uneven)
 
@@ -89,11 +89,11 @@ class WholeScan:
 def as_record(end: Ended, whole: Level, share: float) -> Climbed:
     """An end in figures; ``share`` is that of its start in the average where the scan is brightest."""
     found, state, way = end.polished, end.polished.state, end.polished.way
-    f, r, c = (float(w) for w in state.instrument.widths[0])
+    f, r, c = (float(w) for w in state.instrument.widths)
     return Climbed(
         start=end.number,
         share=share,
-        misfit=float(state.misfit),
+        misfit=state.misfit,
         noise_misfit=end.noise_misfit,
         kappa=way.kappa,
         smoother=way.smoother,

@@ -5,7 +5,8 @@ from functools import cached_property
 
 from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.model.coherence import expected_counts
-from braggfill.crystal.model.likelihood import NARROWEST, misfit, noise_misfit
+from braggfill.crystal.model.likelihood import NARROWEST
+from braggfill.crystal.model.misfit import misfit, noise_misfit
 from braggfill.crystal.search.turns import State
 from braggfill.crystal.search.wraps import Wrap
 from braggfill.retrieval.result import LARGEST_SUPPORT, Start
@@ -33,13 +34,13 @@ class Attempt:
     @property
     def promise(self) -> tuple[bool, float]:
         """Less is better: whether it is too large to be determined, and its handicapped misfit on its level."""
-        return self.support_share > LARGEST_SUPPORT, self.wrap.handicap * float(self.state.misfit)
+        return self.support_share > LARGEST_SUPPORT, self.wrap.handicap * self.state.misfit
 
     @cached_property
     def hidden_deviance(self) -> float:
         """Mean Poisson deviance of the hidden counts on its level."""
         hidden = self.view.hidden_level(self.share)
-        expected = expected_counts(self.state.crystal, self.state.instrument, hidden)[0, hidden.measured]
+        expected = expected_counts(self.state.crystal, self.state.instrument, hidden)[hidden.measured]
         return poisson_deviance(expected.cpu().numpy(), hidden.target[hidden.measured].cpu().numpy())
 
     @cached_property
@@ -47,8 +48,8 @@ class Attempt:
         """How it ended, if it goes no further."""
         level = self.view.level(self.share)
         expected = expected_counts(self.state.crystal, self.state.instrument, level)
-        ours, noise = float(misfit(level, expected)), float(noise_misfit(level, expected))
-        f, r, c = (w if w > NO_WIDTH else 0.0 for w in self.state.instrument.widths[0].tolist())
+        ours, noise = misfit(level, expected), noise_misfit(level, expected)
+        f, r, c = (w if w > NO_WIDTH else 0.0 for w in self.state.instrument.widths.tolist())
         return Start(self.view.number, self.hidden_deviance, ours, noise, (f, r, c), self.support_share, finished=True)
 
     @property

@@ -12,7 +12,7 @@ from braggfill.base.errors import VanishedError
 from braggfill.base.progress import Progress
 from braggfill.base.randomness import poisson_counts, seeded, start_generator
 from braggfill.crystal.model.coherence import squared_modulus
-from braggfill.crystal.model.likelihood import mean_square
+from braggfill.crystal.model.misfit import mean_square
 from braggfill.crystal.search.turns import random_crystal
 from braggfill.retrieval.grids import centred
 from braggfill.retrieval.hidden_voxels import hidden_deviance, hide_voxels

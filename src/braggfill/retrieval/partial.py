@@ -29,9 +29,10 @@ from braggfill.crystal.search.turns import (
     TURNS,
     Fitting,
     State,
+    first_instrument,
     improved,
     random_crystal,
-    random_starts,
+    random_start,
     refined,
     search,
     take_turn,
@@ -146,7 +147,7 @@ def searched_coarsely(view: View, wrap: Wrap, share: float, support: Support | N
         return Attempt(view, wrap, share, search(level, begin, TURNS, fitting, tick, FIRST_TURNS))
     axes = fine_axes(level)
     thin = decimated(level, axes)
-    state = search(thin, random_starts(thin, 1, view.rng), TURNS, fitting, tick, FIRST_TURNS)
+    state = search(thin, random_start(thin, view.rng), TURNS, fitting, tick, FIRST_TURNS)
     if any(axes):
         state = refined(level, on_every_line(state, level, axes), REFINING, fitting)
     return Attempt(view, wrap, share, state)
@@ -164,7 +165,7 @@ def begun_inside(level: Level, support: Support, view: View) -> State:
     if not inside.any():
         raise InputError("support: got one too thin for any voxel of the coarse level, expected two voxels and more; dilate it")
     crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
-    return replace(random_starts(level, 1, view.rng), crystal=crystal[None], support=inside[None])
+    return State(crystal, inside, first_instrument(level))
 
 
 def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
@@ -254,10 +255,10 @@ def at_last(attempt: Attempt) -> Attempt:
 
 def found_by(attempt: Attempt, end: Start) -> Found:
     """The object of a start on the whole pattern, on the pattern's own grid; frames are as bright as it on average."""
-    level, factors = attempt.view.level(WHOLE), attempt.state.instrument.frame_factors[0]
+    level, factors = attempt.view.level(WHOLE), attempt.state.instrument.frame_factors
     by_frame = level.target.sum((1, 2))
-    crystal = without_taper(attempt.state.crystal[0], level, attempt.view.pattern)
+    crystal = without_taper(attempt.state.crystal, level, attempt.view.pattern)
     crystal *= ((factors * by_frame).sum() / by_frame.sum()).sqrt()
-    inside = torch.from_numpy(resampled(attempt.state.support[0].cpu().numpy(), tuple(crystal.shape)))
+    inside = torch.from_numpy(resampled(attempt.state.support.cpu().numpy(), tuple(crystal.shape)))
     crystal, support = centred(crystal, inside.to(crystal.device))
     return Found(end, crystal.cpu().numpy(), support)

@@ -3,10 +3,9 @@
 import math
 
 import torch
-from torch import Tensor
 
 from braggfill.crystal.model.frames import Ring, frames_at_once
-from braggfill.crystal.model.shapes import PerAxis, Volume, Volumes
+from braggfill.crystal.model.shapes import PerAxis, Volume
 
 REACH = 5.0
 """Standard deviations at which the Gaussian ends, at e^-12 of its middle."""
@@ -62,16 +61,15 @@ def along(field: Volume, axis: int, weights: Weights) -> Volume:
     return folded(extended(field, axis, weights), axis, weights)
 
 
-def blurred(intensity: Volumes, widths: PerAxis) -> Volumes:
-    """Blur intensities (starts, frames, rows, columns), in place, with Gaussians of ``widths`` (starts, 3)."""
-    for field, width in zip(intensity, widths, strict=True):
-        across, rows, columns = (gaussian(w, n)[0] for w, n in zip(width.tolist(), field.shape, strict=True))
-        by_row = Ring(field, len(across) - 1)
-        for frames in frames_at_once(field):
-            by_row.inside[frames] = along(along(field[frames], 2, columns), 1, rows)
-        by_row.close()
-        for frames in frames_at_once(field):
-            field[frames] = folded(by_row.around(frames, len(across) - 1), 0, across)
+def blurred(intensity: Volume, widths: PerAxis) -> Volume:
+    """Blur an intensity (frames, rows, columns), in place, with Gaussians of ``widths`` (3,) along its axes."""
+    across, rows, columns = (gaussian(w, n)[0] for w, n in zip(widths.tolist(), intensity.shape, strict=True))
+    by_row = Ring(intensity, len(across) - 1)
+    for frames in frames_at_once(intensity):
+        by_row.inside[frames] = along(along(intensity[frames], 2, columns), 1, rows)
+    by_row.close()
+    for frames in frames_at_once(intensity):
+        intensity[frames] = folded(by_row.around(frames, len(across) - 1), 0, across)
     return intensity
 
 
@@ -86,7 +84,7 @@ class Blur:
         self.intensity, self.by_column = torch.empty_like(like), torch.empty_like(like)
         self.by_row, self.by_light = (Ring(like, furthest(len(like))) for _ in range(2))
 
-    def begin(self, widths: Tensor) -> None:
+    def begin(self, widths: PerAxis) -> None:
         """Take the Gaussians' widths (3,)."""
         shape = self.intensity.shape
         self.kernels, self.slopes = zip(*(gaussian(w, n) for w, n in zip(widths.tolist(), shape, strict=True)), strict=True)

@@ -16,66 +16,64 @@ import torch
 from braggfill.crystal.model.blur import blurred
 from braggfill.crystal.model.diffuse import diffuse_light
 from braggfill.crystal.model.levels import Level
-from braggfill.crystal.model.shapes import Amplitude, Intensity, Objects, PerAxis, PerFrame, PerStart, Pixels, Volumes
+from braggfill.crystal.model.shapes import Number, Object, PerAxis, PerFrame, Pixels, Volume
 from braggfill.crystal.model.windows import Window
 
 FLOOR_COUNTS = 0.1
 """Expected counts below this many are taken as this many when an amplitude is scaled to its counts."""
 LARGEST_RATIO = 10.0
 """Most that a projection multiplies an amplitude by."""
-SPACE = (-3, -2, -1)
-"""Axes of frames, rows and columns; before them comes that of the starts."""
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """What a scan adds to a coherent pattern, for each of several starts."""
+    """What a scan adds to a coherent pattern; tensors are float32."""
 
     widths: PerAxis
-    """float32 (starts, 3): standard deviations of the Gaussian in voxels."""
+    """(3,): standard deviations of the Gaussian in voxels."""
     frame_factors: PerFrame
-    """float32 (starts, frames)."""
-    background: PerStart
-    """float32 (starts,): counts a voxel."""
-    diffuse: PerStart
-    """float32 (starts,): diffuse scattering's counts at the peak."""
+    """(frames,)"""
+    background: Number
+    """Counts a voxel."""
+    diffuse: Number
+    """Diffuse scattering's counts at the peak."""
     half_widths: PerAxis
-    """float32 (starts, 3): of the diffuse scattering at half its height, in voxels."""
-    dead_time: PerStart
-    """float32 (starts,): share of the light that is lost for each count of it."""
+    """(3,): of the diffuse scattering at half its height, in voxels."""
+    dead_time: Number
+    """Share of the light that is lost for each count of it."""
     efficiency: Pixels
-    """float32 (starts, rows, columns): of the detector's pixels, about 1; (starts, 1, 1) of an even detector."""
+    """(rows, columns): of the detector's pixels, about 1; (1, 1) of an even detector."""
 
 
-def squared_modulus(amplitude: Amplitude) -> Intensity:
-    """|A|², float32."""
+def squared_modulus(amplitude: Object) -> Volume:
+    """|A|², float32 (frames, rows, columns)."""
     real, imaginary = torch.view_as_real(amplitude).unbind(-1)
     return real.square().addcmul_(imaginary, imaginary)
 
 
-def expected_counts(crystal: Objects, instrument: Instrument | None, window: Window) -> Volumes:
-    """Counts that tapered objects (starts, frames, rows, columns) lead to expect; of full coherence without an instrument."""
-    intensity = squared_modulus(torch.fft.fftn(crystal, dim=SPACE)).div_(window.taper)
+def expected_counts(crystal: Object, instrument: Instrument | None, window: Window) -> Volume:
+    """Counts that a tapered object (frames, rows, columns) leads to expect; of full coherence without an instrument."""
+    intensity = squared_modulus(torch.fft.fftn(crystal)).div_(window.taper)
     return intensity if instrument is None else measured_by(intensity, instrument, window)
 
 
-def measured_by(intensity: Volumes, instrument: Instrument, window: Window) -> Volumes:
-    """What an instrument makes of coherent intensities (starts, frames, rows, columns) in a window."""
+def measured_by(intensity: Volume, instrument: Instrument, window: Window) -> Volume:
+    """What an instrument makes of a coherent intensity (frames, rows, columns) in a window."""
     light = blurred(intensity, instrument.widths)
     light += diffuse_light(window, instrument.diffuse, instrument.half_widths)
-    light *= instrument.frame_factors[:, :, None, None]
-    light *= instrument.efficiency[:, None]
-    light += instrument.background[:, None, None, None]
-    return light.div_(1 + instrument.dead_time[:, None, None, None] * light)
+    light *= instrument.frame_factors[:, None, None]
+    light *= instrument.efficiency
+    light += instrument.background
+    return light.div_(1 + instrument.dead_time * light)
 
 
-def project_modulus(amplitude: Objects, level: Level, instrument: Instrument | None = None) -> Objects:
-    """Scale amplitudes, in place, by the root of the counts allowed over those expected; phases stay.
+def project_modulus(amplitude: Object, level: Level, instrument: Instrument | None = None) -> Object:
+    """Scale an amplitude, in place, by the root of the counts allowed over those expected; phases stay.
 
     Parameters
     ----------
-    amplitude : complex64 tensor (starts, frames, rows, columns)
-        Of tapered objects.
+    amplitude : complex64 tensor (frames, rows, columns)
+        Of a tapered object.
     level : Level
         With the interval of the counts; its ends coincide where a voxel was measured.
     instrument : Instrument, optional

@@ -1,15 +1,14 @@
-"""Limited-memory BFGS for several starts at once: each has its own curvature and step, all share the transforms.
+"""Limited-memory BFGS.
 
 References
 ----------
 J. Nocedal, Math. Comput. 35, 773 (1980), https://doi.org/10.1090/S0025-5718-1980-0572855-7
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 
-import torch
-
-from braggfill.crystal.model.shapes import Parameters, PerStart
+from braggfill.crystal.model.shapes import Number, Parameters
 
 MEMORY = 10
 """Steps whose curvature is remembered."""
@@ -19,73 +18,65 @@ SHORTER = 0.3
 """Factor on the length of a step that did not."""
 PATIENCE = 10
 """Evaluations in which a loss has to fall by enough."""
-Loss = Callable[[Parameters], tuple[PerStart, Parameters]]
-"""From parameters (starts, parameters) to losses (starts,) and gradients (starts, parameters)."""
-Curvature = list[tuple[Parameters, Parameters, Parameters]]
+Loss = Callable[[Parameters], tuple[Number, Parameters]]
+"""From parameters (parameters,) to a loss and its gradient (parameters,)."""
+Curvature = tuple[Parameters, Parameters, Number]
+"""A step, the change of the gradient along it, and the inverse of their product."""
 
 
-def descend(
-    loss: Loss, parameters: Parameters, evaluations: int, enough: PerStart | float = 0.0
-) -> tuple[Parameters, PerStart]:
+def descend(loss: Loss, parameters: Parameters, evaluations: int, enough: Number | float = 0.0) -> tuple[Parameters, Number]:
     """Lower a loss by so many evaluations; parameters should be scaled so that second derivatives are about 1.
 
     Parameters
     ----------
     loss : callable
-    parameters : float32 tensor (starts, parameters)
+    parameters : float32 tensor (parameters,)
     evaluations : int
         At most.
-    enough : tensor (starts,), optional
-        The descent ends where no start's loss has fallen by more than this in ``PATIENCE`` evaluations.
+    enough : float, optional
+        The descent ends where the loss has not fallen by more than this in ``PATIENCE`` evaluations.
 
     Returns
     -------
-    parameters : float32 tensor (starts, parameters)
-    losses : tensor (starts,)
+    parameters : float32 tensor (parameters,)
+    loss : tensor ()
     """
     value, gradient = loss(parameters)
-    curvature: Curvature = []
-    length = torch.ones_like(parameters[:, 0])
-    direction = -gradient
-    before = [value]
+    memory: deque[Curvature | None] = deque(maxlen=MEMORY)
+    length, direction = parameters.new_ones(()), -gradient
+    values = deque([value], PATIENCE + 1)
     for _ in range(evaluations - 1):
-        step = length[:, None] * direction
+        step = length * direction
         new_value, new_gradient = loss(parameters + step)
-        better = new_value <= value + SUFFICIENT * (step * gradient).sum(1)
-        taken = better[:, None]
-        made = (torch.where(taken, change, 0.0) for change in (step, new_gradient - gradient))
-        curvature = [*curvature, remembered(*made)][-MEMORY:]
-        parameters = torch.where(taken, parameters + step, parameters)
-        value = torch.where(better, new_value, value)
-        gradient = torch.where(taken, new_gradient, gradient)
-        length = torch.where(better, 1.0, SHORTER * length)
-        direction = torch.where(taken, -quasi_newton(gradient, curvature), direction)
-        before = [*before, value][-PATIENCE - 1 :]
-        if len(before) > PATIENCE and bool((before[0] - value <= enough).all()):
+        if new_value <= value + SUFFICIENT * (step * gradient).sum():
+            memory.append(curvature_along(step, new_gradient - gradient))
+            parameters, value, gradient = parameters + step, new_value, new_gradient
+            length, direction = length.new_ones(()), -quasi_newton(gradient, [c for c in memory if c])
+        else:
+            memory.append(None)
+            length = SHORTER * length
+        values.append(value)
+        if len(values) > PATIENCE and values[0] - value <= enough:
             break
     return parameters, value
 
 
-def remembered(step: Parameters, change: Parameters) -> tuple[Parameters, Parameters, Parameters]:
-    """A step, the change of gradient along it, and the inverse of their product; 0 where curvature is not positive."""
-    product = (step * change).sum(1)
-    usable = product > 1e-10 * change.square().sum(1)
-    inverse = torch.where(usable, 1 / torch.where(usable, product, 1.0), 0.0)
-    return step, change, inverse[:, None]
+def curvature_along(step: Parameters, change: Parameters) -> Curvature | None:
+    """What a step (parameters,) and the change of gradient along it (parameters,) tell; nothing if that is not positive."""
+    product = (step * change).sum()
+    return (step, change, 1 / product) if product > 1e-10 * change.square().sum() else None
 
 
-def quasi_newton(gradient: Parameters, curvature: Curvature) -> Parameters:
-    """The inverse Hessian that the remembered steps tell of, times a gradient: the two loops of Nocedal's recursion."""
+def quasi_newton(gradient: Parameters, memory: Sequence[Curvature]) -> Parameters:
+    """The inverse Hessian that remembered steps tell of, times a gradient (parameters,): both loops of Nocedal's recursion."""
     result, shares = gradient, []
-    for step, change, inverse in reversed(curvature):
-        share = inverse * (step * result).sum(1, keepdim=True)
+    for step, change, inverse in reversed(memory):
+        share = inverse * (step * result).sum()
         result = result - share * change
         shares.append(share)
-    scale = torch.ones_like(result[:, :1])
-    for step, change, inverse in curvature:
-        found = (step * change).sum(1, keepdim=True) / change.square().sum(1, keepdim=True).clamp(min=1e-30)
-        scale = torch.where(inverse > 0, found, scale)
-    result = scale * result
-    for (step, change, inverse), share in zip(curvature, reversed(shares), strict=True):
-        result = result + (share - inverse * (change * result).sum(1, keepdim=True)) * step
+    if memory:
+        step, change, _ = memory[-1]
+        result = (step * change).sum() / change.square().sum().clamp(min=1e-30) * result
+    for (step, change, inverse), share in zip(memory, reversed(shares), strict=True):
+        result = result + (share - inverse * (change * result).sum()) * step
     return result

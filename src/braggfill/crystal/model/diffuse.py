@@ -8,7 +8,7 @@ B. E. Warren, X-ray Diffraction (1969), chapter 11: near a peak it falls as the 
 import torch
 from torch import Tensor
 
-from braggfill.crystal.model.shapes import PerAxis, PerStart, Volume, Volumes
+from braggfill.crystal.model.shapes import Number, PerAxis, Volume
 from braggfill.crystal.model.windows import Window
 
 NARROWEST_SHARE, WIDEST_SHARE = 0.05, 2.0
@@ -18,7 +18,7 @@ NARROWEST_SHARE, WIDEST_SHARE = 0.05, 2.0
 class Lorentzian:
     """1 / (1 + (f/w)² + (r/w')² + (c/w'')²) in a window, some frames at a time, and its gradient by the half widths."""
 
-    def __init__(self, window: Window, half_widths: Tensor) -> None:
+    def __init__(self, window: Window, half_widths: PerAxis) -> None:
         self.squares = [(d / w).square() for d, w in zip(window.distances, half_widths, strict=True)]
         self.across = 1 + self.squares[1][:, None] + self.squares[2]
         self.by_frame: list[Tensor] = []
@@ -35,14 +35,13 @@ class Lorentzian:
         self.by_frame.append(slope.sum((1, 2)))
         self.by_pixel += slope.sum(0)
 
-    def by_half_widths(self) -> Tensor:
+    def by_half_widths(self) -> PerAxis:
         """Gradient by the three log half widths of the light, (3,)."""
         lines = torch.cat(self.by_frame), self.by_pixel.sum(1), self.by_pixel.sum(0)
         sums = [(by_line * square).sum() for by_line, square in zip(lines, self.squares, strict=True)]
         return 2 * torch.stack(sums)
 
 
-def diffuse_light(window: Window, height: PerStart, half_widths: PerAxis) -> Volumes:
-    """Counts (starts, frames, rows, columns) of Lorentzians of some heights (starts,) and half widths (starts, 3)."""
-    everywhere = slice(None)
-    return torch.stack([Lorentzian(window, w).light(everywhere) * h for h, w in zip(height, half_widths, strict=True)])
+def diffuse_light(window: Window, height: Number, half_widths: PerAxis) -> Volume:
+    """Counts (frames, rows, columns) of a Lorentzian of some height and half widths (3,)."""
+    return Lorentzian(window, half_widths).light(slice(None)) * height

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from braggfill.crystal.model.shapes import Objects, Volume
+from braggfill.crystal.model.shapes import Object, Volume
 
 LARGEST_GAIN = 5.0
 """Most that an amplitude is raised by where the taper is taken off again."""
@@ -67,17 +67,17 @@ def gaussian_taper(first: Triple, shape: Sequence[int], border: float) -> Volume
     return axes[0][:, None, None] * axes[1][:, None] * axes[2]
 
 
-def on_larger_window(crystal: Objects, coarse: Window, fine: Window) -> Objects:
-    """Objects (…, frames, rows, columns) on the grid of a larger window: their transform, zeros beyond its own.
+def on_larger_window(crystal: Object, coarse: Window, fine: Window) -> Object:
+    """An object (frames, rows, columns) on the grid of a larger window: its transform, zeros beyond its own.
 
     The coarse window's taper is taken off, as far as ``LARGEST_GAIN`` goes, and the larger one's laid on.
     """
-    amplitude = torch.fft.fftn(crystal, dim=(-3, -2, -1)) * coarse.taper.rsqrt().clamp(max=LARGEST_GAIN)
-    larger = amplitude.new_zeros(*crystal.shape[:-3], *fine.shape)
+    amplitude = torch.fft.fftn(crystal) * coarse.taper.rsqrt().clamp(max=LARGEST_GAIN)
+    larger = amplitude.new_zeros(fine.shape)
     places = [offsets(first, n) for first, n in zip(coarse.first, coarse.shape, strict=True)]
     there = [torch.from_numpy(k % n).to(crystal.device) for k, n in zip(places, fine.shape, strict=True)]
     here = [torch.from_numpy(k % n).to(crystal.device) for k, n in zip(places, coarse.shape, strict=True)]
-    ordered = amplitude[..., here[0][:, None, None], here[1][:, None], here[2]]
-    larger[..., there[0][:, None, None], there[1][:, None], there[2]] = ordered
-    raised: Objects = torch.fft.ifftn(larger * fine.taper.sqrt(), dim=(-3, -2, -1))
+    ordered = amplitude[here[0][:, None, None], here[1][:, None], here[2]]
+    larger[there[0][:, None, None], there[1][:, None], there[2]] = ordered
+    raised: Object = torch.fft.ifftn(larger * fine.taper.sqrt())
     return raised

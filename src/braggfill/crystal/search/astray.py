@@ -18,11 +18,11 @@ import torch
 from braggfill.base.memory import give_back
 from braggfill.base.progress import Tick
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal.model.coherence import SPACE, expected_counts
+from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import Level
-from braggfill.crystal.model.likelihood import square_errors
+from braggfill.crystal.model.misfit import square_errors
 from braggfill.crystal.model.roughness import dilated
-from braggfill.crystal.model.shapes import Objects, Supports, Voxels
+from braggfill.crystal.model.shapes import Object, Voxels
 from braggfill.crystal.search.turns import REFINING, Fitting, State, improved, refined
 
 OVER = 1.5
@@ -47,7 +47,7 @@ def set_free(level: Level, state: State, fitting: Fitting, tick: Tick = lambda: 
         give_back()
         before, state = state, improved(state, partial(freed, level, state, fitting))
         tick()
-        if float(state.misfit) > WORTHWHILE * float(before.misfit):
+        if state.misfit > WORTHWHILE * before.misfit:
             break
     return state
 
@@ -59,7 +59,6 @@ def freed(level: Level, state: State, fitting: Fitting, forgetting: bool = False
     ----------
     level : Level
     state : State
-        Of one start.
     fitting : Fitting
     forgetting : bool
         Whether its transform there is first made anew from what surrounds it, which frees an object that is right everywhere
@@ -76,26 +75,26 @@ def astray(level: Level, state: State, kappa: float) -> Voxels:
     known = level.weighted(kappa) * level.measured
     wrong = square_errors(expected, level.target, known)
     about = gaussian_blur(wrong, OVER, wrap=True) / gaussian_blur(known, OVER, wrap=True).clamp(min=known.max() / 100)
-    inside = about[0][level.measured]
+    inside = about[level.measured]
     most = inside.kthvalue(round((1 - MOST) * len(inside))).values
     found = about > torch.maximum(CONTRADICTED * wrong.sum() / known.sum(), most)
-    near, far = grown(found, GROWN)[0], grown(found, INTO_GAPS)[0]
+    near, far = grown(found, GROWN), grown(found, INTO_GAPS)
     voxels: Voxels = near & level.measured | far & ~level.measured
     return voxels
 
 
-def grown(voxels: Supports, by: int) -> Supports:
-    """Voxels and those beside them."""
+def grown(voxels: Voxels, by: int) -> Voxels:
+    """Voxels (frames, rows, columns) and those beside them."""
     for _ in range(by):
         voxels = dilated(voxels)
     return voxels
 
 
-def forgotten(state: State, voxels: Voxels) -> Objects:
-    """One object whose transform at some voxels is what the others and its support make of it (Papoulis and Gerchberg)."""
-    known = torch.fft.fftn(state.crystal, dim=SPACE) * ~voxels
-    crystal: Objects = torch.fft.ifftn(known, dim=SPACE) * state.support
+def forgotten(state: State, voxels: Voxels) -> Object:
+    """An object whose transform at voxels (frames, rows, columns) is what the others and its support make of it."""
+    known = torch.fft.fftn(state.crystal) * ~voxels
+    crystal: Object = torch.fft.ifftn(known) * state.support
     for _ in range(EXTRAPOLATED):
-        spectrum = torch.fft.fftn(crystal, dim=SPACE) * voxels
-        crystal = torch.fft.ifftn(spectrum.add_(known), dim=SPACE) * state.support
+        spectrum = torch.fft.fftn(crystal) * voxels
+        crystal = torch.fft.ifftn(spectrum.add_(known)) * state.support
     return crystal

@@ -69,17 +69,17 @@ def climb(
     thorough: bool = True,
     tick: Tick = lambda: None,
 ) -> tuple[State, Fitting]:
-    """Carry starts from the first of some levels to the last.
+    """Carry a start from the first of some levels to the last.
 
     Parameters
     ----------
     levels : list of Level
-        Coarse to fine; the states are on the first one's grid.
+        Coarse to fine; the state is on the first one's grid.
     state : State
     fitting : Fitting
         With the share of the support that was good on the first level.
     hidden : sequence of Level
-        The same levels with hidden counts alone, which choose the share anew on the way; of one start.
+        The same levels with hidden counts alone, which choose the share anew on the way.
     thorough : bool
         Whether they choose the roughness' weight as well, and objects that have not converged are set free and iterated on
         levels between the first and the last; on the last one they are set free without it, too.
@@ -132,11 +132,11 @@ def smaller(mu: float) -> tuple[float, ...]:
 
 
 def raised(state: State, coarse: Level, fine: Level, share: float) -> State:
-    """States on the grid of a finer level, their supports cut anew at a share."""
+    """A state on the grid of a finer level, its support cut anew at a share."""
     crystal = on_larger_window(state.crystal, coarse, fine)
-    factors = torch.ones(len(crystal), fine.shape[0], device=crystal.device)
+    factors = torch.ones(fine.shape[0], device=crystal.device)
     numbers = torch.arange(coarse.first[0], coarse.first[0] + coarse.shape[0], device=crystal.device)
-    factors[:, numbers % fine.shape[0]] = state.instrument.frame_factors[:, numbers % coarse.shape[0]]
+    factors[numbers % fine.shape[0]] = state.instrument.frame_factors[numbers % coarse.shape[0]]
     support = tightened(crystal.abs(), BLUR, share, fine.roomiest)
     instrument = replace(wide_enough(state.instrument), frame_factors=factors)
     return replace(state, crystal=crystal, support=support, instrument=instrument)

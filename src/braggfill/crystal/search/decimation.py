@@ -47,7 +47,7 @@ def decimated(level: Level, axes: Axes) -> Level:
 
 
 def on_every_line(state: State, level: Level, axes: Axes) -> State:
-    """States found on a decimated level on the whole one: objects in a larger array, what surrounds them empty.
+    """A state found on a decimated level on the whole one: the object in a larger array, what surrounds it empty.
 
     Parameters
     ----------
@@ -63,14 +63,11 @@ def on_every_line(state: State, level: Level, axes: Axes) -> State:
     """
     if not any(axes):
         return state
-    middles = [middle_of(support) for support in state.support]
-    starts = range(len(middles))
-    crystal = torch.stack([enlarged(state.crystal[n], middles[n], level.shape) for n in starts])
-    support = torch.stack([enlarged(state.support[n], middles[n], level.shape) for n in starts])
+    middle = middle_of(state.support)
+    crystal, support = (enlarged(array, middle, level.shape) for array in (state.crystal, state.support))
     scales = torch.tensor([2.0 if fine else 1.0 for fine in axes], device=crystal.device)
-    instrument = wide_enough(replace(first_instrument(level, len(middles)), widths=scales * state.instrument.widths))
-    unknown = torch.full_like(state.misfit, torch.inf)
-    return replace(state, crystal=crystal, support=support, instrument=instrument, misfit=unknown)
+    instrument = wide_enough(replace(first_instrument(level), widths=scales * state.instrument.widths))
+    return State(crystal, support, instrument)
 
 
 def middle_of(support: Voxels) -> Triple:

@@ -23,18 +23,18 @@ SMALLEST_STEP, LARGEST_STEP = 0.5, 1.0
 
 
 def efficiency_of(level: Level, state: State, kappa: float) -> Pixels:
-    """Efficiencies of the detector's pixels (starts, rows, columns) that agree best with what states expect.
+    """Efficiencies of the detector's pixels (rows, columns) that agree best with what a state expects.
 
     Each has the Gaussian prior that the sure ones among them tell of; without a spread beyond their errors all are 1.
     """
     expected = expected_counts(state.crystal, state.instrument, level)
     weight = level.weighted(kappa) * level.measured / (expected + FAINT_COUNTS)
-    precision = (weight * expected.square()).sum(1)
-    step = (weight * expected * (level.target - expected)).sum(1) / precision.clamp(min=1e-6)
+    precision = (weight * expected.square()).sum(0)
+    step = (weight * expected * (level.target - expected)).sum(0) / precision.clamp(min=1e-6)
     log = state.instrument.efficiency.log() + step.clamp(-SMALLEST_STEP, LARGEST_STEP).log1p()
     sure = precision > SURE
-    variance = torch.where(sure, log.square() - 1 / precision.clamp(min=SURE), 0).sum((1, 2)) / sure.sum((1, 2)).clamp(min=1)
-    spread = variance.clamp(min=0).sqrt()[:, None, None]
+    variance = torch.where(sure, log.square() - 1 / precision.clamp(min=SURE), 0).sum() / sure.sum().clamp(min=1)
+    spread = variance.clamp(min=0).sqrt()
     shrunk = log * precision / (precision + spread.clamp(min=EVEN) ** -2)
     return torch.where(spread > EVEN, shrunk, 0.0).exp()
 

@@ -43,7 +43,7 @@ class Started:
     @property
     def promise(self) -> float:
         """Less is better: its handicapped misfit."""
-        return self.wrap.handicap * float(self.state.misfit)
+        return self.wrap.handicap * self.state.misfit
 
 
 One = TypeVar("One", bound=Searched)
@@ -76,11 +76,11 @@ def common(level: Level, states: Sequence[State], fitting: Fitting) -> State | N
     ----------
     level : Level
     states : sequence of State
-        One start each, the best first; the instrument is that one's.
+        The best first; the instrument is that one's.
     fitting : Fitting
     """
-    mean, _ = in_common([state.crystal[0].cpu().numpy() for state in states])
-    crystal = torch.from_numpy(mean).to(states[0].crystal)[None]
+    mean, _ = in_common([state.crystal.cpu().numpy() for state in states])
+    crystal = torch.from_numpy(mean).to(states[0].crystal)
     support = tightened(crystal.abs(), REFINED_BLUR, fitting.share, level.roomiest)
     instrument = wide_enough(states[0].instrument)
     state = replace(states[0], crystal=crystal * support, support=support, instrument=instrument)

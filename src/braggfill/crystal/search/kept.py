@@ -1,8 +1,6 @@
-"""States that are kept for later, as small as their objects: an array of the whole level each would be most of the memory."""
+"""States that are kept for later, as small as their objects: arrays of the whole level would be most of the memory."""
 
 from dataclasses import dataclass, replace
-
-import torch
 
 from braggfill.crystal.search.turns import State
 from braggfill.scan.boxes import Box, as_box, bounding_box
@@ -10,26 +8,23 @@ from braggfill.scan.boxes import Box, as_box, bounding_box
 
 @dataclass(frozen=True)
 class Kept:
-    """States whose objects and supports are cut to the box that holds them."""
+    """A state whose object and support are cut to the box that holds them."""
 
     cut: State
     box: Box
     shape: tuple[int, ...]
-    """(frames, rows, columns) of their level."""
+    """(frames, rows, columns) of its level."""
 
     @classmethod
     def of(cls, state: State) -> "Kept":
-        """States to be kept."""
-        box = as_box(bounding_box(state.support.any(0)))
-        place = (slice(None), *box)
-        crystal, support = (field[place].clone() for field in (state.crystal, state.support))
-        return cls(replace(state, crystal=crystal, support=support), box, tuple(state.support.shape[1:]))
+        """A state to be kept."""
+        box = as_box(bounding_box(state.support))
+        crystal, support = (field[box].clone() for field in (state.crystal, state.support))
+        return cls(replace(state, crystal=crystal, support=support), box, tuple(state.support.shape))
 
     @property
     def state(self) -> State:
-        """The states on their level again."""
-        fields = self.cut.crystal, self.cut.support
-        whole = [torch.zeros((len(field), *self.shape), dtype=field.dtype, device=field.device) for field in fields]
-        for field, inside in zip(whole, fields, strict=True):
-            field[(slice(None), *self.box)] = inside
-        return replace(self.cut, crystal=whole[0], support=whole[1])
+        """The state on its level again."""
+        crystal, support = (field.new_zeros(self.shape) for field in (self.cut.crystal, self.cut.support))
+        crystal[self.box], support[self.box] = self.cut.crystal, self.cut.support
+        return replace(self.cut, crystal=crystal, support=support)

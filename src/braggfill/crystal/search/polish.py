@@ -5,7 +5,7 @@ measured ones the model of the instrument is short where it is bright, and an ob
 The same holds for how even the amplitude and how smooth the phase are, and for the support.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,7 +14,8 @@ from braggfill.base.memory import give_back
 from braggfill.base.progress import Tick
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import Level
-from braggfill.crystal.model.likelihood import Terms, fit, misfit, noise_misfit
+from braggfill.crystal.model.likelihood import Terms, fit
+from braggfill.crystal.model.misfit import misfit, noise_misfit
 from braggfill.crystal.search.astray import freed
 from braggfill.crystal.search.efficiency import efficiency_of
 from braggfill.crystal.search.kept import Kept
@@ -149,7 +150,7 @@ class Polisher:
     def explains(self, state: State) -> bool:
         """Whether an object nearly explains bright voxels, too."""
         expected = expected_counts(state.crystal, state.instrument, self.level)
-        return bool(misfit(self.level, expected) <= NEARLY * noise_misfit(self.level, expected))
+        return misfit(self.level, expected) <= NEARLY * noise_misfit(self.level, expected)
 
 
 @dataclass(frozen=True)
@@ -200,36 +201,42 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
     list of Polished
         All that were made, the best first.
     """
-    made, tried = list(begun.made), Tried()
+    polisher, made, tried = begun.polisher, list(begun.made), Tried()
     while True:
-        before = begun.polisher.excess(made[0])
-        take_round(begun.polisher, made, THOROUGH if thorough else BRIEF, tried, tick)
-        excess = begun.polisher.excess(made[0])
+        before = polisher.excess(best_of(made))
+        for ways in THOROUGH if thorough else BRIEF:
+            made += fits_of_a_kind(polisher, best_of(made), ways, tried, tick)
+        excess = polisher.excess(best_of(made))
         if not thorough or excess > WORTHWHILE * before or excess < CLOSE:
-            return sorted(made, key=lambda p: p.hidden_deviance)
+            return sorted(reversed(made), key=lambda p: p.hidden_deviance)
 
 
-def take_round(polisher: Polisher, made: list[Polished], kinds: Kinds, tried: Tried, tick: Tick) -> None:
-    """Fit the best of what was made, the first, in stricter ways of each kind until one is worse; the best stays the first.
+def best_of(made: Sequence[Polished]) -> Polished:
+    """What tells hidden counts best, the latest of some alike."""
+    return min(reversed(made), key=lambda p: p.hidden_deviance)
+
+
+def fits_of_a_kind(polisher: Polisher, best: Polished, ways: tuple[Change, ...], tried: Tried, tick: Tick) -> list[Polished]:
+    """The best so far fitted in ever stricter ways of a kind, each from the one before, until one is worse.
 
     A smaller κ that is worse is gone on from if the object still converged with it: only without κ do bright voxels decide.
     """
-    for ways in kinds:
-        last = made[0]
-        for change in ways:
-            way = replace(last.way, **FIT | change)
-            if not last.way.stricter(change) or polisher.needless(change, last):
-                continue
-            if (last.hidden_deviance, way) in tried:
-                break
-            tried.add((last.hidden_deviance, way))
-            tick()
-            found = polisher.fitted(last.state, way, change)
-            better = found.hidden_deviance <= made[0].hidden_deviance
-            made.insert(0 if better else len(made), found)
-            if not better and not ("kappa" in change and found.kept.cut.converged):
-                break
-            last = found
+    made, last = list[Polished](), best
+    for change in ways:
+        way = replace(last.way, **FIT | change)
+        if not last.way.stricter(change) or polisher.needless(change, last):
+            continue
+        if (last.hidden_deviance, way) in tried:
+            break
+        tried.add((last.hidden_deviance, way))
+        tick()
+        last = polisher.fitted(last.state, way, change)
+        made.append(last)
+        worse = last.hidden_deviance > best.hidden_deviance
+        if worse and not ("kappa" in change and last.kept.cut.converged):
+            break
+        best = best if worse else last
+    return made
 
 
 def settled(level: Level, state: State, way: Way) -> State:

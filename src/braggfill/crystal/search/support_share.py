@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, Level, tapered_level
-from braggfill.crystal.model.likelihood import misfit
+from braggfill.crystal.model.misfit import misfit
 from braggfill.crystal.search.turns import REFINED_SHARE, REFINING, Fitting, State, refined
 
 SHARES = (REFINED_SHARE, 0.12, 0.2, 0.3)
@@ -69,7 +69,7 @@ def in_best_support(
     shares: tuple[float, ...] = SHARES,
     weights: tuple[float, ...] = (),
 ) -> tuple[State, Fitting]:
-    """One start refined in supports cut at some shares, and the fitting that tells hidden counts best.
+    """A state refined in supports cut at some shares, and the fitting that tells hidden counts best.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def in_best_support(
     def fitted(way: Fitting) -> Refined:
         found = refined(level, state, REFINING, way)
         expected = expected_counts(found.crystal, found.instrument, level)
-        return float(misfit(hidden, expected, fitting.kappa)), found, way
+        return misfit(hidden, expected, fitting.kappa), found, way
 
     best = gained(fitted(replace(fitting, share=shares[0])), ({"share": share} for share in shares[1:]), fitted)
     return gained(best, ({"mu": mu} for mu in weights), fitted, CLEARLY)[1:]

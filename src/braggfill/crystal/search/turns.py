@@ -1,28 +1,29 @@
 """The coarse search: from random phases in a support from the autocorrelation to objects worth carrying to finer levels.
 
 Iterations of HIO and RAAR take turns with the fit of the likelihood; the first turn is coherent, the later ones project the
-blurred modulus. Several starts go through it together.
+blurred modulus.
 
 References
 ----------
 shrink-wrap: S. Marchesini et al., Phys. Rev. B 68, 140101 (2003), https://doi.org/10.1103/PhysRevB.68.140101
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from braggfill.base.errors import VanishedError
 from braggfill.base.progress import Tick
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal.model.coherence import SPACE, Instrument, expected_counts, project_modulus
+from braggfill.crystal.model.coherence import Instrument, expected_counts, project_modulus
 from braggfill.crystal.model.levels import Level
-from braggfill.crystal.model.likelihood import FIRST_HALF_WIDTH, Fitted, Terms, fit, misfit, noise_misfit
+from braggfill.crystal.model.likelihood import FIRST_HALF_WIDTH, Fitted, Terms, fit
+from braggfill.crystal.model.misfit import misfit, noise_misfit
 from braggfill.crystal.model.roughness import dilated
-from braggfill.crystal.model.shapes import Object, Objects, PerStart, Supports, Volumes, Voxels
+from braggfill.crystal.model.shapes import Object, Volume, Voxels
 from braggfill.crystal.search.algorithms import ALGORITHMS
 from braggfill.crystal.search.wraps import TIGHT, Wrap
 
@@ -93,33 +94,30 @@ REFINING = 30
 
 @dataclass(frozen=True)
 class State:
-    """Where several starts are; tensors are (starts, frames, rows, columns) on a level's grid."""
+    """Where a start is, on a level's grid."""
 
-    crystal: Objects
-    """complex64."""
-    support: Supports
-    """bool."""
+    crystal: Object
+    """complex64 (frames, rows, columns)."""
+    support: Voxels
+    """bool (frames, rows, columns)."""
     instrument: Instrument
-    misfit: PerStart
-    """(starts,)"""
-    counting_misfit: PerStart
-    """(starts,): the misfit that the expected counts would have with counting noise alone."""
+    misfit: float = math.inf
+    """Infinite where nothing was fitted yet."""
+    counting_misfit: float = 1.0
+    """The misfit that the expected counts would have with counting noise alone."""
 
     @property
     def converged(self) -> bool:
-        """Whether no more than counting noise is left of any start."""
-        return bool((self.misfit <= CONVERGED * self.counting_misfit).all())
+        """Whether no more than counting noise is left."""
+        return self.misfit <= CONVERGED * self.counting_misfit
 
 
-def random_starts(level: Level, starts: int, rng: np.random.Generator) -> State:
-    """Objects with random phases in half the autocorrelation's support that scatter the counts of the pattern."""
+def random_start(level: Level, rng: np.random.Generator) -> State:
+    """An object with random phases in half the autocorrelation's support that scatters the counts of the pattern."""
     support = level.first_support
-    supports = support.expand(starts, *level.shape).clone()
-    phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, supports.shape).astype(np.float32)).to(support.device)
+    phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, level.shape).astype(np.float32)).to(support.device)
     strength = ((level.target * level.taper).sum() / level.target.numel() / support.sum()).sqrt()
-    worst = level.target.new_full((starts,), torch.inf)
-    crystal, instrument = torch.polar(supports * strength, phase), first_instrument(level, starts)
-    return State(crystal, supports, instrument, worst, torch.ones_like(worst))
+    return State(torch.polar(support * strength, phase), support, first_instrument(level))
 
 
 def random_crystal(rng: np.random.Generator, support: Voxels, counts: float) -> Object:
@@ -133,17 +131,17 @@ def random_crystal(rng: np.random.Generator, support: Voxels, counts: float) -> 
     return torch.polar(modulus * strength, phase)
 
 
-def first_instrument(level: Level, starts: int) -> Instrument:
+def first_instrument(level: Level) -> Instrument:
     """What a search begins with: some blur, frames and pixels alike, hardly any background or loss."""
     value = level.target.new_full
     return Instrument(
-        value((starts, 3), FIRST_WIDTH),
-        value((starts, level.shape[0]), 1.0),
-        value((starts,), FIRST_BACKGROUND),
-        value((starts,), FIRST_BACKGROUND),
-        FIRST_HALF_WIDTH * value((starts, 3), 1.0) * torch.tensor(level.shape, device=level.target.device),
-        value((starts,), FIRST_DEAD_TIME_LOSS) / level.target.max(),
-        value((starts, 1, 1), 1.0),
+        value((3,), FIRST_WIDTH),
+        value((level.shape[0],), 1.0),
+        value((), FIRST_BACKGROUND),
+        value((), FIRST_BACKGROUND),
+        FIRST_HALF_WIDTH * level.target.new_tensor(level.shape),
+        value((), FIRST_DEAD_TIME_LOSS) / level.target.max(),
+        value((1, 1), 1.0),
     )
 
 
@@ -160,7 +158,7 @@ def search(
     tick: Tick = lambda: None,
     which: slice = EVERY_TURN,
 ) -> State:
-    """Take starts through turns until they converge, and keep of each the state of least misfit.
+    """Take a start through turns until it converges, and keep its state of least misfit.
 
     Parameters
     ----------
@@ -188,7 +186,7 @@ def search(
 
 
 def improved(state: State, work: Callable[[], State]) -> State:
-    """Of each start the better of its state and what some work makes of it, if no object vanishes."""
+    """The better of a state and of what some work makes of it, if no object vanishes."""
     try:
         return better(state, work())
     except VanishedError:
@@ -205,22 +203,22 @@ def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float]
     return state
 
 
-def judged(level: Level, found: Fitted, support: Supports, kappa: float) -> State:
+def judged(level: Level, found: Fitted, support: Voxels, kappa: float) -> State:
     """A fit as a state with its misfit."""
     expected = expected_counts(found.crystal, found.instrument, level)
-    if not (left := misfit(level, expected, kappa)).isfinite().all():
+    if not math.isfinite(left := misfit(level, expected, kappa)):
         raise VanishedError
     return State(found.crystal, support, found.instrument, left, noise_misfit(level, expected, kappa))
 
 
-def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float], share: float) -> tuple[Objects, Supports]:
-    """HIO, RAAR and ER with shrink-wraps at a share whose blur goes from one width to the other: objects and supports."""
+def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float], share: float) -> tuple[Object, Voxels]:
+    """HIO, RAAR and ER with shrink-wraps at a share whose blur goes from one width to the other: object and support."""
     crystal, support = state.crystal.clone(), state.support
     instrument = None if turn.coherent else state.instrument
     names = ["hio"] * turn.hio + ["raar"] * turn.raar + ["er"] * turn.er
     for n, name in enumerate(names, 1):
-        amplitude = project_modulus(torch.fft.fftn(crystal, dim=SPACE), level, instrument)
-        projected = torch.fft.ifftn(amplitude, dim=SPACE)
+        amplitude = project_modulus(torch.fft.fftn(crystal), level, instrument)
+        projected = torch.fft.ifftn(amplitude)
         crystal = stepped(name, crystal, projected, support)
         if n % SHRINK_EVERY == 0 and n <= turn.hio + turn.raar:
             blur = blurs[0] + (blurs[1] - blurs[0]) * n / (turn.hio + turn.raar)
@@ -228,7 +226,7 @@ def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float],
     return crystal, support
 
 
-def stepped(name: str, crystal: Objects, projected: Objects, support: Supports) -> Objects:
+def stepped(name: str, crystal: Object, projected: Object, support: Voxels) -> Object:
     """What an algorithm makes of an object and of its projection to the measured moduli."""
     outside = crystal.clone()
     ALGORITHMS[name](outside, projected)
@@ -236,7 +234,7 @@ def stepped(name: str, crystal: Objects, projected: Objects, support: Supports) 
 
 
 def refined(level: Level, state: State, evaluations: int, fitting: Fitting) -> State:
-    """States fitted in a support a voxel wider, then in what of it the fit fills.
+    """A state fitted in a support a voxel wider, then in what of it the fit fills.
 
     Shrink-wrap looks at an object that does not agree with the counts yet, and cuts its soft edge: at equal correlation with
     the true object the misfit is two to three times that in the right support.
@@ -248,31 +246,18 @@ def refined(level: Level, state: State, evaluations: int, fitting: Fitting) -> S
     return judged(level, found, support, fitting.kappa)
 
 
-def tightened(modulus: Volumes, blur: float, share: float, most: int) -> Supports:
-    """Supports where the blurred modulus of each start exceeds a share of its maximum, or its ``most`` largest voxels.
+def tightened(modulus: Volume, blur: float, share: float, most: int) -> Voxels:
+    """Where a blurred modulus (frames, rows, columns) exceeds a share of its maximum, or its ``most`` largest voxels.
 
     An object that agrees with the counts because it fills half the array tells nothing of a gap.
     """
     smooth = gaussian_blur(modulus, blur)
-    least = share * smooth.flatten(1).amax(1)
-    for start, field in enumerate(smooth):
-        if torch.count_nonzero(field > least[start]) > most:
-            least[start] = field.flatten().kthvalue(field.numel() - most).values
-    return smooth > least[:, None, None, None]
+    support = smooth > share * smooth.amax()
+    if torch.count_nonzero(support) > most:
+        support = smooth > smooth.flatten().kthvalue(smooth.numel() - most).values
+    return support
 
 
 def better(one: State, other: State) -> State:
-    """Of each start the state with the smaller misfit."""
-    second = other.misfit < one.misfit
-
-    def chosen(ours: Tensor, theirs: Tensor) -> Tensor:
-        return torch.where(second.view(-1, *[1] * (ours.ndim - 1)), theirs, ours)
-
-    parts = zip(vars(one.instrument).values(), vars(other.instrument).values(), strict=True)
-    return State(
-        chosen(one.crystal, other.crystal),
-        chosen(one.support, other.support),
-        Instrument(*(chosen(ours, theirs) for ours, theirs in parts)),
-        chosen(one.misfit, other.misfit),
-        chosen(one.counting_misfit, other.counting_misfit),
-    )
+    """The state with the smaller misfit, the first of two alike."""
+    return other if other.misfit < one.misfit else one

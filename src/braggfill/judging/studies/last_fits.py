@@ -9,7 +9,7 @@ from braggfill.base.metrics import expected_deviance
 from braggfill.crystal.contest import without_aliens
 from braggfill.crystal.model.levels import WHOLE, CountsWithPrior, Level, tapered_level
 from braggfill.crystal.model.outliers import faulty_pixels
-from braggfill.crystal.model.shapes import Objects
+from braggfill.crystal.model.shapes import Object
 from braggfill.crystal.retrieved import counts_with_prior
 from braggfill.crystal.search.climb import Prior
 from braggfill.crystal.search.polish import Polisher, first_fit, polished
@@ -55,7 +55,7 @@ class LastFits:
         judge = partial(whole.deviance, where=lit, counts=self.scan.counts[lit])
         polisher = Polisher(without_aliens(self.level, state), judge, noise)
         made = polished(first_fit(polisher, state))
-        return {k: min(float(p.state.misfit) for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
+        return {k: min(p.state.misfit for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
 
 
 def true_state(crystal: Strained, level: Level, peak: tuple[int, int, int]) -> State:
@@ -63,12 +63,11 @@ def true_state(crystal: Strained, level: Level, peak: tuple[int, int, int]) -> S
     start = tuple(p + f for p, f in zip(peak, level.first, strict=True))
     amplitude = crystal.amplitude((start[0], start[1], start[2]), level.shape)
     tapered = torch.fft.ifftn(torch.roll(amplitude, level.first, (0, 1, 2)) * level.taper.sqrt())
-    found = torch.fft.fftshift(tapered)[None]
+    found: Object = torch.fft.fftshift(tapered)
     return in_support(found, level, found.numel())
 
 
-def in_support(found: Objects, level: Level, most: int) -> State:
-    """One object cut to a support of at most so many voxels, nothing known yet of its instrument and misfit."""
+def in_support(found: Object, level: Level, most: int) -> State:
+    """An object cut to a support of at most so many voxels, nothing known yet of its instrument and misfit."""
     support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, most)
-    one = torch.ones(1)
-    return State(found * support, support, first_instrument(level, 1), torch.inf * one, one)
+    return State(found * support, support, first_instrument(level))
