@@ -50,7 +50,6 @@ def convert(  # noqa: PLR0913 - three groups of options, and the geometry that a
     if given and kind != "cxi":
         raise InputError(f"{given[0]}: got a value for {output}, which does not keep it, expected none; write a CXI file")
     opened = open_scan(scan, choice, {kind: output}, outputs.overwrite, how=how, negatives=negatives)
-    warn(opened.warnings)
     made = replace(opened.scan, mask=full_mask_of(opened, negatives))
     zeros = as_mask(made.mask, made.intensity.shape) if kind == "cohere" else None
     if zeros is not None:
@@ -63,6 +62,7 @@ def convert(  # noqa: PLR0913 - three groups of options, and the geometry that a
     for sentence in in_words(opened.record.get("prepared", {})):
         say(console, sentence)
     say(console, f"written to {output} ({kind})")
+    warn(opened.warnings)
     if zeros is not None and zeros.any():
         told = f"{np.count_nonzero(zeros):,} voxels that were not measured are zeros in it"
         warn([f"{told}, which cohere takes for measured ones; fill the scan before"])

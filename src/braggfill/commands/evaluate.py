@@ -34,13 +34,12 @@ def evaluate(
     from braggfill.reports.tables import score_table
 
     opened = open_measured(scan, choice, {".json": json, ".png": plot}, overwrite, how=how, negatives=options.negatives)
-    warn(opened.warnings)
     options = opened.with_its_unit(options)
     foretell("evaluating", evaluation_seconds(opened, options))
     with progress_bar("evaluating") as advance:
         verdict = judge(opened.scan.intensity, opened.mask, options=options, on_progress=advance)
     console.print(score_table(verdict))
-    warn(filter(None, [verdict.fell_back]))
+    warn(filter(None, [*opened.warnings, verdict.fell_back]))
     if json:
         write_evaluation(json, verdict, opened.scan.name)
     if plot:

@@ -74,14 +74,15 @@ def fill_one(job: "FillJob") -> None:
     from braggfill.reports.sentences import lesson_in_words, summary
     from braggfill.reports.tables import gap_table
 
+    doubts = list[str]()
     with adaptation_bar() as on_adapt, progress_bar("filling") as advance:
-        result = fill_scan(job, advance, on_adapt, lambda sentence: say(console, sentence), lambda doubt: warn([doubt]))
+        result = fill_scan(job, advance, on_adapt, lambda sentence: say(console, sentence), doubts.append)
     console.print(gap_table(result.gaps, result.options.method))
     if result.lesson:
         say(console, lesson_in_words(result.lesson))
     if result.sentence:
         say(console, result.sentence)
-    warn(result.warnings)
+    warn([*doubts, *result.warnings])
     say(console, f"{summary(result)}; written to {job.output}")
 
 

@@ -28,8 +28,7 @@ def finetune(
     from braggfill.reports.sentences import lesson_in_words
 
     opened = open_measured(scan, choice, {".safetensors": output}, overwrite, [options.start])
-    warn(opened.warnings)
     with adaptation_bar() as on_step:
         lesson = learn(opened.scan.intensity, opened.mask, out=output, options=options, name=opened.scan.name, on_step=on_step)
-    warn(filter(None, [lesson.fell_back]))
+    warn(filter(None, [*opened.warnings, lesson.fell_back]))
     say(console, f"{lesson_in_words(lesson)}; written to {output}")

@@ -44,7 +44,7 @@ def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
     from braggfill.scan.masks import full_mask, half_masked, mask_without_scan, summed_counts
     from braggfill.scan.preparation import in_words
 
-    outputs, background = {".npz": output, ".png": plot}, None
+    outputs, background, doubts = {".npz": output, ".png": plot}, None, list[str]()
     if scan is None:
         asked = [name for name, value in {**vars(how), "again": choice.again, "find": find}.items() if value]
         if asked:
@@ -53,19 +53,20 @@ def mask(  # noqa: PLR0913 - two groups of options, and what is made of the mask
         made = mask_without_scan(choice)
     else:
         opened = open_scan(scan, choice, outputs, overwrite, ask=False, how=how, negatives=negatives)
-        warn([*opened.warnings, *estimates_among_measured(opened)])
+        doubts = [*opened.warnings, *estimates_among_measured(opened)]
         for sentence in in_words(opened.record.get("prepared", {})):
             say(console, sentence)
         made = full_mask(opened.scan.intensity, opened.mask, negatives)
         background = summed_counts(opened.scan.intensity, made).astype("float32")
         made = made | silent_lines(opened.scan.intensity, made, negatives, yes) if find else made
     console.print(mask_table(made))
-    warn([f"mask: {question}"] if choice.mask_convention is None and (question := half_masked(made)) else [])
     if output:
         write_mask(output, made)
         say(console, f"written to {output}: 1 = not measured")
     if plot:
         plot_mask(plot, made, background)
+    question = half_masked(made) if choice.mask_convention is None else None
+    warn([*doubts, *([f"mask: {question}"] if question else [])])
 
 
 def estimates_among_measured(opened: "Opened") -> list[str]:
