@@ -21,12 +21,12 @@ from braggfill.crystal.model.levels import CountsWithPrior, Level, shares_of
 from braggfill.crystal.model.misfit import misfit
 from braggfill.crystal.model.outliers import aliens
 from braggfill.crystal.record import CrystalOptions
-from braggfill.crystal.search.climb import climb
+from braggfill.crystal.search.climb import UNSURE, climb
 from braggfill.crystal.search.decimation import Axes, decimated, on_every_line
 from braggfill.crystal.search.generations import One, Started, common, guided
-from braggfill.crystal.search.polish import FIRST, Begun, Polisher, first_fit, polished
+from braggfill.crystal.search.polish import FIRST, MISSED, Begun, Polisher, Way, first_fit, polished
 from braggfill.crystal.search.support_share import hidden_levels, in_best_support
-from braggfill.crystal.search.turns import FIRST_TURNS, TURNS, Fitting, State, random_start, search
+from braggfill.crystal.search.turns import FIRST_TURNS, REFINED_SHARE, TURNS, Fitting, State, random_start, search
 from braggfill.crystal.search.wraps import Wrap, in_wraps
 from braggfill.crystal.whole import Ended, Field, WholeScan
 
@@ -37,11 +37,14 @@ PROMISING = 2
 FURTHER_TURN, LAST_TURNS = slice(2, 3), slice(3, None)
 """Of the coarse search: of promising starts, and of those that are carried up."""
 START_STEPS, FURTHER_STEPS, FIT_STEPS = len(TURNS[FIRST_TURNS]), 1 + len(TURNS[FURTHER_TURN]), 10
-CLIMB_STEPS = len(TURNS[LAST_TURNS]) + 8
-"""Most steps that progress counts in a start, in a further turn, in a climb, and in the fits after it."""
+CLIMB_STEPS, MEAN_STEPS = len(TURNS[LAST_TURNS]) + 8, 20
+"""Most steps that progress counts in a start, in a further turn, in the fits after a climb, in it, and in means of the ends."""
 WORTH, LEAST_EXCESS = 1.5, 0.02
 """Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts, or this
 much, which is none; where it has to be quick the best alone."""
+UNMET = 0.12
+"""Excess deviance of the hidden counts over that of counting noise from which on the best ends have means of their own, up to
+``MISSED``: where more is missed, ends are wrong in so many places that what they have in common is no better."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +170,31 @@ class Contest:
         name_phase(self.steps.on_progress, "last fits, judged by hidden counts")
         pairs = zip(chosen, climbs, strict=True)
         last = [partial(self._end, one.number, climb, climb.excess <= most) for one, climb in pairs]
-        ends = chain.from_iterable(side_by_side(last, self.steps.stop, device))
-        return sorted(ends, key=lambda end: end.polished.hidden_deviance)
+        ends = list(chain.from_iterable(side_by_side(last, self.steps.stop, device)))
+        means = self._means_of_ends(ends, 1 + max(one.number for one in promising))
+        return sorted([*ends, *means], key=lambda end: end.polished.hidden_deviance)
+
+    def _means_of_ends(self, ends: list[Ended], first: int) -> list[Ended]:
+        """What the best end of every start has in common, fitted as they were, where hidden counts are not met yet."""
+        best = best_of_each(ends)
+        noise = self.hidden.expected_deviance
+        excess = best[0].polished.hidden_deviance - noise
+        with self.steps.piece(MEAN_STEPS) as tick:
+            if not self.options.generations or len(best) < 2 or not UNMET * noise <= excess < MISSED * noise:
+                return []
+            name_phase(self.steps.on_progress, "means of what was found")
+            shares = sorted({REFINED_SHARE, best[0].polished.way.share})
+            work = [partial(self._mean_of_ends, number, best, share, tick) for number, share in enumerate(shares, first)]
+            return list(chain.from_iterable(side_by_side(work, self.steps.stop, self.options.device)))
+
+    def _mean_of_ends(self, number: int, best: list[Ended], share: float, tick: Tick) -> list[Ended]:
+        mu = best[0].polished.way.mu
+        state = common(self.whole.level, [end.polished.state for end in best], Fitting(UNSURE, mu, share))
+        if state is None:
+            return []
+        tick()
+        begun = first_fit_of(self.whole, self.hidden, state, replace(FIRST, share=share, mu=mu))
+        return [self.whole.ended(number, one) for one in polished(begun, tick=tick)]
 
     def _further(self, one: Started, tick: Tick) -> Promising:
         level, hidden = self.levels[0], self.hidden.levels[0]
@@ -214,7 +240,7 @@ def steps_of(options: CrystalOptions, decimated: bool) -> int:
     """Most steps that progress counts in a contest."""
     starts = starts_made(options.starts, decimated)
     further = promising_of(options.climbs, options.thorough, starts) * FURTHER_STEPS
-    return starts * START_STEPS + 2 * options.generations + further + options.climbs * (CLIMB_STEPS + FIT_STEPS)
+    return starts * START_STEPS + 2 * options.generations + further + options.climbs * (CLIMB_STEPS + FIT_STEPS) + MEAN_STEPS
 
 
 def without_aliens(level: Level, state: State) -> Level:
@@ -231,6 +257,18 @@ def carried_up(
     state = search(levels[0], begun.state, TURNS, begun.fitting, tick, LAST_TURNS)
     climbing = replace(options.prior.climbing(begun.fitting.wrap), share=begun.fitting.share)
     state, fitting = climb(levels, state, climbing, hidden.levels, options.thorough, tick)
+    return first_fit_of(whole, hidden, state, replace(FIRST, share=fitting.share, mu=fitting.mu))
+
+
+def first_fit_of(whole: WholeScan, hidden: Hidden, state: State, way: Way) -> Begun:
+    """A state on the whole pattern fitted there for the first time, less what it cannot have scattered."""
     judge = partial(whole.deviance, where=hidden.where, counts=hidden.counts)
-    polisher = Polisher(without_aliens(whole.level, state), judge, hidden.expected_deviance)
-    return first_fit(polisher, state, replace(FIRST, share=fitting.share, mu=fitting.mu))
+    return first_fit(Polisher(without_aliens(whole.level, state), judge, hidden.expected_deviance), state, way)
+
+
+def best_of_each(ends: list[Ended]) -> list[Ended]:
+    """Of every start the end that tells hidden counts best, the best first."""
+    best: dict[int, Ended] = {}
+    for end in sorted(ends, key=lambda end: end.polished.hidden_deviance):
+        best.setdefault(end.number, end)
+    return list(best.values())

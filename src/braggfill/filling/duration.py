@@ -85,6 +85,7 @@ def contest_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
     surer, *others = THOROUGH if thorough else BRIEF
     sure, other = (sum((FIT | change)["evaluations"] for change in ways) for ways in (surer, chain(*others)))
     last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * other + GIVEN_BACK)
+    last += (mean() + Work(0, FIRST.evaluations + sure)) * (MAY_BE if generations else 0)
     supports = refinement() * (2 + MAY_BE * (len(SHARES) - 2))
     further = rates[0].seconds(supports + turns(FURTHER_TURN) * MAY_BE)
     climb = (
