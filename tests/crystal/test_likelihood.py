@@ -54,7 +54,7 @@ def test_gradient_is_a_finite_difference(scan, unbiased):
     parameters += torch.from_numpy(rng.normal(size=parameters.shape)) * 0.05
     _, gradient = likelihood(parameters)
     instruments = torch.zeros_like(parameters)
-    instruments[-sum(likelihood.layout.sizes) :] = 1
+    instruments[-sum(likelihood.sizes) :] = 1
     for chosen in (1 - instruments, instruments, torch.eye(len(parameters), dtype=torch.float64)[-1]):
         direction = torch.from_numpy(rng.normal(size=parameters.shape)) * chosen
         above, below = (likelihood(parameters + s * direction)[0] for s in (1e-5, -1e-5))

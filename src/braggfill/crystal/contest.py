@@ -176,11 +176,13 @@ class Contest:
 
     def _means_of_ends(self, ends: list[Ended], first: int) -> list[Ended]:
         """What the best end of every start has in common, fitted as they were, where hidden counts are not met yet."""
+        if not self.options.generations:
+            return []
         best = best_of_each(ends)
         noise = self.hidden.expected_deviance
         excess = best[0].polished.hidden_deviance - noise
         with self.steps.piece(MEAN_STEPS) as tick:
-            if not self.options.generations or len(best) < 2 or not UNMET * noise <= excess < MISSED * noise:
+            if len(best) < 2 or not UNMET * noise <= excess < MISSED * noise:
                 return []
             name_phase(self.steps.on_progress, "means of what was found")
             shares = sorted({REFINED_SHARE, best[0].polished.way.share})
@@ -240,7 +242,8 @@ def steps_of(options: CrystalOptions, decimated: bool) -> int:
     """Most steps that progress counts in a contest."""
     starts = starts_made(options.starts, decimated)
     further = promising_of(options.climbs, options.thorough, starts) * FURTHER_STEPS
-    return starts * START_STEPS + 2 * options.generations + further + options.climbs * (CLIMB_STEPS + FIT_STEPS) + MEAN_STEPS
+    means = 2 * options.generations + (MEAN_STEPS if options.generations else 0)
+    return starts * START_STEPS + further + means + options.climbs * (CLIMB_STEPS + FIT_STEPS)
 
 
 def without_aliens(level: Level, state: State) -> Level:

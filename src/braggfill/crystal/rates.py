@@ -11,6 +11,7 @@ import numpy as np
 
 from braggfill.base.devices import wait_for
 from braggfill.base.progress import Clock
+from braggfill.base.threads import side_by_side
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.likelihood import fit
 from braggfill.crystal.search.climb import BLUR, LIFT, REFINEMENTS, Prior
@@ -81,10 +82,18 @@ class SearchRates:
 
     @classmethod
     def on(cls, levels: list[Level], clock: Clock = perf_counter) -> "SearchRates":
-        """On the levels of a scan, coarse to fine."""
-        axes, rates = fine_axes(levels[0]), [Rates.on(level, clock) for level in levels]
-        begun = Rates.on(decimated(levels[0], axes), clock) if any(axes) else rates[0]
-        return cls(begun, any(axes), rates)
+        """On the levels of a scan, coarse to fine; on one thread, as every start is searched for."""
+        axes = fine_axes(levels[0])
+
+        def timed() -> "SearchRates":
+            rates = [Rates.on(level, clock) for level in levels]
+            return cls(Rates.on(decimated(levels[0], axes), clock) if any(axes) else rates[0], any(axes), rates)
+
+        return side_by_side([timed], device=levels[0].target.device)[0]
+
+    def climb_seconds(self, between: Work, last: Work) -> float:
+        """Of a climb with so much work on each level between the first and the last, and on the last one."""
+        return sum(rates.seconds(between) for rates in self.levels[1:-1]) + self.levels[-1].seconds(last)
 
 
 def each(work: Callable[[int], None], number: int, clock: Clock) -> float:

@@ -11,7 +11,7 @@ from braggfill.base.devices import find_device
 from braggfill.base.fallback import on_card_or_processor, out_of_memory
 from braggfill.base.options import Device
 from braggfill.base.progress import Clock
-from braggfill.base.threads import at_a_time, side_by_side
+from braggfill.base.threads import at_a_time
 from braggfill.crystal.contest import FURTHER_TURN, LAST_TURNS, promising_of, starts_made
 from braggfill.crystal.model.levels import CountsWithPrior, shares_of, tapered_level
 from braggfill.crystal.rates import MAY_BE, SearchRates, Work, climbing, mean, refinement, turns
@@ -70,10 +70,8 @@ def seconds_by_crystal(
 
 
 def rates_on(scan: CountsWithPrior, device: Device, clock: Clock) -> SearchRates:
-    """What steps of the search take on the levels of a scan, timed on one thread as they are made."""
-    place = find_device(device)
-    levels = [tapered_level(scan, share, place) for share in shares_of(scan)]
-    return side_by_side([lambda: SearchRates.on(levels, clock)], device=place)[0]
+    """What steps of the search take on the levels of a scan."""
+    return SearchRates.on([tapered_level(scan, share, find_device(device)) for share in shares_of(scan)], clock)
 
 
 def contest_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
@@ -88,9 +86,7 @@ def contest_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
     last += (mean() + Work(0, FIRST.evaluations + sure)) * (MAY_BE if generations else 0)
     supports = refinement() * (2 + MAY_BE * (len(SHARES) - 2))
     further = rates[0].seconds(supports + turns(FURTHER_TURN) * MAY_BE)
-    climb = (
-        rates[0].seconds(turns(LAST_TURNS) * MAY_BE) + sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
-    )
+    climb = rates[0].seconds(turns(LAST_TURNS) * MAY_BE) + known.climb_seconds(between, last)
     first = known.begun.seconds(turns(FIRST_TURNS))
     means = (known.begun.seconds(mean()) + rates[0].seconds(mean())) * min(1 + MAY_BE, generations)
     first, means = first * ceil(made / threads), means * ceil(len(FAMILIES) / threads)

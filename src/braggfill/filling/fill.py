@@ -16,12 +16,9 @@ from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.filling.result import FillResult
 from braggfill.filling.terms import Estimate
-from braggfill.scan.counts import taken_apart
+from braggfill.scan.counts import INVERTED_SHARE, taken_apart
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import find_gaps, find_slabs
-
-INVERTED_SHARE = 0.5
-"""Share of the voxels above which a mask of which nothing can be filled is taken as inverted."""
 
 
 @spelled_out

@@ -10,6 +10,7 @@ from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.options import FillOptions
 from braggfill.network.lesson import Lesson
+from braggfill.scan.counts import INVERTED_SHARE
 from braggfill.scan.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, Gap
 
 EXACT_IN_FLOAT32 = 2**24
@@ -57,7 +58,7 @@ class FillResult:
                 f"({MAX_WIDTH_ONE_BANK} at the array's border)"
             )
         missing = self.filled | self.mask
-        if missing.mean() > 0.5:
+        if missing.mean() > INVERTED_SHARE:
             found.append(f"{100 * missing.mean():.0f} % of the scan is masked; is the mask inverted? 1 means not measured")
         if not missing.all() and self.intensity.max() > EXACT_IN_FLOAT32:
             found.append("counts above 16 777 216 do not all fit in float32 exactly; they are rounded to its nearest value")

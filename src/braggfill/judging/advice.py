@@ -15,7 +15,7 @@ from braggfill.retrieval.treatments import TREATMENTS
 CONTRADICTING = 3.0
 """Deviance of hidden counts over the least one from which on a treatment contradicts what was measured."""
 AS_GOOD = 1.1
-"""Ripple over the least one up to which a treatment is as good."""
+"""Oscillation over the least one up to which a treatment is as good."""
 NO_RIVAL: tuple[TreatmentName, ...] = ("crop",)
 """Treatments whose object is coarser, and has less oscillation for that alone."""
 

@@ -11,7 +11,7 @@ from braggfill.base.devices import find_device, wait_for
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.options import Device
 from braggfill.base.progress import Clock
-from braggfill.base.threads import at_a_time, side_by_side
+from braggfill.base.threads import at_a_time
 from braggfill.crystal.model.autocorrelation import first_support
 from braggfill.crystal.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work, climbing, each, lift, refinement, turns
 from braggfill.crystal.search.turns import FIRST_TURNS, LATER_TURNS
@@ -34,8 +34,7 @@ def search_seconds(pattern: Pattern, treatment: TreatmentName, options: SearchOp
             return options.starts * schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, device, clock)
         view = view_of(pattern, treatment, options.seed, 0, device)
         levels = [view.level(share) for share in level_shares(pattern, treatment)]
-        (rates,) = side_by_side([lambda: SearchRates.on(levels, clock)], device=device)
-        return partial_seconds(rates, options.starts, options.kept, at_a_time(device))
+        return partial_seconds(SearchRates.on(levels, clock), options.starts, options.kept, at_a_time(device))
 
     return on_card_or_processor(seconds, options.device)[0]
 
@@ -49,7 +48,7 @@ def partial_seconds(known: SearchRates, starts: int, keep: int, threads: int) ->
     last += fitted + (lift() + fitted) * lifts + Work(0, LAST.evaluations)
     coarse = known.begun.seconds(turns(FIRST_TURNS)) + rates[0].seconds(refinement() * known.decimated)
     further = rates[0].seconds(turns(LATER_TURNS) * MAY_BE)
-    climb = sum(r.seconds(between) for r in rates[1:-1]) + rates[-1].seconds(last)
+    climb = known.climb_seconds(between, last)
     to_the_end = fitted + Work(0, LAST.evaluations)
     others = (refinement() + to_the_end) * ceil((keep - 1) / threads)
     full = rates[-1].seconds(refinement()) + MAY_BE * rates[-1].seconds(to_the_end + others)

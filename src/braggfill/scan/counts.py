@@ -15,6 +15,8 @@ INTEGER_MAXIMA = (2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
 """Values that detectors write for voxels not measured, also found in arrays converted to wider types."""
 MOST_COUNTS = 1e12
 """Photons of a voxel: no detector counts so many, and the squares of more would leave float32."""
+INVERTED_SHARE = 0.5
+"""Share of the voxels above which a mask that covers them may be inverted."""
 MOST_MARKS = 32
 """Different numbers above 0 that a mask may hold: a detector's bits, and what a few of them make together."""
 MOST_UNITS = 1e24
@@ -202,6 +204,8 @@ def as_mask_of_any(mask: Any) -> NDArray[Any]:
 
 def check_marks(numbers: NDArray[Any], name: str) -> None:
     """Raise InputError where numbers (of any shape) above 0 are so many different ones that they count and mark nothing."""
+    if numbers.dtype.kind == "b":
+        return
     left = numbers[numbers > 0]
     for _ in range(MOST_MARKS):
         if not left.size:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
 from braggfill.scan.choice import MaskChoice, Negatives
-from braggfill.scan.counts import as_mask, as_numbers, as_volume, measured_values
+from braggfill.scan.counts import INVERTED_SHARE, as_mask, as_numbers, as_volume, measured_values
 from braggfill.scan.detectors import closed_detector, detector_mask
 from braggfill.scan.files import read_mask
 from braggfill.scan.formats.contents import Cut, Scan
@@ -170,7 +170,7 @@ def find_hot_pixels(intensity: NDArray[Any], missing: NDArray[np.bool_]) -> NDAr
 def half_masked(mask: NDArray[Any]) -> str | None:
     """A question if a mask (of any shape) covers so much that it may be inverted."""
     share = 1 - np.count_nonzero(mask <= 0) / max(mask.size, 1)
-    if share <= 0.5:
+    if share <= INVERTED_SHARE:
         return None
     return (
         f"got {100 * share:.0f} % of the voxels marked as not measured, expected less than half; is the mask inverted? give "

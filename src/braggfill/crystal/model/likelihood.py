@@ -70,28 +70,6 @@ class Fitted:
     """In units of the misfit's sum."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where in the parameters of the instrument each of them stands, for a number of frames."""
-
-    frames: int
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Of log widths, frame factors, heights of background and diffuse scattering, its half widths, and dead time."""
-        return 3, self.frames, 2, 3, 1
-
-    @property
-    def factors(self) -> slice:
-        """The log frame factors."""
-        return slice(3, 3 + self.frames)
-
-    @property
-    def half_widths(self) -> slice:
-        """The log half widths of diffuse scattering."""
-        return slice(5 + self.frames, 8 + self.frames)
-
-
 class Likelihood:
     """The loss of an object inside its support against one level of a scan, and its gradient.
 
@@ -120,7 +98,7 @@ class Likelihood:
         self.transform = BoxTransform(self.support.shape, level.target)
         self.neighbours = pairs(interior(self.support))
         self.phase = None if smooth is None else smooth_phase(smooth[self.box] * self.support)
-        self.layout = Layout(level.shape[0])
+        self.sizes = 3, level.shape[0], 2, 3, 1
         self.brightest = float(level.target.max())
         self.lengths = level.target.new_tensor(level.shape)
         total, voxels = float((self.weight * level.target).sum()), self.support.sum()
@@ -151,7 +129,7 @@ class Likelihood:
         voxels = 2 * self.support.numel()
         parts = parameters[:voxels].unflatten(0, (*self.support.shape, 2)).contiguous()
         crystal = torch.view_as_complex(parts) * (self.support * self.modulus)
-        *logs, lost = (parameters[voxels:] * self.scales).split(self.layout.sizes)
+        *logs, lost = (parameters[voxels:] * self.scales).split(self.sizes)
         widths, factors, heights, half_widths = (log.exp() for log in logs)
         background, diffuse = heights
         dead_time = lost[0].square() / self.brightest
@@ -167,9 +145,10 @@ class Likelihood:
         strength = self.mu * ROUGHNESS_SCALE
         logs = instrument.frame_factors.log() / FRAME_SPREAD
         breadths = (instrument.half_widths / self.lengths / FIRST_HALF_WIDTH).log() / HALF_WIDTH_SPREAD
-        by_instrument[self.layout.factors] += 2 * logs / FRAME_SPREAD
-        by_instrument[self.layout.half_widths] += 2 * breadths / HALF_WIDTH_SPREAD
-        by_instrument[-1] *= parameters[-1].sign()
+        _, by_factors, _, by_half_widths, by_lost = by_instrument.split(self.sizes)  # views, by which it is changed
+        by_factors += 2 * logs / FRAME_SPREAD
+        by_half_widths += 2 * breadths / HALF_WIDTH_SPREAD
+        by_lost *= parameters[-1].sign()
         loss = loss + strength * rough.double() + logs.square().sum() + breadths.square().sum()
         by_crystal = (by_crystal + strength * by_roughness) * (self.support * self.modulus)
         gradient = torch.cat((torch.view_as_real(by_crystal).flatten(), by_instrument * self.scales))

@@ -1,18 +1,18 @@
 """What a search could have come to: the last fits of the fill by the crystal, begun from the true object."""
 
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from braggfill.base.metrics import expected_deviance
-from braggfill.crystal.contest import without_aliens
+from braggfill.crystal.contest import Hidden, first_fit_of
 from braggfill.crystal.model.levels import WHOLE, CountsWithPrior, Level, tapered_level
 from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.model.shapes import Object
 from braggfill.crystal.retrieved import counts_with_prior
 from braggfill.crystal.search.climb import Prior
-from braggfill.crystal.search.polish import Polisher, first_fit, polished
+from braggfill.crystal.search.polish import FIRST, polished
 from braggfill.crystal.search.turns import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
@@ -51,10 +51,8 @@ class LastFits:
         lit = self.hidden & bright(self.scan.counts) & ~self.faulty
         whole = WholeScan(self.known, self.scan.mask | self.hidden, self.level)
         state = refined(self.level, state, REFINING, Prior().climbing())
-        noise = expected_deviance(self.crystal.expected[lit])
-        judge = partial(whole.deviance, where=lit, counts=self.scan.counts[lit])
-        polisher = Polisher(without_aliens(self.level, state), judge, noise)
-        made = polished(first_fit(polisher, state))
+        hidden = Hidden(lit, self.scan.counts[lit], [], expected_deviance(self.crystal.expected[lit]))
+        made = polished(first_fit_of(whole, hidden, state, FIRST))
         return {k: min(p.state.misfit for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
 
 
