@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import convolve1d, gaussian_filter1d
 
-from braggfill.crystal.model.blur import Blur, blurred, gaussian
+from braggfill.crystal.model.blur import Blur, Kernel, blurred, gaussian
 from braggfill.crystal.model.frames import frames_at_once
 
 WIDTHS = torch.tensor([0.7, 1.1, 0.45], dtype=torch.float64)
@@ -20,6 +20,16 @@ def test_blur_is_that_of_scipy_on_a_ring():
     for axis, sigma in enumerate(WIDTHS.tolist()):
         expected = gaussian_filter1d(expected, sigma, axis, mode="wrap", radius=6)
     np.testing.assert_allclose(ours, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("length", [5, 16, 23, 46, 90])
+def test_a_fold_is_scipys_whatever_the_axis_and_its_factors(axis, length):
+    shape = [3, 4, 5]
+    shape[axis] = length
+    field, weights = random_field(shape), gaussian(0.9, length)[1]
+    expected = convolve1d(field.numpy(), [*weights[:0:-1], *weights], axis, mode="wrap")
+    np.testing.assert_allclose(Kernel(weights, field).along(field, axis), expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("width", [0.15, 0.85, 3.0])

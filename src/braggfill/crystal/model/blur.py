@@ -1,16 +1,19 @@
-"""Gaussians of a voxel or so along the axes of a ring by a few shifted sums: a matrix an axis would cost the most of a fit."""
+"""Gaussians of a voxel or so along the axes of a ring: products of small banded matrices: of whole ones it would cost most."""
 
 import math
+from functools import cache
 
 import torch
 
 from braggfill.crystal.model.frames import Ring, frames_at_once
-from braggfill.crystal.model.shapes import PerAxis, Volume
+from braggfill.crystal.model.shapes import Band, Line, PerAxis, Volume
 
 REACH = 5.0
 """Standard deviations at which the Gaussian ends, at e^-12 of its middle."""
 WIDEST = 3.0
 """Largest width in voxels."""
+BLOCK = 16
+"""So many lines, or about, come out of one product: with fewer it mostly takes lines in again, with more it adds zeros."""
 Weights = list[float]
 """Of a symmetrical kernel at lags 0, 1, 2, …"""
 
@@ -34,42 +37,64 @@ def furthest(length: int) -> int:
     return min(math.ceil(REACH * WIDEST), (length - 1) // 2)
 
 
-def extended(field: Volume, axis: int, weights: Weights) -> Volume:
-    """A field (frames, rows, columns) and, at both ends of an axis, as many lines from the other as a kernel reaches."""
-    reach, n = len(weights) - 1, field.shape[axis]
-    return torch.cat((field.narrow(axis, n - reach, reach), field, field.narrow(axis, 0, reach)), axis)
+@cache
+def lines_at_once(length: int) -> int:
+    """Lines of a block of which an axis of ``length`` holds a whole number: as near to ``BLOCK`` as its factors allow."""
+    factors = (n for n in range(1, length + 1) if length % n == 0)
+    return min(factors, key=lambda n: abs(math.log(n / BLOCK)))
 
 
-def folded(wider: Volume, axis: int, weights: Weights) -> Volume:
-    """An extended field folded with a symmetrical kernel along an axis: without the lines that were added to it.
+class Kernel:
+    """A symmetrical kernel, as the matrices that make some lines of an axis of those and of what reaches in from both sides."""
 
-    All of memory is shifted at once; what comes into the added lines by that is left out.
-    """
-    reach, n = len(weights) - 1, wider.shape[axis] - 2 * (len(weights) - 1)
-    stride, flat = wider.stride(axis), wider.flatten()
-    edge, length = reach * stride, flat.numel() - 2 * reach * stride
-    result = torch.empty_like(wider)
-    inside = torch.mul(flat.narrow(0, edge, length), weights[0], out=result.flatten().narrow(0, edge, length))
-    for lag, weight in enumerate(weights[1:], 1):
-        for shift in (-lag * stride, lag * stride):
-            inside.add_(flat.narrow(0, edge + shift, length), alpha=weight)
-    return result.narrow(axis, reach, n)
+    def __init__(self, weights: Weights, like: Volume) -> None:
+        self.reach = len(weights) - 1
+        self.weights: Line = like.new_tensor([*weights[:0:-1], *weights])
+        self.bands: dict[int, Band] = {}
+
+    def band(self, lines: int) -> Band:
+        """The matrix (lines, wider) that makes so many lines of as many and twice the reach."""
+        if lines not in self.bands:
+            padded = torch.nn.functional.pad(self.weights, (lines - 1, lines - 1))
+            self.bands[lines] = padded.unfold(0, lines + 2 * self.reach, 1).flip(0)
+        return self.bands[lines]
+
+    def fold(self, wider: Volume, axis: int) -> Volume:
+        """Fold a field (frames, rows, columns), extended along an axis: without the lines that were added to it."""
+        length = wider.shape[axis] - 2 * self.reach
+        lines = lines_at_once(length)
+        band = self.band(lines)
+        shape = *wider.shape[:axis], length, *wider.shape[axis + 1 :]
+        blocks = (wider.flatten(1) if axis == 0 else wider).unfold(axis, band.shape[1], lines)
+        if axis == 2:
+            return (blocks.reshape(-1, band.shape[1]) @ band.T).view(shape)
+        return (band @ blocks.transpose(-1, -2)).view(shape)
+
+    def extend(self, field: Volume, axis: int) -> Volume:
+        """A field (frames, rows, columns) and, at both ends of an axis, as many lines from the other as the kernel reaches."""
+        last = field.narrow(axis, field.shape[axis] - self.reach, self.reach)
+        return torch.cat((last, field, field.narrow(axis, 0, self.reach)), axis)
+
+    def along(self, field: Volume, axis: int) -> Volume:
+        """A field (frames, rows, columns) folded along one axis, which goes on round the border."""
+        return self.fold(self.extend(field, axis), axis)
 
 
-def along(field: Volume, axis: int, weights: Weights) -> Volume:
-    """A field (frames, rows, columns) folded with a symmetrical kernel along one axis, which goes on round the border."""
-    return folded(extended(field, axis, weights), axis, weights)
+def kernels(widths: PerAxis, like: Volume) -> tuple[list[Kernel], list[Kernel]]:
+    """The kernels of Gaussians of ``widths`` (3,) voxels along the axes of a field, and their derivatives by log widths."""
+    pairs = [gaussian(w, n) for w, n in zip(widths.tolist(), like.shape, strict=True)]
+    return [Kernel(kernel, like) for kernel, _ in pairs], [Kernel(slope, like) for _, slope in pairs]
 
 
 def blurred(intensity: Volume, widths: PerAxis) -> Volume:
     """Blur an intensity (frames, rows, columns), in place, with Gaussians of ``widths`` (3,) along its axes."""
-    across, rows, columns = (gaussian(w, n)[0] for w, n in zip(widths.tolist(), intensity.shape, strict=True))
-    by_row = Ring(intensity, len(across) - 1)
+    (across, rows, columns), _ = kernels(widths, intensity)
+    by_row = Ring(intensity, across.reach)
     for frames in frames_at_once(intensity):
-        by_row.inside[frames] = along(along(intensity[frames], 2, columns), 1, rows)
+        by_row.inside[frames] = rows.along(columns.along(intensity[frames], 2), 1)
     by_row.close()
     for frames in frames_at_once(intensity):
-        intensity[frames] = folded(by_row.around(frames, len(across) - 1), 0, across)
+        intensity[frames] = across.fold(by_row.around(frames, across.reach), 0)
     return intensity
 
 
@@ -86,33 +111,35 @@ class Blur:
 
     def begin(self, widths: PerAxis) -> None:
         """Take the Gaussians' widths (3,)."""
-        shape = self.intensity.shape
-        self.kernels, self.slopes = zip(*(gaussian(w, n) for w, n in zip(widths.tolist(), shape, strict=True)), strict=True)
+        self.kernels, self.slopes = kernels(widths, self.intensity)
         self.by_widths = self.intensity.new_zeros(3)
 
     def planes(self, frames: slice, intensity: Volume) -> None:
         """Blur some frames' intensity along columns and rows."""
         _, rows, columns = self.kernels
         self.intensity[frames] = intensity
-        self.by_column[frames] = along(intensity, 2, columns)
-        self.by_row.inside[frames] = along(self.by_column[frames], 1, rows)
+        self.by_column[frames] = columns.along(self.intensity[frames], 2)
+        self.by_row.inside[frames] = rows.along(self.by_column[frames], 1)
 
     def light(self, frames: slice) -> Volume:
         """Some frames of what was blurred along columns and rows, blurred along frames as well."""
         across, _, _ = self.kernels
-        return folded(self.by_row.around(frames, len(across) - 1), 0, across)
+        return across.fold(self.by_row.around(frames, across.reach), 0)
 
     def back(self, frames: slice) -> Volume:
-        """Gradient by some frames' intensity from that by all light; that by the widths is taken in."""
+        """Gradient by some frames' intensity from that by all light; that by the widths is taken in.
+
+        Kernels are symmetrical: a slope folded with the gradient tells as much as with what was blurred.
+        """
         across, rows, columns = self.kernels
-        by_light = self.by_light.inside[frames]
-        by_row = folded(self.by_light.around(frames, len(across) - 1), 0, across)
-        by_column = along(by_row, 1, rows)
-        by_frame, by_line, by_place = self.slopes
-        slopes = (
-            (folded(self.by_row.around(frames, len(by_frame) - 1), 0, by_frame), by_light),
-            (along(self.by_column[frames], 1, by_line), by_row),
-            (along(self.intensity[frames], 2, by_place), by_column),
-        )
-        self.by_widths += torch.stack([torch.dot(slope.flatten(), by.flatten()) for slope, by in slopes])
-        return along(by_column, 2, columns)
+        wider = self.by_light.around(frames, across.reach)
+        self._learn(0, wider, self.by_row.inside[frames])
+        wider = rows.extend(across.fold(wider, 0), 1)
+        self._learn(1, wider, self.by_column[frames])
+        wider = columns.extend(rows.fold(wider, 1), 2)
+        self._learn(2, wider, self.intensity[frames])
+        return columns.fold(wider, 2)
+
+    def _learn(self, axis: int, wider: Volume, before: Volume) -> None:
+        """Take in the gradient by an axis' width from that by light, extended along it, and what it blurs along it."""
+        self.by_widths[axis] += torch.dot(self.slopes[axis].fold(wider, axis).flatten(), before.flatten())

@@ -202,7 +202,7 @@ class Likelihood:
         *by_heights, by_lost = (total * scale for total, scale in zip(sums, scales, strict=True))
         by_half_widths = halo.by_half_widths() * instrument.diffuse
         rest = torch.cat((*by_frame, torch.stack(by_heights), by_half_widths, by_lost[None]))
-        return 4 * torch.stack(losses).sum(), 4 * rest
+        return 4 * torch.stack(losses).sum(dtype=torch.float64), 4 * rest
 
 
 def anscombe(counts: Volume, root: Volume, weight: Volume) -> tuple[Number, Volume]:
@@ -214,7 +214,7 @@ def anscombe(counts: Volume, root: Volume, weight: Volume) -> tuple[Number, Volu
     expected = (counts + FAINT_COUNTS).sqrt_()
     excess = expected - root
     by_counts = excess * weight
-    loss = excess.mul_(by_counts).sum(dtype=torch.float64)
+    loss = excess.mul_(by_counts).sum()
     return loss, by_counts.div_(expected)
 
 
@@ -226,7 +226,7 @@ def poisson(counts: Volume, root: Volume, weight: Volume) -> tuple[Number, Volum
     expected, target = counts + FAINT_COUNTS, root.square()
     ratio = target / expected
     by_counts = (1 - ratio).mul_(weight).mul_(0.5)
-    loss = expected.sub_(target).addcmul_(target, ratio.log_()).mul_(weight).sum(dtype=torch.float64)
+    loss = expected.sub_(target).addcmul_(target, ratio.log_()).mul_(weight).sum()
     return loss / 2, by_counts
 
 
