@@ -1,14 +1,14 @@
-"""How right are the fills on the measured Au scan? Nine gaps are cut into it and filled by methods with their uncertainty.
+"""How right are the fills on a measured Au scan? Nine gaps are cut into it and filled by methods with their uncertainty.
 
 Columns: ``pcc`` Pearson correlation of log(1 + I); ``deviance`` mean Poisson deviance, about 1 for a perfect fill of
 bright voxels; ``skill`` share of the linear fill's excess over 1 that is removed; ``bias`` filled over hidden counts;
 ``coverage_50``, ``coverage_90`` share of hidden counts inside the central intervals of their predicted (negative binomial)
 distributions. All over gap voxels whose Gaussian-smoothed (sigma 3) counts exceed 0.5.
 
-With --far the gaps lie farther from the peak, in a crop of the scan: the table of the network's page. ``adapted`` is the
-network after learning from the scan.
+With --far the gaps lie farther from the peak, in a crop of the scan: the table of the network's page. With --high-count the
+scan is the second one, of 64³ voxels. ``adapted`` is the network after learning from the scan.
 
-Usage: python benchmarks/accuracy.py SCAN [--far] [--methods unet,adapted,ridge,...] [--effort low] --out TABLE.csv
+Usage: python benchmarks/accuracy.py SCAN [--far | --high-count] [--methods unet,adapted,...] [--effort low] --out TABLE.csv
 (a fill by the crystal with the usual effort takes a quarter of an hour of one core; what is in the table is not made again)
 """
 
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from shared.au_scan import FAR, NEAR, cropped
+from shared.au_scan import CLOSE, FAR, NEAR, cropped, high_count
 from shared.growing_table import GrowingTable
 
 from braggfill import METHODS, FillResult, fill_gaps
@@ -82,13 +82,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan")
     parser.add_argument("--methods", default=",".join(m for m in METHODS if m != "biharmonic"))
-    parser.add_argument("--far", action="store_true")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--far", action="store_true")
+    where.add_argument("--high-count", action="store_true")
     parser.add_argument("--first", type=int, default=0, help="leave out so many of the nine gaps")
     parser.add_argument("--number", type=int, default=9, help="only so many of the nine gaps")
     parser.add_argument("--effort", default="usual", choices=("low", "usual", "high"))
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    scan, gaps = (cropped(arguments.scan), FAR) if arguments.far else (read_measured(arguments.scan), NEAR)
+    read, gaps = (cropped, FAR) if arguments.far else (high_count, CLOSE) if arguments.high_count else (read_measured, NEAR)
+    scan = read(arguments.scan)
     some = list(gaps)[arguments.first : arguments.first + arguments.number]
     table, peak = GrowingTable(arguments.out, COLUMNS, KEYS), brightest_voxel(scan.counts)
     for keys in table.missing_of(asked(scan, some, arguments.methods.split(","), arguments.effort)):

@@ -24,7 +24,6 @@ from braggfill.crystal.search.decimation import fine_axes
 from braggfill.crystal.search.polish import polished
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
-from braggfill.scan.copies import bright
 from braggfill.scan.gapped import GappedScan
 
 GAP_ROWS = slice(110, 116)
@@ -43,13 +42,14 @@ def main() -> None:
         counts, white = archive["data"][CROP].astype(np.float32), archive["whitefield"][CROP[1:]].astype(float)
     mask = np.zeros(counts.shape, bool)
     mask[:, GAP_ROWS] = True
-    hidden = hidden_blocks(GappedScan.blanked(counts, mask), 0)
+    blocks = hidden_blocks(GappedScan.blanked(counts, mask), 0)
+    hidden, judging = blocks.hidden, blocks.judging
     nothing = np.full(counts.shape, np.nan, np.float32)
     scan = counts_with_prior(counts, mask | hidden, nothing, nothing)
     levels = [tapered_level(scan, share) for share in shares_of(scan)]
     options = CrystalOptions(starts=1, climbs=1, thorough=False)
-    lit, axes = hidden & bright(counts), fine_axes(levels[0])
-    whole, known = WholeScan(scan, mask | hidden, levels[-1]), Hidden.of(scan, lit, counts[lit], options.device)
+    axes = fine_axes(levels[0])
+    whole, known = WholeScan(scan, mask | hidden, levels[-1]), Hidden.of(scan, judging, counts[judging], options.device)
     steps = Steps(lambda done, total: None, steps_of(options, any(axes)))
     contest = Contest(levels, axes, whole, known, options, steps)
     (promising,) = contest.taken_on(contest.started())

@@ -20,6 +20,7 @@ from braggfill.base.randomness import seeded
 from braggfill.base.threads import side_by_side
 from braggfill.classical.fringe_model import SHIPPED
 from braggfill.classical.gaussian_field import conditional_mean
+from braggfill.crystal.blocks import Blocks
 from braggfill.crystal.model.coherence import project_modulus
 from braggfill.crystal.model.levels import CountsWithPrior, level_of
 from braggfill.crystal.model.likelihood import Likelihood, Terms, fit
@@ -315,8 +316,9 @@ def test_a_fill_by_the_crystal(card, brief):
     hidden = np.zeros(SHAPE, bool)
     hidden[:, :, 7:10] = True
     mean, std = (np.where(hidden, scan.counts + 1, v).astype(np.float32) for v in (scan.prior_mean, scan.prior_std))
+    blocks, options = Blocks.of(scan.counts, scan.mask, hidden), CrystalOptions(1, 1, thorough=False, seed=1)
     here, there = (
-        fill_by_crystal(scan.counts, scan.mask, hidden, mean, std, CrystalOptions(1, 1, thorough=False, seed=1, device=device))
+        fill_by_crystal(scan.counts, scan.mask, blocks, mean, std, replace(options, device=device))
         for device in ("cpu", "cuda")
     )
     asked = scan.mask | hidden

@@ -6,6 +6,7 @@ import torch
 from known_instruments import instrument, ring
 from scipy.ndimage import gaussian_filter
 
+from braggfill.crystal.blocks import Blocks
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
@@ -53,7 +54,8 @@ def filled(measured, request):
         options = CrystalOptions(starts=2, climbs=2, prior=prior, generations=request.param)
         blank = np.where(mask, 0, counts).astype(np.float32)
         progress = lambda done, total: seen.append((done, total))  # noqa: E731
-        found = fill_by_crystal(blank, mask, hidden, mean.astype(np.float32), std.astype(np.float32), options, progress)
+        blocks = Blocks.of(blank, mask, hidden)
+        found = fill_by_crystal(blank, mask, blocks, mean.astype(np.float32), std.astype(np.float32), options, progress)
     return found, rough, hidden, seen
 
 

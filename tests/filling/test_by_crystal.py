@@ -141,8 +141,8 @@ def with_crystal(monkeypatch, mean):
     """Let the crystal expect ``mean`` wherever it is asked, surely."""
     record = CrystalRecord(CrystalOptions(), 0.5, (1.0,), (), (0.0,), 1.0)
 
-    def expected(counts, mask, hidden, *_):
-        asked = mask | hidden
+    def expected(counts, mask, blocks, *_):
+        asked = mask | blocks.hidden
         return CrystalFill(np.where(asked, mean, np.nan), np.where(asked, 0.1 + 0.05 * mean, np.nan), record, BEHIND)
 
     monkeypatch.setattr(module, "fill_by_crystal", expected)
@@ -220,7 +220,7 @@ def test_a_gap_too_wide_to_hide_another_is_left_open_in_one_sentence(block):
 
 
 def test_hidden_blocks_are_of_whole_pixels_where_the_gaps_are(gapped):
-    hidden = hidden_blocks(gapped, 0)
+    hidden = hidden_blocks(gapped, 0).hidden
     assert hidden.any()
     np.testing.assert_array_equal(hidden, np.broadcast_to(hidden[0], hidden.shape))
     assert not (hidden & gapped.mask).any()
@@ -229,7 +229,7 @@ def test_hidden_blocks_are_of_whole_pixels_where_the_gaps_are(gapped):
 def test_a_voxel_that_one_frame_lacks_besides_makes_no_difference(gapped):
     once = gapped.mask.copy()
     once[3, 3, 3] = True
-    hidden = hidden_blocks(GappedScan.blanked(gapped.counts, once), 0)
+    hidden = hidden_blocks(GappedScan.blanked(gapped.counts, once), 0).hidden
     once[:, 3, 3] = True
     np.testing.assert_array_equal(hidden[:, ~once[0]], np.broadcast_to(hidden[0], hidden.shape)[:, ~once[0]])
 
@@ -242,12 +242,12 @@ def test_blocks_are_hidden_wherever_the_peak_lies(row):
     mask[:, 60:66] = True
     scan = GappedScan.blanked(np.random.default_rng(0).poisson(expected), np.broadcast_to(mask, expected.shape))
     scan.counts[5, 100, 5] = 1e6
-    hidden = hidden_blocks(scan, 0)
+    hidden = hidden_blocks(scan, 0).hidden
     assert np.count_nonzero(hidden & bright(scan.counts)) > 200
 
 
 def test_a_pixel_that_counts_by_itself_does_not_judge(gapped, monkeypatch):
-    hidden = hidden_blocks(gapped, 0)
+    hidden = hidden_blocks(gapped, 0).hidden
     rows, columns = np.nonzero(hidden[0])
     counts = gapped.counts.copy()
     counts[:, rows[9], columns[9]] += 1000

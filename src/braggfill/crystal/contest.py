@@ -27,7 +27,7 @@ from braggfill.crystal.search.generations import One, Started, common, guided
 from braggfill.crystal.search.polish import FIRST, MISSED, Begun, Polisher, Way, first_fit, polished
 from braggfill.crystal.search.support_share import hidden_levels, in_best_support
 from braggfill.crystal.search.turns import FIRST_TURNS, REFINED_SHARE, TURNS, Fitting, State, random_start, search
-from braggfill.crystal.search.wraps import Wrap, in_wraps
+from braggfill.crystal.search.wraps import WRAPS, Wrap, in_wraps
 from braggfill.crystal.whole import Ended, Field, WholeScan
 
 MORE_STARTS = 1.5
@@ -102,7 +102,7 @@ class Contest:
         """Random starts after the first turns: first some in all wraps, then the others in that of the best of them."""
         starts = starts_made(self.options.starts, any(self.axes))
         name_phase(self.steps.on_progress, f"{starts} random starts")
-        return in_wraps(self.options.wraps, starts, self._started)
+        return in_wraps(WRAPS, starts, self._started)
 
     def _started(self, numbered: list[tuple[int, Wrap]]) -> list[Started]:
         def start(number: int, wrap: Wrap) -> Started:
@@ -112,6 +112,10 @@ class Contest:
             return Started(number, wrap, state)
 
         return side_by_side([partial(start, *one) for one in numbered], self.steps.stop, self.options.device)
+
+    def won_by(self, started: list[Started]) -> list[Ended]:
+        """What becomes of the best of some starts, and of means of them, on the whole pattern."""
+        return self.ended(self.guided_further(self.taken_on(self.guided(started), len(started))))
 
     def guided(self, started: list[Started]) -> list[Started]:
         """The starts and, after them, what was made of the means of the best."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from braggfill.crystal.search.climb import Prior
 from braggfill.crystal.search.turns import CONVERGED
-from braggfill.crystal.search.wraps import WRAPS, Wrap
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,6 @@ class CrystalOptions:
     and all last fits are tried."""
     generations: int = 0
     """Most generations, on every other line and on all of the coarse level, of starts made of what the best have in common."""
-    wraps: tuple[Wrap, ...] = WRAPS
-    """Of the first starts; all further ones are in that of the best of these."""
     seed: int = 0
     device: str = "cpu"
 

@@ -5,7 +5,6 @@ mixed with an estimate made without the crystal.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,18 +14,17 @@ from numpy.typing import NDArray
 
 from braggfill.base.progress import Progress, Steps, name_phase
 from braggfill.base.threads import side_by_side
+from braggfill.crystal.blocks import Blocks
 from braggfill.crystal.contest import Contest, Hidden, steps_of, without_aliens
 from braggfill.crystal.mixture import Weights
 from braggfill.crystal.model.autocorrelation import oversampling_of
 from braggfill.crystal.model.levels import WHOLE, CountsWithPrior, shares_of, tapered_level
-from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.crystal.search.decimation import fine_axes
 from braggfill.crystal.search.kept import Kept
 from braggfill.crystal.search.polish import settled, with_efficiency
 from braggfill.crystal.whole import Ended, Field, WholeScan, as_record
-from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 
 GIVEN_BACK, MOST_GIVEN = 40, 2
@@ -48,7 +46,7 @@ class CrystalFill:
 def fill_by_crystal(
     counts: Field,
     mask: NDArray[np.bool_],
-    hidden: NDArray[np.bool_],
+    blocks: Blocks,
     prior_mean: Field,
     prior_std: Field,
     options: CrystalOptions | None = None,
@@ -62,9 +60,9 @@ def fill_by_crystal(
         Photon counts.
     mask : bool array (frames, rows, columns)
         True = not measured.
-    hidden : bool array (frames, rows, columns)
-        Measured voxels that are kept from the search and judge what it finds: κ, the support, which of what was found is
-        averaged, the prior among it. Then they are given back for a last fit.
+    blocks : Blocks
+        What is kept from the search and judges what it finds: κ, the support, which of what was found is averaged, the prior
+        among it. Then it is given back for a last fit.
     prior_mean, prior_std : float32 arrays (frames, rows, columns)
         What another method expects in the gaps and where counts are hidden, and its standard deviation; NaN where nothing.
     options : CrystalOptions, optional
@@ -76,26 +74,21 @@ def fill_by_crystal(
     CrystalFill
     """
     options, began = options or CrystalOptions(), time.perf_counter()
-    faulty = faulty_pixels(counts, mask)
-    scan = counts_with_prior(counts, mask | hidden | faulty, prior_mean, prior_std)
-    lit = hidden & bright(counts) & ~faulty
+    scan = counts_with_prior(counts, mask | blocks.hidden | blocks.faulty, prior_mean, prior_std)
     shares = shares_of(scan)
     levels = [tapered_level(scan, share, options.device) for share in shares]
-    whole = WholeScan(scan, mask | hidden, levels[-1])
-    axes = fine_axes(levels[0])
+    whole, axes = WholeScan(scan, mask | blocks.hidden, levels[-1]), fine_axes(levels[0])
     steps = Steps(on_progress, steps_of(options, any(axes)) + 1)
-    contest = Contest(levels, axes, whole, Hidden.of(scan, lit, counts[lit], options.device), options, steps)
+    hidden = Hidden.of(scan, blocks.judging, counts[blocks.judging], options.device)
+    contest = Contest(levels, axes, whole, hidden, options, steps)
     started = contest.started()
-    ends = contest.ended(contest.guided_further(contest.taken_on(contest.guided(started), len(started))))
-    judged = hidden & ~faulty
-    said = [estimate[judged[whole.asked]] for estimate in whole.estimates(ends)]
-    weights = Weights.chosen([e for e in said if np.isfinite(e).all()], said[0], counts[judged])
+    ends = contest.won_by(started)
+    weights = weights_of(whole, ends, blocks.sound, counts)
     mean, std = whole.filled(ends, weights)
-    again = replace(scan, counts=np.where(mask | faulty, 0, counts).astype(np.float32), mask=mask | faulty)
+    unknown = mask | blocks.faulty
+    again = replace(scan, counts=np.where(unknown, 0, counts).astype(np.float32), mask=unknown)
     whole = WholeScan(again, mask, tapered_level(again, WHOLE, options.device))
-    name_phase(on_progress, "last fit, hidden counts given back")
-    last = given_back(whole, ends, weights, options, steps.stop)
-    steps.advance(1)
+    last = given_back(whole, ends, weights, options, steps)
     mean[mask], std[mask] = (v[mask] for v in whole.filled(last, weights))
     climbed = tuple(as_record(end, levels[-1], float(weights.shares[-1, n])) for n, end in enumerate(ends))
     prior = tuple(weights.shares[:, len(ends) :].sum(1).tolist())
@@ -112,13 +105,18 @@ def counts_with_prior(counts: Field, unknown: NDArray[np.bool_], prior_mean: Fie
     return CountsWithPrior(known, unknown, prior_mean, prior_std, brightest_voxel(known), oversampling)
 
 
-def given_back(
-    whole: WholeScan, ends: list[Ended], weights: Weights, options: CrystalOptions, stop: Callable[[], None]
-) -> list[Ended]:
+def weights_of(whole: WholeScan, ends: list[Ended], where: NDArray[np.bool_], counts: Field) -> Weights:
+    """How the ends and the prior are averaged, by the counts hidden somewhere in the scan (both frames, rows, columns)."""
+    said = [estimate[where[whole.asked]] for estimate in whole.estimates(ends)]
+    return Weights.chosen([e for e in said if np.isfinite(e).all()], said[0], counts[where])
+
+
+def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: CrystalOptions, steps: Steps) -> list[Ended]:
     """Some ends, those that count most fitted to a scan whose hidden counts are measured ones again.
 
     On an uneven detector the pixels that were hidden have no efficiency yet.
     """
+    name_phase(steps.on_progress, "last fit, hidden counts given back")
     shares = weights.shares[:, : len(ends)].mean(0)
     most = np.argsort(-shares, kind="stable")[:MOST_GIVEN]
 
@@ -132,6 +130,7 @@ def given_back(
         return whole.ended(ends[number].number, found)
 
     chosen = sorted({0, *weights.used} - {len(ends)})
-    found = side_by_side([partial(again, number) for number in chosen], stop, options.device)
+    found = side_by_side([partial(again, number) for number in chosen], steps.stop, options.device)
+    steps.advance(1)
     last = dict(zip(chosen, found, strict=True))
     return [last.get(number, end) for number, end in enumerate(ends)]

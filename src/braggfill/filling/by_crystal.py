@@ -18,6 +18,7 @@ from braggfill.base.errors import InputError
 from braggfill.base.fallback import out_of_memory
 from braggfill.base.progress import Progress, name_phase
 from braggfill.classical.interpolate import linear
+from braggfill.crystal.blocks import Blocks
 from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import CrystalFill, fill_by_crystal
@@ -103,23 +104,32 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
 
 def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Network, on_progress: Progress) -> Estimate:
     """The fill of a scan small enough to be searched whole; the arguments are those of ``by_crystal``."""
-    hidden = hidden_blocks(scan, options.seed)
-    lit = hidden & bright(scan.counts) & ~faulty_pixels(scan.counts, scan.mask)
-    if np.count_nonzero(lit) < FEWEST_VOXELS or min(scan.mask.shape) < SMALLEST_AXIS:
+    blocks = hidden_blocks(scan, options.seed)
+    if np.count_nonzero(blocks.judging) < FEWEST_VOXELS or min(scan.mask.shape) < SMALLEST_AXIS:
         why = "the scan is too small or too dark, or its gaps too wide, to hide blocks that tell whether retrieval is right"
         return by_network(scan, network, why, {})
     name_phase(on_progress, "the network, with blocks hidden")
-    prior = WithoutCrystal.of(scan, hidden, network)
+    prior = WithoutCrystal.of(scan, blocks.hidden, network)
     try:
-        fill = retrieved(scan, hidden, prior, options, on_progress)
+        fill = retrieved(scan, blocks, prior, options, on_progress)
     except InputError as error:
         return by_network(scan, network, f"phase retrieval failed ({error})", {})
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
         return by_network(scan, network, "memory did not suffice for phase retrieval; a lower effort needs less", {})
-    elsewhere = lit & ~prior.by_network & np.isfinite(prior.mean)
-    narrow, wide = gates(scan.counts, lit & prior.by_network, elsewhere, fill, prior.mean)
+    return by_the_better(scan, blocks.judging, fill, prior, network)
+
+
+def by_the_better(
+    scan: GappedScan, judging: NDArray[np.bool_], fill: CrystalFill, prior: WithoutCrystal, network: Network
+) -> Estimate:
+    """What the crystal or the network tells of the gaps, and of those too wide for it, as ``judging`` voxels say.
+
+    These are hidden ones (frames, rows, columns).
+    """
+    elsewhere = judging & ~prior.by_network & np.isfinite(prior.mean)
+    narrow, wide = gates(scan.counts, judging & prior.by_network, elsewhere, fill, prior.mean)
     far = ~scan.seen_across().wanted[scan.wanted]
     sentence, record = accounted(far, fill.record, narrow, wide)
     mean = np.where(far & (not wide.taken), np.nan, fill.mean[scan.wanted])
@@ -133,18 +143,19 @@ def judged_by_hidden_counts(scan: GappedScan, options: FillOptions, network: Net
     return replace(other, mean=np.where(far, mean, other.mean), std=np.where(far, std, other.std), crystal=best, filled_by=by)
 
 
-def hidden_blocks(scan: GappedScan, seed: int) -> NDArray[np.bool_]:
-    """Measured voxels (frames, rows, columns) to hide: blocks like the gaps, whole pixels where the gaps are of whole pixels.
+def hidden_blocks(scan: GappedScan, seed: int) -> Blocks:
+    """Measured voxels to hide: blocks like the gaps, whole pixels where the gaps are of whole pixels.
 
     What other frames tell of a hidden pixel, its efficiency above all, is not known of the gaps either. Every second block of a
     frame is hidden; those of the frame are taken that hold the most counts.
     """
+    faulty = faulty_pixels(scan.counts, scan.mask)
     blocks = choose_held_out(np.random.default_rng(seed), scan, PracticeConfig())
     if scan.mask.all(0).sum() * len(scan.mask) > MOSTLY * scan.mask.sum():
-        total = np.where(faulty_pixels(scan.counts, scan.mask), 0, scan.counts.sum(0))
+        total = np.where(faulty, 0, scan.counts.sum(0))
         frame = (blocks * total).sum((1, 2)).argmax()
         blocks = np.broadcast_to(blocks[frame], blocks.shape)
-    return np.asarray(blocks & ~scan.mask)
+    return Blocks(blocks & ~scan.mask, faulty, bright(scan.counts))
 
 
 def by_network(scan: GappedScan, network: Network, why: str, record: dict[str, Any]) -> Estimate:
@@ -162,14 +173,14 @@ def by_network(scan: GappedScan, network: Network, why: str, record: dict[str, A
 
 
 def retrieved(
-    scan: GappedScan, hidden: NDArray[np.bool_], prior: WithoutCrystal, options: FillOptions, on_progress: Progress
+    scan: GappedScan, blocks: Blocks, prior: WithoutCrystal, options: FillOptions, on_progress: Progress
 ) -> CrystalFill:
-    """What the crystal tells of the gaps and of ``hidden`` voxels (frames, rows, columns)."""
+    """What the crystal tells of the gaps and of hidden blocks."""
     starts, climbs = EFFORTS[options.effort]
     device, thorough, generations = str(find_device(options.device)), options.effort != "low", GENERATIONS[options.effort]
     chosen = CrystalOptions(starts, climbs, thorough=thorough, generations=generations, seed=options.seed, device=device)
-    fill = fill_by_crystal(scan.counts, scan.mask, hidden, prior.mean, prior.std, chosen, on_progress)
-    asked = scan.wanted | hidden
+    fill = fill_by_crystal(scan.counts, scan.mask, blocks, prior.mean, prior.std, chosen, on_progress)
+    asked = scan.wanted | blocks.hidden
     if not (np.isfinite(fill.mean[asked]).all() and np.isfinite(fill.std[asked]).all()):
         raise InputError("the object that was found is not finite")
     return fill

@@ -8,7 +8,6 @@ import torch
 from braggfill.base.metrics import expected_deviance
 from braggfill.crystal.contest import Hidden, first_fit_of
 from braggfill.crystal.model.levels import WHOLE, CountsWithPrior, Level, tapered_level
-from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.model.shapes import Object
 from braggfill.crystal.retrieved import counts_with_prior
 from braggfill.crystal.search.climb import Prior
@@ -16,7 +15,6 @@ from braggfill.crystal.search.polish import FIRST, polished
 from braggfill.crystal.search.turns import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
-from braggfill.scan.copies import bright
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.strained import Strained
 
@@ -28,14 +26,14 @@ class LastFits:
     """Of one scan with a gap, the blocks hidden that a fill would hide."""
 
     def __init__(self, crystal: Strained, scan: GappedScan) -> None:
-        self.crystal, self.scan, self.hidden = crystal, scan, hidden_blocks(scan, 0)
-        self.faulty = faulty_pixels(scan.counts, scan.mask)
+        self.crystal, self.scan, self.blocks = crystal, scan, hidden_blocks(scan, 0)
 
     @cached_property
     def known(self) -> CountsWithPrior:
         """The counts that are fitted; nothing else is known of the others."""
         nothing = np.full(self.scan.mask.shape, np.nan, np.float32)
-        return counts_with_prior(self.scan.counts, self.scan.mask | self.hidden | self.faulty, nothing, nothing)
+        unknown = self.scan.mask | self.blocks.hidden | self.blocks.faulty
+        return counts_with_prior(self.scan.counts, unknown, nothing, nothing)
 
     @cached_property
     def level(self) -> Level:
@@ -48,10 +46,10 @@ class LastFits:
 
     def begun_from(self, state: State) -> Misfits:
         """Begun from a state on the whole level."""
-        lit = self.hidden & bright(self.scan.counts) & ~self.faulty
-        whole = WholeScan(self.known, self.scan.mask | self.hidden, self.level)
+        judging = self.blocks.judging
+        whole = WholeScan(self.known, self.scan.mask | self.blocks.hidden, self.level)
         state = refined(self.level, state, REFINING, Prior().climbing())
-        hidden = Hidden(lit, self.scan.counts[lit], [], expected_deviance(self.crystal.expected[lit]))
+        hidden = Hidden(judging, self.scan.counts[judging], [], expected_deviance(self.crystal.expected[judging]))
         made = polished(first_fit_of(whole, hidden, state, FIRST))
         return {k: min(p.state.misfit for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
 

@@ -17,8 +17,7 @@ from braggfill.base.pictures import new_figure
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.record import Climbed, CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
-from braggfill.crystal.search.wraps import TIGHT, WRAPS, Wrap
-from braggfill.filling.by_crystal import WithoutCrystal
+from braggfill.filling.by_crystal import EFFORTS, GENERATIONS, WithoutCrystal
 from braggfill.judging.studies.contenders import CONTENDERS
 from braggfill.judging.studies.crystals import Shape
 from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
@@ -34,9 +33,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEED = 920_000
-KINDS: dict[str, tuple[Wrap, ...]] = {"random, tight": (TIGHT,), "random": WRAPS}
-"""Wraps of the first starts, by what the table calls them; ``random`` is what the program does."""
-STYLES = {"random, tight": ("#0072B2", "s", "--"), "random": ("black", "o", "-")}
+OURS = "guided"
+"""What the program does: means of the best starts are starts as well."""
+KINDS = {"random": 0, OURS: GENERATIONS["usual"]}
+"""Generations of such means, by what the table calls the kind of start."""
+STYLES = {"random": ("#0072B2", "s", "--"), OURS: ("black", "o", "-")}
 """Colour, marker and line of a kind."""
 WIDTH, DISTANCE = 6, 12
 """Of the cross, and measured voxels between it and the peak."""
@@ -55,8 +56,8 @@ class Starts:
     shape: Shape = (128, 128, 128)
     phases_over_pi: tuple[float, ...] = (0, 2, 4, 6, 10)
     """Borders of the ranges that phases, peak to valley in π, are drawn from."""
-    starts: int = 8
-    climbs: int = 2
+    starts: int = EFFORTS["usual"][0]
+    climbs: int = EFFORTS["usual"][1]
     thorough: bool = True
 
 
@@ -87,12 +88,12 @@ def one_crystal(varied: Starts, phases_over_pi: tuple[float, float], index: int)
     about = {"least_over_pi": least, "most_over_pi": most, "crystal": index} | crystal.about
     network = CONTENDERS["unet"]
     about["skill_unet"] = skill_in_gap(crystal, scan, scan.laid_out(network(scan).mean))
-    prior = WithoutCrystal.of(scan, fits.hidden, network)
+    prior = WithoutCrystal.of(scan, fits.blocks.hidden, network)
     rows = []
-    for kind, wraps in KINDS.items():
-        options = CrystalOptions(varied.starts, varied.climbs, thorough=varied.thorough, wraps=wraps)
+    for kind, generations in KINDS.items():
+        options = CrystalOptions(varied.starts, varied.climbs, thorough=varied.thorough, generations=generations)
         began = time.process_time()
-        fill = fill_by_crystal(scan.counts, scan.mask, fits.hidden, prior.mean, prior.std, options)
+        fill = fill_by_crystal(scan.counts, scan.mask, fits.blocks, prior.mean, prior.std, options)
         row = {"kind": kind} | about | against_the_truth(fill.record.climbed, true)
         rows.append(row | {"skill": skill_in_gap(crystal, scan, fill.mean), "core_seconds": time.process_time() - began})
     return Part(rows)
@@ -147,7 +148,7 @@ def averaged(cases: list[Row]) -> list[Row]:
 
 def conclude(tables: Tables) -> str:
     """How many converge in each range by what the program does."""
-    rows = [row for row in tables["study_starts"] if row["kind"] == "random"]
+    rows = [row for row in tables["study_starts"] if row["kind"] == OURS]
     parts = [
         f"{row['converged']} of {row['crystals']} at {row['least_over_pi']:g} to {row['most_over_pi']:g} π (skill "
         f"{row['skill']:.2f}, the network {row['skill_unet']:.2f})"
@@ -168,7 +169,7 @@ def draw(tables: Tables) -> "dict[str, Figure]":
         look: dict[str, Any] = {"color": colour, "marker": marker, "ls": line, "ms": 3.5, "lw": 1.2, "label": kind}
         shares.errorbar(middle, share, spread, capsize=1.5, elinewidth=0.6, **look)
         skills.plot(middle, [row["skill"] for row in rows], **look)
-    network = [row for row in tables["study_starts"] if row["kind"] == "random"]
+    network = [row for row in tables["study_starts"] if row["kind"] == OURS]
     skills.plot(middles(network), [row["skill_unet"] for row in network], color="0.5", ls=":", label="unet")
     shares.set(xlabel="range of phase (π)", ylabel=f"share within {CONVERGED} of the true object", ylim=(-0.05, 1.05))
     skills.set(xlabel="range of phase (π)", ylabel="skill in the gap, mean", ylim=(-0.05, 1.05))
