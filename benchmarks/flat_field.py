@@ -52,7 +52,7 @@ def main() -> None:
     whole, known = WholeScan(scan, mask | hidden, levels[-1]), Hidden.of(scan, judging, counts[judging], options.device)
     steps = Steps(lambda done, total: None, steps_of(options, any(axes)))
     contest = Contest(levels, axes, whole, known, options, steps)
-    (promising,) = contest.taken_on(contest.started())
+    (promising,) = contest.taken_on(contest.started(), options.starts)
     begun = carried_up(levels, whole, promising, options, known, lambda: None)
     best = polished(begun, thorough=False)[0]
     efficiency = best.state.instrument.efficiency.numpy()

@@ -8,7 +8,11 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 PAGES = {"index.md": "README.md", "changes.md": "CHANGELOG.md", "CONTRIBUTING.md": "CONTRIBUTING.md"}
-BESIDE = {"LICENSE.txt": "LICENSE", **{f"examples/{p.name}": f"examples/{p.name}" for p in ROOT.glob("examples/*.ipynb")}}
+BESIDE = {
+    "LICENSE.txt": "LICENSE",
+    "CITATION.cff": "CITATION.cff",
+    **{f"examples/{p.name}": f"examples/{p.name}" for p in ROOT.glob("examples/*.ipynb")},
+}
 """Files that the pages link to."""
 MOVED = {
     "](docs/": "](",

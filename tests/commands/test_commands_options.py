@@ -50,7 +50,9 @@ def test_every_field_is_a_flag_with_its_default_and_its_explanation(verb, kinds)
                 continue
             flag = flags[field.name]
             assert f"--{FLAGS.get(field.name, field.name).replace('_', '-')}" in flag.opts
-            assert flag.help == " ".join(explanations(kind)[field.name].split()) != ""
+            told = " ".join(explanations(kind)[field.name].split())
+            assert told
+            assert flag.help == (f"{told[:-1]}; repeat it for several." if flag.multiple else told)
             if field.name != "schedule":
                 assert flag.default == field.default
 

@@ -211,6 +211,7 @@ BAD = {
     "no object": ["strain", "S1_filled.npz"],
     "missing": ["strain", "nothing.npz"],
     "no compare": ["compare", "nothing.npz"],
+    "twice": ["compare", "S1_filled.npz", "--treatment", "free", "--treatment", "free"],
     "picture": ["compare", "S1_filled.npz", "-o", "picture.npz"],
     "no page": ["retrieve", "plain.npz", "--report", "page.html"],
     "no estimates": ["retrieve", "plain.npz", "--treatment", "filled"],

@@ -72,6 +72,17 @@ def test_a_gap_goes_astray_with_what_lies_beside_it(scan):
     assert (found & gap).sum() < 0.3 * gap.sum()
 
 
+def test_the_peak_goes_astray_on_both_sides_of_the_rings_seam(scan):
+    """It lies at index 0: what is beside it before it is at the array's other end, a gap there included."""
+    level, state = scan
+    seam = level.without(about(0, 0, -4, size=1))
+    found = astray(seam, spoiled(seam, state, about(0, 0, 0, size=1)), 0.0)
+    assert found[0, 0, -2]
+    assert found[0, -2, 0]
+    assert found[0, 0, -4]
+    assert not seam.measured[0, 0, -4]
+
+
 def test_no_more_than_a_tenth_of_the_pattern_decides_what_is_astray(scan):
     level, state = scan
     places = about(9, 9, 18, size=8)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from known_scans import expected_of, faceted, scan_of
 
+from braggfill.base.errors import VanishedError
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import level_of
 from braggfill.crystal.model.misfit import misfit
@@ -52,7 +53,8 @@ def test_what_spoiled_objects_have_in_common_is_nearer_to_the_crystal_than_any_o
 
 def test_nothing_comes_of_a_mean_that_vanishes(level):
     level, crystal = level
-    assert common(level, [state_of(level, crystal)] * 2, replace(FITTING, share=1.0)) is None
+    with pytest.raises(VanishedError):
+        common(level, [state_of(level, crystal)] * 2, replace(FITTING, share=1.0))
 
 
 def promising(number, misfit, wrap=TIGHT):

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Protocol, runtime_checkable
 
+from braggfill.base.errors import VanishedError
+
 Progress = Callable[[int, int], None]
 """Called with the work done and its total."""
 Tick = Callable[[], None]
@@ -61,7 +63,7 @@ class Steps:
 
     @contextmanager
     def piece(self, steps: int) -> Iterator[Tick]:
-        """A piece of work of so many steps at most: what it does not need counts as made at its end."""
+        """A piece of work of so many steps at most: what it does not need counts as made at its end, or where it vanishes."""
         left = steps
 
         def tick() -> None:
@@ -70,6 +72,10 @@ class Steps:
             left -= step
             self.advance(step)
 
-        yield tick
+        try:
+            yield tick
+        except VanishedError:
+            self.advance(left)
+            raise
         self.advance(left)
         left = 0

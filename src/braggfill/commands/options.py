@@ -137,7 +137,10 @@ def _flag(field: Field[Any], hint: Any, told: str) -> inspect.Parameter:
     spelling = SPELLINGS.get(field.name, Spelling())
     names = spelling.flags or ((f"--{field.name.replace('_', '-')}",) if default_of(field) is False else ())
     default = spelling.default if spelling.read else default_of(field)
-    option: Any = Annotated[_plain_type(hint, spelling), typer.Option(*names, help=told)]
+    kind: Any = _plain_type(hint, spelling)
+    if any(get_origin(one) is list for one in _types(kind)):
+        told = f"{told.removesuffix('.')}; repeat it for several."
+    option: Any = Annotated[kind, typer.Option(*names, help=told)]
     return inspect.Parameter(field.name, KEYWORD, default=default, annotation=option)
 
 

@@ -16,6 +16,8 @@ from braggfill.base.metrics import expected_deviance
 from braggfill.base.progress import Steps, Tick, name_phase
 from braggfill.base.randomness import start_generator
 from braggfill.base.threads import side_by_side
+from braggfill.base.vanishing import lasting, some
+from braggfill.crystal.mixture import Values
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, Level, shares_of
 from braggfill.crystal.model.misfit import misfit
@@ -28,7 +30,7 @@ from braggfill.crystal.search.polish import FIRST, MISSED, Begun, Polisher, Way,
 from braggfill.crystal.search.support_share import hidden_levels, in_best_support
 from braggfill.crystal.search.turns import FIRST_TURNS, REFINED_SHARE, TURNS, Fitting, State, random_start, search
 from braggfill.crystal.search.wraps import WRAPS, Wrap, in_wraps
-from braggfill.crystal.whole import Ended, Field, WholeScan
+from braggfill.crystal.whole import Ended, WholeScan
 
 MORE_STARTS = 1.5
 """So many times the starts where the first turns are taken on a decimated level, where they take half the time or less."""
@@ -53,7 +55,7 @@ class Hidden:
 
     where: NDArray[np.bool_]
     """(frames, rows, columns)."""
-    counts: Field
+    counts: Values
     """(voxels,)."""
     levels: list[Level]
     """All but the last of the scan, with these counts alone."""
@@ -61,7 +63,7 @@ class Hidden:
     """Mean deviance that they would have if what is known of them without the crystal were right."""
 
     @classmethod
-    def of(cls, scan: CountsWithPrior, where: NDArray[np.bool_], counts: Field, device: str) -> "Hidden":
+    def of(cls, scan: CountsWithPrior, where: NDArray[np.bool_], counts: Values, device: str) -> "Hidden":
         """Voxels of a scan that hides them, and their counts (voxels,)."""
         expected = scan.prior_mean[where]
         deviance = expected_deviance(np.where(np.isfinite(expected), expected, counts))
@@ -120,9 +122,9 @@ class Contest:
     def guided(self, started: list[Started]) -> list[Started]:
         """The starts and, after them, what was made of the means of the best."""
 
-        def mean(number: int, family: list[Started]) -> Started | None:
-            state = common(self.thin, [one.state for one in family], self.options.prior.searching(family[0].wrap))
-            return None if state is None else Started(number, family[0].wrap, state)
+        def mean(number: int, family: list[Started]) -> Started:
+            wrap = family[0].wrap
+            return Started(number, wrap, common(self.thin, [one.state for one in family], self.options.prior.searching(wrap)))
 
         return self._generations(started, len(started), mean)
 
@@ -136,19 +138,19 @@ class Contest:
         most = promising_of(self.options.climbs, self.options.thorough, starts)
         chosen = best_of_both(started[:starts], started[starts:], most)
         name_phase(self.steps.on_progress, f"the best {len(chosen)} searched further")
-        return side_by_side([partial(further, one) for one in chosen], self.steps.stop, self.options.device)
+        return some(lasting([partial(further, one) for one in chosen], self.steps.stop, self.options.device))
 
     def guided_further(self, promising: list[Promising]) -> list[Promising]:
         """Those on all of the first level and, after them, what was made of the means of the best, as hidden counts say."""
 
-        def mean(number: int, family: list[Promising]) -> Promising | None:
+        def mean(number: int, family: list[Promising]) -> Promising:
             best = family[0]
             state = common(self.levels[0], [one.state for one in family], best.fitting)
-            return None if state is None else self._judged(number, best.wrap, state, best.fitting)
+            return self._judged(number, best.wrap, state, best.fitting)
 
         return self._generations(promising, 1 + max(one.number for one in promising), mean)
 
-    def _generations(self, found: list[One], first: int, mean: Callable[[int, list[One]], One | None]) -> list[One]:
+    def _generations(self, found: list[One], first: int, mean: Callable[[int, list[One]], One]) -> list[One]:
         """What was found and generations of means, numbered from the ``first`` on."""
         numbers, most = count(first), self.options.generations
         if most:
@@ -157,9 +159,9 @@ class Contest:
 
             def generation(families: list[list[One]]) -> list[One]:
                 work = [partial(mean, next(numbers), family) for family in families]
-                made = side_by_side(work, self.steps.stop, self.options.device)
+                made = lasting(work, self.steps.stop, self.options.device)
                 tick()
-                return [one for one in made if one is not None]
+                return made
 
             return guided(found, most, generation)
 
@@ -168,12 +170,11 @@ class Contest:
         chosen = sorted(promising, key=lambda one: one.promise)[: self.options.climbs]
         name_phase(self.steps.on_progress, f"the best {len(chosen)} carried to the whole pattern")
         device = self.options.device
-        climbs = side_by_side([partial(self._climb, one) for one in chosen], self.steps.stop, device)
-        least = min(climb.excess for climb in climbs)
+        climbs = some(lasting([partial(self._climb, one) for one in chosen], self.steps.stop, device))
+        least = min(climb.excess for _, climb in climbs)
         most = max(WORTH * least, LEAST_EXCESS) if self.options.thorough else least
         name_phase(self.steps.on_progress, "last fits, judged by hidden counts")
-        pairs = zip(chosen, climbs, strict=True)
-        last = [partial(self._end, one.number, climb, climb.excess <= most) for one, climb in pairs]
+        last = [partial(self._end, number, climb, climb.excess <= most) for number, climb in climbs]
         ends = list(chain.from_iterable(side_by_side(last, self.steps.stop, device)))
         means = self._means_of_ends(ends, 1 + max(one.number for one in promising))
         return sorted([*ends, *means], key=lambda end: end.polished.hidden_deviance)
@@ -191,13 +192,11 @@ class Contest:
             name_phase(self.steps.on_progress, "means of what was found")
             shares = sorted({REFINED_SHARE, best[0].polished.way.share})
             work = [partial(self._mean_of_ends, number, best, share, tick) for number, share in enumerate(shares, first)]
-            return list(chain.from_iterable(side_by_side(work, self.steps.stop, self.options.device)))
+            return list(chain.from_iterable(lasting(work, self.steps.stop, self.options.device)))
 
     def _mean_of_ends(self, number: int, best: list[Ended], share: float, tick: Tick) -> list[Ended]:
         mu = best[0].polished.way.mu
         state = common(self.whole.level, [end.polished.state for end in best], Fitting(UNSURE, mu, share))
-        if state is None:
-            return []
         tick()
         begun = first_fit_of(self.whole, self.hidden, state, replace(FIRST, share=share, mu=mu))
         return [self.whole.ended(number, one) for one in polished(begun, tick=tick)]
@@ -215,9 +214,9 @@ class Contest:
         expected = expected_counts(state.crystal, state.instrument, level)
         return Promising(number, state, fitting, wrap.handicap * misfit(judge, expected, fitting.kappa), wrap)
 
-    def _climb(self, begun: Promising) -> Begun:
+    def _climb(self, promising: Promising) -> tuple[int, Begun]:
         with self.steps.piece(CLIMB_STEPS) as tick:
-            return carried_up(self.levels, self.whole, begun, self.options, self.hidden, tick)
+            return promising.number, carried_up(self.levels, self.whole, promising, self.options, self.hidden, tick)
 
     def _end(self, number: int, begun: Begun, further: bool) -> list[Ended]:
         with self.steps.piece(FIT_STEPS) as tick:
@@ -258,11 +257,11 @@ def without_aliens(level: Level, state: State) -> Level:
 
 
 def carried_up(
-    levels: list[Level], whole: WholeScan, begun: Promising, options: CrystalOptions, hidden: Hidden, tick: Tick
+    levels: list[Level], whole: WholeScan, promising: Promising, options: CrystalOptions, hidden: Hidden, tick: Tick
 ) -> Begun:
     """A start carried to the whole pattern and fitted there for the first time."""
-    state = search(levels[0], begun.state, TURNS, begun.fitting, tick, LAST_TURNS)
-    climbing = replace(options.prior.climbing(begun.fitting.wrap), share=begun.fitting.share)
+    state = search(levels[0], promising.state, TURNS, promising.fitting, tick, LAST_TURNS)
+    climbing = replace(options.prior.climbing(promising.fitting.wrap), share=promising.fitting.share)
     state, fitting = climb(levels, state, climbing, hidden.levels, options.thorough, tick)
     return first_fit_of(whole, hidden, state, replace(FIRST, share=fitting.share, mu=fitting.mu))
 

@@ -32,13 +32,13 @@ LEAST_VARIANCE = 0.01
 """Least variance of a retrieved square root, in counts."""
 BINS, LEAST_MEAN = 12, 0.5
 """Bins of brightness in which the excess of the residuals over Poisson noise is taken, from this many expected counts."""
-Field = NDArray[np.float32]
+Values = NDArray[np.float32]
 """(frames, rows, columns), or some (voxels,) of it."""
-Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+Variances = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Logarithms of 1 + expected counts (bins,), and a variance at each (bins,)."""
 
 
-def chosen_members(estimates: list[Field], known: Field) -> list[int]:
+def chosen_members(estimates: list[Values], known: Values) -> list[int]:
     """Which estimates (voxels,) have the average that is nearest to ``known`` counts, chosen one after the other."""
     roots = [np.sqrt(e) for e in estimates]
     members: list[int] = []
@@ -62,7 +62,7 @@ class Weights:
     """(bands, estimates): every row's sum is 1."""
 
     @classmethod
-    def chosen(cls, estimates: list[Field], guide: Field, known: Field) -> "Weights":
+    def chosen(cls, estimates: list[Values], guide: Values, known: Values) -> "Weights":
         """Those whose averages are nearest to ``known`` counts (voxels,) in bands of a guide's counts (voxels,).
 
         Bright voxels alone would rule them, and in faint ones another estimate may be the better one.
@@ -82,12 +82,12 @@ class Weights:
         """Numbers of the estimates that count anywhere."""
         return [int(n) for n in np.flatnonzero(self.shares.any(0))]
 
-    def at(self, number: int, guide: Field) -> NDArray[np.float64]:
+    def at(self, number: int, guide: Values) -> NDArray[np.float64]:
         """Shares (voxels,) of an estimate where a guide expects some counts (voxels,)."""
         return np.interp(np.log1p(guide), self.brightness, self.shares[:, number])
 
 
-def averaged(estimates: dict[int, Field], guide: Field, weights: Weights, where: NDArray[np.bool_]) -> tuple[Field, Field]:
+def averaged(estimates: dict[int, Values], guide: Values, weights: Weights, where: NDArray[np.bool_]) -> tuple[Values, Values]:
     """Weighed average of estimates (voxels,) at ``where`` (frames, rows, columns), and the smoothed variance of their roots.
 
     Parameters
@@ -110,7 +110,7 @@ def averaged(estimates: dict[int, Field], guide: Field, weights: Weights, where:
     return (root**2).astype(np.float32), gaussian_filter(volume, SCATTER_BLUR)[where] / near
 
 
-def residual_variance(model: Field, counts: Field) -> Curve:
+def residual_variance(model: Values, counts: Values) -> Variances:
     """Variance of the roots beyond counting noise where counts were fitted, by brightness.
 
     Parameters
@@ -126,13 +126,13 @@ def residual_variance(model: Field, counts: Field) -> Curve:
     return np.log1p([np.median(model[b]) for b in bins]), np.array(excess)
 
 
-def squared_roots(model: Field, counts: Field) -> Field:
+def squared_roots(model: Values, counts: Values) -> Values:
     """(√(m + 3/8) - √(c + 3/8))²."""
-    difference: Field = np.sqrt(model + FAINT_COUNTS) - np.sqrt(counts + FAINT_COUNTS)
+    difference: Values = np.sqrt(model + FAINT_COUNTS) - np.sqrt(counts + FAINT_COUNTS)
     return difference**2
 
 
-def standard_deviation(mean: Field, scatter: Field, fitted: Curve, uneven: Field) -> Field:
+def standard_deviation(mean: Values, scatter: Values, fitted: Variances, uneven: Values) -> Values:
     """Of counts (voxels,): how far one may be from their expectation beyond counting noise.
 
     Parameters
@@ -141,11 +141,11 @@ def standard_deviation(mean: Field, scatter: Field, fitted: Curve, uneven: Field
         Expected counts.
     scatter : float32 array (voxels,)
         Variance of their roots among estimates.
-    fitted : Curve
+    fitted : Variances
         That of the fit where counts were measured.
     uneven : float32 array (voxels,)
         Spread of the log efficiency that a pixel there may have.
     """
     variance = scatter + UNSEEN * np.interp(np.log1p(mean), *fitted) + (uneven / 2) ** 2 * mean
-    std: Field = 2 * np.maximum(np.sqrt(mean), 0.5) * np.sqrt(np.maximum(variance, LEAST_VARIANCE))
+    std: Values = 2 * np.maximum(np.sqrt(mean), 0.5) * np.sqrt(np.maximum(variance, LEAST_VARIANCE))
     return std.astype(np.float32)

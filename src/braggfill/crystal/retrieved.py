@@ -5,6 +5,7 @@ mixed with an estimate made without the crystal.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,11 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from braggfill.base.errors import VanishedError
 from braggfill.base.progress import Progress, Steps, name_phase
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.blocks import Blocks
 from braggfill.crystal.contest import Contest, Hidden, steps_of, without_aliens
-from braggfill.crystal.mixture import Weights
+from braggfill.crystal.mixture import Values, Weights
 from braggfill.crystal.model.autocorrelation import oversampling_of
 from braggfill.crystal.model.levels import WHOLE, CountsWithPrior, shares_of, tapered_level
 from braggfill.crystal.record import CrystalOptions, CrystalRecord
@@ -24,7 +26,7 @@ from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.crystal.search.decimation import fine_axes
 from braggfill.crystal.search.kept import Kept
 from braggfill.crystal.search.polish import settled, with_efficiency
-from braggfill.crystal.whole import Ended, Field, WholeScan, as_record
+from braggfill.crystal.whole import Ended, WholeScan, as_record
 from braggfill.scan.counts import brightest_voxel
 
 GIVEN_BACK, MOST_GIVEN = 40, 2
@@ -35,20 +37,20 @@ GIVEN_BACK, MOST_GIVEN = 40, 2
 class CrystalFill:
     """What the crystal tells of a scan's gaps; arrays are float32 (frames, rows, columns), NaN where counts were measured."""
 
-    mean: Field
+    mean: Values
     """Expected counts; where counts were hidden what was expected before they were given back."""
-    std: Field
+    std: Values
     record: CrystalRecord
     best: RetrievedObject
     """The one that tells the hidden counts best."""
 
 
 def fill_by_crystal(
-    counts: Field,
+    counts: Values,
     mask: NDArray[np.bool_],
     blocks: Blocks,
-    prior_mean: Field,
-    prior_std: Field,
+    prior_mean: Values,
+    prior_std: Values,
     options: CrystalOptions | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> CrystalFill:
@@ -97,7 +99,7 @@ def fill_by_crystal(
     return CrystalFill(mean, std, record, RetrievedObject.of(last[0].polished.kept))
 
 
-def counts_with_prior(counts: Field, unknown: NDArray[np.bool_], prior_mean: Field, prior_std: Field) -> CountsWithPrior:
+def counts_with_prior(counts: Values, unknown: NDArray[np.bool_], prior_mean: Values, prior_std: Values) -> CountsWithPrior:
     """A scan as the search takes it; ``unknown`` is a bool array (frames, rows, columns)."""
     known = np.where(unknown, 0, counts).astype(np.float32)
     expected = np.where(unknown, np.nan_to_num(prior_mean), known).astype(np.float32)
@@ -105,10 +107,11 @@ def counts_with_prior(counts: Field, unknown: NDArray[np.bool_], prior_mean: Fie
     return CountsWithPrior(known, unknown, prior_mean, prior_std, brightest_voxel(known), oversampling)
 
 
-def weights_of(whole: WholeScan, ends: list[Ended], where: NDArray[np.bool_], counts: Field) -> Weights:
+def weights_of(whole: WholeScan, ends: list[Ended], where: NDArray[np.bool_], counts: Values) -> Weights:
     """How the ends and the prior are averaged, by the counts hidden somewhere in the scan (both frames, rows, columns)."""
-    said = [estimate[where[whole.asked]] for estimate in whole.estimates(ends)]
-    return Weights.chosen([e for e in said if np.isfinite(e).all()], said[0], counts[where])
+    *found, prior = (estimate[where[whole.asked]] for estimate in whole.estimates(ends))
+    known = [*found, prior] if np.isfinite(prior).all() else found
+    return Weights.chosen(known, found[0], counts[where])
 
 
 def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: CrystalOptions, steps: Steps) -> list[Ended]:
@@ -126,7 +129,8 @@ def given_back(whole: WholeScan, ends: list[Ended], weights: Weights, options: C
             state, way = found.state, replace(found.way, evaluations=GIVEN_BACK)
             if state.instrument.efficiency.numel() > 1:
                 state = with_efficiency(whole.level, state, way.kappa)
-            found = replace(found, kept=Kept.of(settled(without_aliens(whole.level, state), state, way)))
+            with suppress(VanishedError):
+                found = replace(found, kept=Kept.of(settled(without_aliens(whole.level, state), state, way)))
         return whole.ended(ends[number].number, found)
 
     chosen = sorted({0, *weights.used} - {len(ends)})

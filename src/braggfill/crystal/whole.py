@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.crystal.mixture import Weights, averaged, residual_variance, standard_deviation
+from braggfill.crystal.mixture import Values, Weights, averaged, residual_variance, standard_deviation
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, Level
 from braggfill.crystal.model.misfit import noise_misfit
@@ -17,9 +17,6 @@ from braggfill.crystal.search.efficiency import unevenness
 from braggfill.crystal.search.polish import Polished
 from braggfill.crystal.search.turns import State
 
-Field = NDArray[np.float32]
-"""(frames, rows, columns)."""
-
 
 @dataclass(frozen=True)
 class Ended:
@@ -28,7 +25,7 @@ class Ended:
     number: int
     """Of the start."""
     polished: Polished
-    expected: Field
+    expected: Values
     """Counts (voxels,) where they are asked for."""
     noise_misfit: float
     """What its own counts would have with Poisson noise and if they varied by κ besides."""
@@ -45,18 +42,18 @@ class WholeScan:
     """(frames, rows, columns)."""
     level: Level
 
-    def expected(self, state: State) -> Field:
+    def expected(self, state: State) -> Values:
         """Counts that a state expects, as an array of the scan."""
         return self.inside(expected_counts(state.crystal, state.instrument, self.level))
 
-    def inside(self, light: Volume) -> Field:
+    def inside(self, light: Volume) -> Values:
         """An array of the level (frames, rows, columns) as one of the scan."""
         expected = light.cpu().numpy()
         places = (offsets(-p, n) % m for p, n, m in zip(self.scan.peak, self.scan.counts.shape, expected.shape, strict=True))
-        inside: Field = expected[np.ix_(*places)]
+        inside: Values = expected[np.ix_(*places)]
         return inside
 
-    def deviance(self, state: State, where: NDArray[np.bool_], counts: Field) -> float:
+    def deviance(self, state: State, where: NDArray[np.bool_], counts: Values) -> float:
         """Mean Poisson deviance of counts (voxels,) somewhere in the scan (frames, rows, columns), as a state expects them."""
         return poisson_deviance(self.expected(state)[where], counts)
 
@@ -69,11 +66,11 @@ class WholeScan:
         uneven = unevenness(efficiency, (self.level.target * self.level.measured).sum(0).cpu().numpy())
         return Ended(number, found, self.inside(light)[self.asked], noise, uneven)
 
-    def estimates(self, ends: list[Ended]) -> list[Field]:
+    def estimates(self, ends: list[Ended]) -> list[Values]:
         """Expected counts (voxels,) of every end and, last, of the prior."""
         return [*(end.expected for end in ends), self.scan.prior_mean[self.asked]]
 
-    def filled(self, ends: list[Ended], weights: Weights) -> tuple[Field, Field]:
+    def filled(self, ends: list[Ended], weights: Weights) -> tuple[Values, Values]:
         """Mean and standard deviation (frames, rows, columns) from the estimates that count, NaN where none was asked for."""
         every, first = self.estimates(ends), ends[0]
         mean, scatter = averaged({n: every[n] for n in weights.used}, first.expected, weights, self.asked)

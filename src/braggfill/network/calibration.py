@@ -141,7 +141,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Hidden:
+class HiddenFill:
     """Hidden voxels and their fill; arrays are (voxels,)."""
 
     mean: Floats
@@ -152,7 +152,7 @@ class Hidden:
     blocks: int
     """How many there are."""
 
-    def bands(self) -> Iterator[tuple[float, "Hidden"]]:
+    def bands(self) -> Iterator[tuple[float, "HiddenFill"]]:
         """Mean logarithm of the expected counts, and the voxels, of each band of brightness that may say something."""
         logarithm = np.log(np.maximum(self.mean, LEAST_MEAN))
         number = np.floor(logarithm / BAND).astype(int)
@@ -162,11 +162,11 @@ class Hidden:
             if at.size >= FEWEST_VOXELS and some.counts.sum() >= FEWEST_COUNTS and len(np.unique(some.block)) >= FEWEST_BLOCKS:
                 yield float(logarithm[at].mean()), some
 
-    def part(self, at: NDArray[np.intp]) -> "Hidden":
+    def part(self, at: NDArray[np.intp]) -> "HiddenFill":
         """Some of the voxels, by their indices (some,)."""
         return replace(self, mean=self.mean[at], std=self.std[at], counts=self.counts[at], block=self.block[at])
 
-    def thinned(self) -> "Hidden":
+    def thinned(self) -> "HiddenFill":
         """As many voxels as are looked at, evenly through the brightness."""
         step = -(-len(self.mean) // MOST_VOXELS)
         return self.part(np.argsort(self.mean)[::step])
@@ -191,10 +191,10 @@ def calibrate(scan: GappedScan, fill: Fill) -> Calibration:
     if not ((mean < LARGEST).all() and (std < LARGEST).all()):
         return Calibration()
     numbers, block = np.unique(blocks(copies, scan.mask.shape)[at], return_inverse=True)
-    return told(Hidden(mean, std, counts, block, len(numbers)))
+    return told(HiddenFill(mean, std, counts, block, len(numbers)))
 
 
-def told(hidden: Hidden) -> Calibration:
+def told(hidden: HiddenFill) -> Calibration:
     """The factors that hidden voxels and their fill ask for."""
     mean, std, counts = hidden.mean, hidden.std, hidden.counts
     factor = curve([log_factor(place, some) for place, some in hidden.bands()], USUAL_FACTOR, DARK_FACTOR)
@@ -227,14 +227,14 @@ def blocks(copies: list[Copy], shape: tuple[int, ...]) -> NDArray[np.uint16]:
     return number
 
 
-def log_factor(log_counts: float, some: Hidden) -> Band:
+def log_factor(log_counts: float, some: HiddenFill) -> Band:
     """Logarithm of hidden over expected counts."""
     expected, counts = some.mean.sum(), some.counts.sum()
     errors = some.by_block((some.counts - some.mean * counts / expected) / counts)
     return Band(log_counts, float(np.log(counts / expected)), errors, 1 / float(counts))
 
 
-def log_widening(log_counts: float, some: Hidden) -> Band | None:
+def log_widening(log_counts: float, some: HiddenFill) -> Band | None:
     """Logarithm of the factor on the standard deviation with which intervals hold what they should.
 
     None where counting noise rules the intervals.

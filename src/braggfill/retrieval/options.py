@@ -72,6 +72,12 @@ class ComparisonOptions(SearchOptions):
     treatments: tuple[TreatmentName, ...] | None = None
     """Treatments to compare, the first being what others are aligned to; else all that the scan allows, bounded first."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = self.treatments or ()
+        if len(set(given)) < len(given):
+            raise InputError(f"treatments: got {', '.join(given)}, expected each of them once; leave the second one out")
+
 
 def check_schedule(schedule: Schedule, coherence: Coherence) -> None:
     """Raise InputError for a schedule without iterations, or one that partial coherence would not follow."""

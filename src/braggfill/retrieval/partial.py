@@ -14,7 +14,7 @@ from torch import Tensor
 
 from braggfill.base.errors import InputError
 from braggfill.base.progress import Progress, Steps, Tick
-from braggfill.base.threads import side_by_side
+from braggfill.base.vanishing import lasting, or_none, some
 from braggfill.crystal.model.levels import WHOLE, Level
 from braggfill.crystal.model.likelihood import NARROWEST
 from braggfill.crystal.model.roughness import dilated
@@ -29,12 +29,11 @@ from braggfill.crystal.search.turns import (
     TURNS,
     Fitting,
     State,
-    first_instrument,
     improved,
-    random_crystal,
     random_start,
     refined,
     search,
+    start_inside,
     take_turn,
 )
 from braggfill.crystal.search.wraps import WRAPS, Wrap, in_wraps
@@ -113,12 +112,12 @@ def partial_starts(
             return carried_up(attempt, shares, tick)
 
     def all_begun(numbered: list[tuple[int, Wrap]]) -> list[Attempt]:
-        return together(pattern, device, [part(begun, *one) for one in numbered], steps.stop)
+        return some(together(pattern, device, [part(begun, *one) for one in numbered], steps.stop)) if numbered else []
 
     started = sorted(in_wraps(WRAPS, options.starts, all_begun), key=lambda attempt: attempt.promise)
-    promising = together(pattern, device, [part(further, attempt) for attempt in started[:most]], steps.stop)
+    promising = some(together(pattern, device, [part(further, attempt) for attempt in started[:most]], steps.stop))
     searched = sorted(promising, key=lambda attempt: attempt.promise) + started[most:]
-    climbed = together(pattern, device, [part(carried, attempt) for attempt in searched[: options.kept]], steps.stop)
+    climbed = some(together(pattern, device, [part(carried, attempt) for attempt in searched[: options.kept]], steps.stop))
     climbed = sorted(as_hidden_counts_say(climbed, steps), key=lambda attempt: attempt.rank)
     best = climbed[0].end
     ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
@@ -127,11 +126,12 @@ def partial_starts(
 
 
 def together(
-    pattern: Pattern, device: torch.device, works: Sequence[Callable[[], Attempt]], stop: Callable[[], None] = lambda: None
+    pattern: Pattern, device: torch.device, works: Sequence[Callable[[], Attempt]], stop: Callable[[], None]
 ) -> list[Attempt]:
-    """What becomes of several starts: side by side, or of a large pattern one after the other."""
-    small = pattern.counts.size <= MOST_SIDE_BY_SIDE
-    return side_by_side(works, stop, device) if small else [work() for work in works]
+    """What becomes of those starts that do not vanish: side by side, or of a large pattern one after the other."""
+    if pattern.counts.size <= MOST_SIDE_BY_SIDE:
+        return lasting(works, stop, device)
+    return [attempt for attempt in (or_none(work)() for work in works) if attempt is not None]
 
 
 def as_good(end: Start, best: Start) -> bool:
@@ -164,8 +164,7 @@ def begun_inside(level: Level, support: Support, view: View) -> State:
     inside = torch.from_numpy(resampled(support.cpu().numpy(), level.shape)).to(view.device)
     if not inside.any():
         raise InputError("support: got one too thin for any voxel of the coarse level, expected two voxels and more; dilate it")
-    crystal = random_crystal(view.rng, inside, float((level.target * level.taper).sum()))
-    return State(crystal, inside, first_instrument(level))
+    return start_inside(level, view.rng, inside)
 
 
 def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
@@ -223,12 +222,12 @@ def as_hidden_counts_say(climbed: list[Attempt], steps: Steps) -> list[Attempt]:
     """
     best = min(climbed, key=lambda attempt: attempt.rank)
     with steps.piece(LAST_STEPS) as tick:
-        coherent, view = with_full_coherence(best), best.view
+        coherent, view = or_none(part(with_full_coherence, best))(), best.view
         tick()
-        if coherent.hidden_deviance > FAR_WORSE * best.hidden_deviance:
+        if coherent is None or coherent.hidden_deviance > FAR_WORSE * best.hidden_deviance:
             return climbed
-        coherent = fitted_to_the_end(coherent)
-        if coherent.hidden_deviance > best.hidden_deviance:
+        coherent = or_none(part(fitted_to_the_end, coherent))()
+        if coherent is None or coherent.hidden_deviance > best.hidden_deviance:
             return climbed
         tick()
         others = [attempt for attempt in climbed if attempt is not best]

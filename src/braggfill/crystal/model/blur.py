@@ -14,11 +14,11 @@ WIDEST = 3.0
 """Largest width in voxels."""
 BLOCK = 16
 """So many lines, or about, come out of one product: with fewer it mostly takes lines in again, with more it adds zeros."""
-Weights = list[float]
+Lags = list[float]
 """Of a symmetrical kernel at lags 0, 1, 2, …"""
 
 
-def gaussian(width: float, length: int) -> tuple[Weights, Weights]:
+def gaussian(width: float, length: int) -> tuple[Lags, Lags]:
     """Kernel of a Gaussian of ``width`` voxels whose sum is 1, on a ring of ``length``, and its derivative by log width.
 
     Where a step of the fit led to no finite width both are NaN, and so is its loss, by which the step is not taken.
@@ -47,7 +47,7 @@ def lines_at_once(length: int) -> int:
 class Kernel:
     """A symmetrical kernel, as the matrices that make some lines of an axis of those and of what reaches in from both sides."""
 
-    def __init__(self, weights: Weights, like: Volume) -> None:
+    def __init__(self, weights: Lags, like: Volume) -> None:
         self.reach = len(weights) - 1
         self.weights: Line = like.new_tensor([*weights[:0:-1], *weights])
         self.bands: dict[int, Band] = {}

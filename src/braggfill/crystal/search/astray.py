@@ -21,7 +21,6 @@ from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.misfit import square_errors
-from braggfill.crystal.model.roughness import dilated
 from braggfill.crystal.model.shapes import Object, Voxels
 from braggfill.crystal.search.turns import REFINING, Fitting, State, improved, refined
 
@@ -84,9 +83,10 @@ def astray(level: Level, state: State, kappa: float) -> Voxels:
 
 
 def grown(voxels: Voxels, by: int) -> Voxels:
-    """Voxels (frames, rows, columns) and those beside them."""
+    """Voxels (frames, rows, columns) and those beside them, on a ring: the peak is at its beginning and its end."""
     for _ in range(by):
-        voxels = dilated(voxels)
+        beside = [voxels.roll(step, axis) for axis in range(3) for step in (-1, 1)]
+        voxels = torch.stack([voxels, *beside]).any(0)
     return voxels
 
 

@@ -16,7 +16,6 @@ from typing import TypeVar
 
 import torch
 
-from braggfill.base.errors import VanishedError
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.search.alignment import in_common
 from braggfill.crystal.search.turns import REFINED_BLUR, REFINING, Fitting, State, refined, tightened, wide_enough
@@ -69,8 +68,8 @@ def guided(found: list[One], generations: int, make: Callable[[list[list[One]]],
     return found
 
 
-def common(level: Level, states: Sequence[State], fitting: Fitting) -> State | None:
-    """What the best object of some has in common with the others, refined; nothing if it vanishes.
+def common(level: Level, states: Sequence[State], fitting: Fitting) -> State:
+    """What the best object of some has in common with the others, refined.
 
     Parameters
     ----------
@@ -78,15 +77,17 @@ def common(level: Level, states: Sequence[State], fitting: Fitting) -> State | N
     states : sequence of State
         The best first; the instrument is that one's.
     fitting : Fitting
+
+    Raises
+    ------
+    VanishedError
+        If nothing is left of it.
     """
     mean, _ = in_common([state.crystal.cpu().numpy() for state in states])
     crystal = torch.from_numpy(mean).to(states[0].crystal)
     support = tightened(crystal.abs(), REFINED_BLUR, fitting.share, level.roomiest)
     instrument = wide_enough(states[0].instrument)
     state = replace(states[0], crystal=crystal * support, support=support, instrument=instrument)
-    try:
-        for _ in range(REFINEMENTS):
-            state = refined(level, state, REFINING, fitting)
-    except VanishedError:
-        return None
+    for _ in range(REFINEMENTS):
+        state = refined(level, state, REFINING, fitting)
     return state

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from braggfill.base.errors import VanishedError
 from braggfill.base.memory import give_back
 from braggfill.base.progress import Tick
 from braggfill.crystal.model.coherence import expected_counts
@@ -170,7 +171,7 @@ class Begun:
 def first_fit(polisher: Polisher, state: State, first: Way = FIRST) -> Begun:
     """Fit a state for the largest κ, once more with uneven pixels where they are, and keep these if the judge says so."""
     even = polisher.fitted(state, first)
-    if bool((with_efficiency(polisher.level, even.state, FIRST.kappa).instrument.efficiency == 1).all()):
+    if bool((with_efficiency(polisher.level, even.state, first.kappa).instrument.efficiency == 1).all()):
         return Begun(polisher, [even])
     polisher = replace(polisher, uneven=True)
     uneven = polisher.fitted(even.state, first)
@@ -230,7 +231,10 @@ def fits_of_a_kind(polisher: Polisher, best: Polished, ways: tuple[Change, ...],
             break
         tried.add((last.hidden_deviance, way))
         tick()
-        last = polisher.fitted(last.state, way, change)
+        try:
+            last = polisher.fitted(last.state, way, change)
+        except VanishedError:
+            break
         made.append(last)
         worse = last.hidden_deviance > best.hidden_deviance
         if worse and not ("kappa" in change and last.kept.cut.converged):

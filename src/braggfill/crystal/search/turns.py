@@ -114,10 +114,12 @@ class State:
 
 def random_start(level: Level, rng: np.random.Generator) -> State:
     """An object with random phases in half the autocorrelation's support that scatters the counts of the pattern."""
-    support = level.first_support
-    phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, level.shape).astype(np.float32)).to(support.device)
-    strength = ((level.target * level.taper).sum() / level.target.numel() / support.sum()).sqrt()
-    return State(torch.polar(support * strength, phase), support, first_instrument(level))
+    return start_inside(level, rng, level.first_support)
+
+
+def start_inside(level: Level, rng: np.random.Generator, support: Voxels) -> State:
+    """The same in another support (frames, rows, columns)."""
+    return State(random_crystal(rng, support, float((level.target * level.taper).sum())), support, first_instrument(level))
 
 
 def random_crystal(rng: np.random.Generator, support: Voxels, counts: float) -> Object:
