@@ -22,7 +22,7 @@ from braggfill.crystal.record import Climbed
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.judging.studies.last_fits import LastFits
-from braggfill.judging.studies.starts import CONVERGED, against_the_truth, cross, skill_in_gap
+from braggfill.judging.studies.starts import AS_GOOD, against_the_truth, cross, skill_in_gap
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.strained import Strained, strained_crystal
 
@@ -75,7 +75,7 @@ def by_phase(rows: list[dict[str, str]]) -> list[str]:
 def summed_up(kind: str, rows: list[dict[str, float]]) -> str:
     """Some rows as one of a page's table."""
     ratio, skill, taken = (np.array([row[name] for row in rows]) for name in ("ratio", "skill", "seconds"))
-    converged = f"{np.count_nonzero(ratio <= CONVERGED)} of {ratio.size}"
+    converged = f"{np.count_nonzero(ratio <= AS_GOOD)} of {ratio.size}"
     skills = f"{np.nanmean(skill):.3f}, {np.nanmedian(skill):.3f}"
     return f"| {kind} | {converged} | {np.nanmedian(ratio):.2f} | {skills} | {np.median(taken):.0f} |"
 

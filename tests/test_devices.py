@@ -302,7 +302,7 @@ def brief(monkeypatch):
     for module in ("crystal.contest", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.TURNS", BRIEF)
     monkeypatch.setattr("braggfill.crystal.search.astray.TIMES", 1)
-    monkeypatch.setattr("braggfill.retrieval.partial.STEPS", (polish.Way(0.01, 2),))
+    monkeypatch.setattr("braggfill.retrieval.partial.FITS", (polish.Way(0.01, 2),))
     monkeypatch.setattr("braggfill.retrieval.partial.LAST", polish.Way(0.0, 2))
     monkeypatch.setattr("braggfill.retrieval.partial.LIFTS", 1)
     monkeypatch.setattr("braggfill.crystal.contest.FIRST", polish.Way(0.1, 2))

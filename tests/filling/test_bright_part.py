@@ -95,3 +95,8 @@ def test_the_weights_that_filled_outside_are_told_where_none_were_asked_inside(g
     outside = lambda scan: Estimate(*np.ones((2, np.count_nonzero(scan.wanted))), weights_sha256="f" * 64)  # noqa: E731
     estimate = filled_in_part(gapped, (slice(0, 40), slice(8, 44), slice(10, 50)), flat(5, crystal="behind it"), outside)
     assert estimate.weights_sha256 == "f" * 64
+
+
+def test_what_the_network_says_of_its_own_fill_outside_is_told(gapped):
+    both = filled_in_part(gapped, (slice(0, 40), slice(8, 44), slice(10, 50)), flat(5, crystal="behind it"), flat(1))
+    assert both.sentence.endswith("the network fills elsewhere; told")

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from braggfill.base.metrics import expected_deviance
-from braggfill.filling.gate import Compared, gate, missed, widening
+from braggfill.crystal.record import CrystalOptions, CrystalRecord
+from braggfill.filling.gate import NOTHING_KNOWN, Compared, Gate, accounted, gate, missed, widening
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +63,13 @@ def test_what_is_missed_is_of_the_fill_that_is_returned(truth):
     expected, known = truth
     assert gate(Compared(known, 0.7 * expected, expected, 0.5 * expected)).missed == pytest.approx(0.3, abs=0.02)
     assert gate(Compared(known, 0.5 * expected, expected, 0.8 * expected)).missed == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize("off", [0.3, 0.6])
+def test_a_wide_gap_that_hidden_ones_say_to_be_far_off_is_warned_of(off):
+    record = CrystalRecord(CrystalOptions(), 0.5, (1.0,), (), (0.0,), 1.0)
+    wide = Gate(True, 1000, 2.0, 90.0, off, 1.0)
+    sentence, _ = accounted(np.ones(5, bool), record, NOTHING_KNOWN, wide)
+    assert ("do not rely on the fill" in sentence) == (off > 0.5)
+    refused, _ = accounted(np.ones(5, bool), record, NOTHING_KNOWN, Gate(False, 1000, 2.0, 90.0, off, 1.0))
+    assert "rely" not in refused

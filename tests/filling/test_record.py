@@ -1,5 +1,7 @@
 """A fill from its file again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,11 +15,13 @@ def test_what_was_written_comes_back(tmp_path, scan, cross, name):
     wide = cross.copy()
     wide[48:] = True
     made = fill_gaps(scan.counts / np.float32(4), wide, method="linear", counts_per_unit=4.0)
+    made = replace(made, sentence="filled somehow", how={"why": [1, 2]}, fell_back="the card is full")
     write_result(tmp_path / name, made, "S1")
     read = result_of(read_scan(str(tmp_path / name)))
     for field in ("intensity", "filled", "std", "mask"):
         np.testing.assert_array_equal(getattr(read, field), getattr(made, field))
     assert read.gaps == made.gaps
+    assert (read.sentence, read.how, read.fell_back) == (made.sentence, made.how, made.fell_back)
     assert (read.options.method, read.options.counts_per_unit) == ("linear", 4.0)
 
 

@@ -247,7 +247,7 @@ def test_without_its_taper_an_object_scatters_what_the_level_compares_with_the_c
 def test_starts_side_by_side_find_what_they_find_one_after_the_other(monkeypatch):
     quick(monkeypatch)
     short = partial.Way(kappa=0.0, evaluations=3)
-    for name, value in {"STEPS": (short,), "LAST": short, "REFINING": 3}.items():
+    for name, value in {"FITS": (short,), "LAST": short, "REFINING": 3}.items():
         monkeypatch.setattr(partial, name, value)
     counts = pattern_of(faceted((16, 16, 16), 5.0))
 
@@ -255,7 +255,7 @@ def test_starts_side_by_side_find_what_they_find_one_after_the_other(monkeypatch
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(lambda work: work(), works))
 
-    monkeypatch.setattr(partial, "side_by_side", beside)
+    monkeypatch.setattr(partial, "lasting", beside)
     found = []
     for most in (counts.size, counts.size - 1):
         monkeypatch.setattr(partial, "MOST_SIDE_BY_SIDE", most)

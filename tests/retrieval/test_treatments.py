@@ -10,7 +10,7 @@ from braggfill.judging.comparison import USUAL_ORDER, allowed_treatments
 from braggfill.retrieval.iterations import ALGORITHMS
 from braggfill.retrieval.options import AlgorithmName, TreatmentName
 from braggfill.retrieval.pattern import clear_box, prepare_pattern
-from braggfill.retrieval.treatments import BOUND_WIDTH, STREAK_COUNTS, TREATMENTS, amplitude_bounds, check_treatment
+from braggfill.retrieval.treatments import BOUND_DEVIATIONS, STREAK_COUNTS, TREATMENTS, amplitude_bounds, check_treatment
 
 
 def gapped():
@@ -49,7 +49,7 @@ def test_names_of_treatments_and_algorithms_are_those_of_the_tables():
     assert get_args(AlgorithmName) == tuple(ALGORITHMS)
 
 
-def intervals(treatment, deviations=BOUND_WIDTH):
+def intervals(treatment, deviations=BOUND_DEVIATIONS):
     pattern, hidden = gapped()
     bounds = amplitude_bounds(pattern, treatment, hidden, deviations)
     gap, lost = pattern.filled, pattern.missing & ~pattern.filled
@@ -68,8 +68,8 @@ def test_intervals_in_the_gap_are_what_the_table_says():
     assert (high[mean < STREAK_COUNTS] == 0).all()
     assert 0.2 < np.isinf(high).mean() < 0.95
     (low, high), (lost_low, lost_high), mean, std = intervals("bounded")
-    np.testing.assert_allclose(high, mean + BOUND_WIDTH * std, rtol=1e-5)
-    np.testing.assert_allclose(low, np.maximum(mean - BOUND_WIDTH * std, 0), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(high, mean + BOUND_DEVIATIONS * std, rtol=1e-5)
+    np.testing.assert_allclose(low, np.maximum(mean - BOUND_DEVIATIONS * std, 0), rtol=1e-5, atol=1e-5)
     assert np.isinf(lost_high).all() and not lost_low.any()
 
 

@@ -16,7 +16,7 @@ from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.likelihood import fit
 from braggfill.crystal.search.climb import BLUR, LIFT, REFINEMENTS, Prior
 from braggfill.crystal.search.decimation import decimated, fine_axes
-from braggfill.crystal.search.generations import REFINEMENTS as REFINEMENTS_OF_A_MEAN
+from braggfill.crystal.search.generations import REFINEMENTS_OF_A_MEAN
 from braggfill.crystal.search.turns import REFINING, TURNS, Turn, iterated, random_start
 from braggfill.crystal.search.wraps import TIGHT
 

@@ -56,7 +56,7 @@ class Climbed:
 
     @property
     def converged(self) -> bool:
-        """Whether no more than noise is left."""
+        """Whether no more is left than counting noise, and what voxels vary by besides."""
         return self.misfit <= CONVERGED * self.noise_misfit
 
 

@@ -100,5 +100,5 @@ def as_record(end: Ended, whole: Level, share: float) -> Climbed:
         widths=(f, r, c),
         unevenness=end.uneven,
         background=float(state.instrument.background),
-        dead_time_loss=float(state.instrument.dead_time * whole.target.max()),
+        dead_time_loss=float(state.instrument.dead_time * (whole.target * whole.measured).max()),
     )

@@ -43,8 +43,8 @@ LARGEST_PART: dict[Effort, int] = {"low": 2**20, "usual": 8_000_000, "high": 8_0
 SMALLEST_AXIS = 24
 """Scans that are shorter along an axis are left to the network: no coarse level holds their crystal."""
 ENVELOPE_STD = 5.0
-"""Standard deviation of that line in units of itself: the mean between two banks knows nothing of the fringes there, and with
-1.5 it held 38 hidden columns of a simulated crystal too dark (total 0.88 against 0.93, skill 0.68 against 0.80)."""
+"""Standard deviation, in units of itself, of a line between the banks of a wide gap: it knows nothing of the fringes there, and
+with 1.5 it held 38 hidden columns of a simulated crystal too dark (total 0.88 against 0.93, skill 0.68 against 0.80)."""
 MOSTLY = 0.5
 """Share of what was not measured above which it is pixels, and what few frames lack besides does not matter."""
 
@@ -98,7 +98,7 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
         scan,
         bright_part(scan.counts, scan.mask, most),
         lambda part: judged_by_hidden_counts(part, options, network, on_progress),
-        lambda whole: by_network(whole, network, "", {}),
+        lambda whole: where_it_sees(whole, network),
     )
 
 
@@ -159,17 +159,21 @@ def hidden_blocks(scan: GappedScan, seed: int) -> Blocks:
 
 
 def by_network(scan: GappedScan, network: Network, why: str, record: dict[str, Any]) -> Estimate:
-    """The network's estimate where it sees across, nothing elsewhere."""
+    """The network's estimate where it sees across, nothing elsewhere, and why it is not the crystal's."""
+    estimate = where_it_sees(scan, network)
+    sentence = f"{'left open' if np.isnan(estimate.mean).all() else 'filled by the network'}: {why}"
+    return estimate.told("; ".join(filter(None, (sentence, estimate.sentence))), estimate.record | record)
+
+
+def where_it_sees(scan: GappedScan, network: Network) -> Estimate:
+    """The network's estimate of gaps that it sees across, NaN in the others."""
     near = scan.seen_across()
-    sentence = f"{'filled by the network' if near.slabs else 'left open'}: {why}"
     if not near.slabs:
         nothing = np.full(np.count_nonzero(scan.wanted), np.nan)
-        return Estimate(nothing, nothing.copy(), sentence=sentence, record=record)
+        return Estimate(nothing, nothing.copy())
     estimate = network(near)
     mean, std = (near.laid_out(v)[scan.wanted].astype(float) for v in (estimate.mean, estimate.std))
-    sentence = "; ".join(filter(None, (sentence, estimate.sentence)))
-    kept = replace(estimate, mean=mean, std=std, filled_by=estimate.filled_by or "unet")
-    return kept.told(sentence, estimate.record | record)
+    return replace(estimate, mean=mean, std=std, filled_by=estimate.filled_by or "unet")
 
 
 def retrieved(

@@ -81,7 +81,7 @@ def contest_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
     promising = promising_of(climbs, thorough, made)
     between, last = climbing(len(rates), thorough, len(beside(SHARES[1])) + thorough)
     surer, *others = THOROUGH if thorough else BRIEF
-    sure, other = (sum((FIT | change)["evaluations"] for change in ways) for ways in (surer, chain(*others)))
+    sure, other = (sum((FIT | change)["evaluations"] for change in changes) for changes in (surer, chain(*others)))
     last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * other + GIVEN_BACK)
     last += (mean() + Work(0, FIRST.evaluations + sure)) * (MAY_BE if generations else 0)
     supports = refinement() * (2 + MAY_BE * (len(SHARES) - 2))

@@ -115,16 +115,22 @@ def accounted(far: NDArray[np.bool_], record: CrystalRecord, narrow: Gate, wide:
     if not far.all():
         said = "filled by phase retrieval" if narrow.taken else "retrieval does no better"
         why = f"{said}: {narrow.in_words('the network')}" if narrow.hidden_voxels else NO_ROOM
-        sentence = f"{why}; {sentence}"
-        if narrow.missed > UNRELIABLE:
-            sentence += f"; what was hidden is missed by {narrow.missed:.0%}: do not rely on the fill where it is bright"
+        sentence = f"{why}; {sentence}{unreliable(narrow)}"
     everything = {"retrieval": asdict(record), "gate": asdict(narrow)}
     if far.any():
         known = wide.in_words("a line between the banks") if wide.hidden_voxels else "there is no room to hide one"
         filled = "filled" if wide.taken else "left open"
         sentence += f"; {known}" if far.all() and not wide.taken else f"; gaps wider than {MAX_WIDTH} {filled}: {known}"
+        sentence += unreliable(wide) if wide.taken else ""
         everything["wide_gate"] = asdict(wide)
     return sentence, finite_or_null(everything)
+
+
+def unreliable(found: Gate) -> str:
+    """What is added to the sentence where hidden counts are missed by more than a user may rely on."""
+    if not found.missed > UNRELIABLE:
+        return ""
+    return f"; what was hidden is missed by {found.missed:.0%}: do not rely on the fill where it is bright"
 
 
 def widening(mean: NDArray[np.float32], std: NDArray[np.float32], known: NDArray[np.float32]) -> float:

@@ -72,7 +72,7 @@ def retrieval(scan: GappedScan, options: FillOptions, on_progress: Progress, on_
     """Phase retrieval, with the network as its prior and where it does no better; its import takes seconds (torch)."""
     from braggfill.filling.by_crystal import by_crystal
 
-    network = plausible("unet", ROWS).estimate
+    network = METHODS["unet"].estimate
     return by_crystal(scan, options, lambda some: network(some, options, lambda *_: None, on_adapt), on_progress)
 
 

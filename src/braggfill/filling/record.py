@@ -1,7 +1,7 @@
 """A filled scan on disk, with where it comes from."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from braggfill.scan.files import write_scan
 from braggfill.scan.formats.contents import Geometry, Scan
 from braggfill.scan.formats.names import FormatName
 from braggfill.scan.gaps import find_gaps, summarise_gaps
+
+Kind = TypeVar("Kind")
 
 
 def write_result(
@@ -85,7 +87,15 @@ def result_of(scan: Scan) -> FillResult:
         gaps=find_gaps(unknown | filled, filled),
         options=options,
         weights_sha256=facts.get("weights_sha256"),
+        sentence=_as(str, facts.get("sentence"), ""),
+        how=_as(dict, facts.get("how"), {}),
+        fell_back=_as(str, facts.get("fell_back"), ""),
     )
+
+
+def _as(kind: type[Kind], value: object, otherwise: Kind) -> Kind:
+    """A value of a file's provenance if it is what this program writes there."""
+    return value if isinstance(value, kind) else otherwise
 
 
 def provenance(result: FillResult, input_name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from braggfill.filling.gap_rows import filled_gap_rows
 from braggfill.filling.options import FillOptions
 from braggfill.network.lesson import Lesson
 from braggfill.scan.counts import INVERTED_SHARE
-from braggfill.scan.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, Gap
+from braggfill.scan.gaps import AXIS_NAMES, MAX_WIDTH, MAX_WIDTH_ONE_BANK, WIDEST_MODULE_GAP, Gap
 
 EXACT_IN_FLOAT32 = 2**24
 """Whole numbers up to which float32 holds every one."""
@@ -55,7 +55,7 @@ class FillResult:
             found.append(
                 f"{np.count_nonzero(self.mask):,} voxels stay masked; the widest gap is {widest.width} voxels across "
                 f"{AXIS_NAMES[widest.axis]}s {widest.first}–{widest.last}: methods see across {MAX_WIDTH} voxels "
-                f"({MAX_WIDTH_ONE_BANK} at the array's border)"
+                f"({MAX_WIDTH_ONE_BANK} at the array's border), the crystal {WIDEST_MODULE_GAP} if hidden copies agree"
             )
         missing = self.filled | self.mask
         if missing.mean() > INVERTED_SHARE:

@@ -13,7 +13,7 @@ from braggfill.base.progress import Progress
 from braggfill.base.randomness import poisson_counts, seeded, start_generator
 from braggfill.crystal.model.coherence import squared_modulus
 from braggfill.crystal.model.misfit import mean_square
-from braggfill.crystal.search.turns import random_crystal
+from braggfill.crystal.search.turns import SHRINK_EVERY, random_crystal
 from braggfill.retrieval.grids import centred
 from braggfill.retrieval.hidden_voxels import hidden_deviance, hide_voxels
 from braggfill.retrieval.iterations import Iterate
@@ -23,8 +23,6 @@ from braggfill.retrieval.result import Found, Start
 from braggfill.retrieval.shrink_wrap import FINEST_BLUR, WIDEST_BLUR, shrink_wrap
 from braggfill.retrieval.treatments import Bounds, amplitude_bounds
 
-SHRINK_EVERY = 20
-"""Iterations of HIO and RAAR between two shrink-wraps."""
 SEARCH = ("hio", "raar")
 """Algorithms that look for the object, with shrink-wraps; ``bounded`` takes estimates as they are until they end."""
 
@@ -107,8 +105,8 @@ def run_schedule(
 
 def misfits(crystal: Complex64[Tensor, "frames rows columns"], bounds: Bounds, seed: int) -> tuple[float, float]:
     """The misfit of an object where its amplitudes were fixed, and that of Poisson noise about what it scatters there."""
-    expected = squared_modulus(torch.fft.fftn(crystal)[None])
+    expected = squared_modulus(torch.fft.fftn(crystal))
     fixed, alike = bounds.low == bounds.high, torch.ones_like(bounds.low)
     noisy = poisson_counts(expected, seeded(seed))
-    ours, noise = (mean_square(expected, counts, alike, fixed) for counts in (bounds.low.square()[None], noisy))
-    return float(ours), float(noise)
+    ours, noise = (mean_square(expected, counts, alike, fixed) for counts in (bounds.low.square(), noisy))
+    return ours, noise

@@ -22,7 +22,7 @@ from braggfill.scan.counts import as_array, as_numbers
 INSIDE_SHARE = 0.3
 """Share of the bulk's modulus above which a voxel is inside the crystal where no support is given."""
 BULK = 0.95
-"""Quantile of the modulus above zero that stands for the bulk."""
+"""Quantile of the modulus above that share of its maximum that stands for the bulk."""
 SURFACE = 2
 """Voxels below the surface where the interior begins."""
 HIGH_PASS_WIDTH = 2.0

@@ -17,7 +17,7 @@ from braggfill.crystal.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work,
 from braggfill.crystal.search.turns import FIRST_TURNS, LATER_TURNS
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.options import SCHEDULE, Schedule, SearchOptions, TreatmentName
-from braggfill.retrieval.partial import LAST, LIFTS, SPARE, STEPS
+from braggfill.retrieval.partial import FITS, LAST, LIFTS, SPARE
 from braggfill.retrieval.pattern import Pattern, clear_box
 from braggfill.retrieval.treatments import amplitude_bounds, check_treatment
 from braggfill.retrieval.view import level_shares, view_of
@@ -42,7 +42,7 @@ def search_seconds(pattern: Pattern, treatment: TreatmentName, options: SearchOp
 def partial_seconds(known: SearchRates, starts: int, keep: int, threads: int) -> float:
     """Of phase retrieval with partial coherence, as many starts side by side as there are threads."""
     rates = known.levels
-    fitted = Work(0, sum(way.evaluations for way in STEPS))
+    fitted = Work(0, sum(way.evaluations for way in FITS))
     between, last = climbing(len(rates))
     lifts = sum(MAY_BE**number for number in range(1, LIFTS + 1))  # each only where the one before has not sufficed
     last += fitted + (lift() + fitted) * lifts + Work(0, LAST.evaluations)

@@ -60,7 +60,7 @@ MOST_SIDE_BY_SIDE = 2**23
 PRIOR = Prior(mu=0.03, search_mu=0.003)
 """A tenth of the roughness' usual weights: iterated on the whole pattern, objects carry no stripes that it had to take off, and
 the object is asked for, whose core of a dislocation and whose edges are rough."""
-STEPS = Way(kappa=0.01, evaluations=25, mu=PRIOR.mu), Way(kappa=0.0, evaluations=75, mu=PRIOR.mu)
+FITS = Way(kappa=0.01, evaluations=25, mu=PRIOR.mu), Way(kappa=0.0, evaluations=75, mu=PRIOR.mu)
 """Of the fits on the whole pattern."""
 LAST = Way(kappa=0.0, evaluations=100, mu=PRIOR.mu)
 Support = Bool[Tensor, "frames rows columns"]
@@ -188,7 +188,7 @@ def lifted(level: Level, state: State, climbing: Fitting) -> State:
 
 def fitted(level: Level, state: State) -> State:
     """A state fitted until counting noise alone is expected."""
-    for way in STEPS:
+    for way in FITS:
         state = settled(level, state, way)
     return state
 

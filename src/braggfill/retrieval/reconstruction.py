@@ -13,11 +13,11 @@ from braggfill.base.devices import find_device
 from braggfill.base.fallback import on_card_or_processor
 from braggfill.base.options import Device, spelled_out
 from braggfill.base.progress import Progress
-from braggfill.crystal.model.autocorrelation import first_support, oversampling_of
+from braggfill.crystal.model.autocorrelation import first_support
 from braggfill.crystal.search.alignment import Object, in_common
 from braggfill.retrieval.coherent import coherent_starts
 from braggfill.retrieval.grids import given_support, interpolated, resampled
-from braggfill.retrieval.options import RetrievalOptions
+from braggfill.retrieval.options import RetrievalOptions, TreatmentName
 from braggfill.retrieval.partial import partial_starts
 from braggfill.retrieval.pattern import Pattern, clear_box, prepare_pattern
 from braggfill.retrieval.result import RetrievalResult
@@ -69,7 +69,7 @@ def retrieve(
     options = replace(options, treatment=treatment)
 
     def work(device: Device) -> RetrievalResult:
-        return searched(pattern, given, replace(options, device=device), on_progress)
+        return searched(pattern, treatment, given, replace(options, device=device), on_progress)
 
     result, fell_back = on_card_or_processor(work, options.device)
     if treatment == "crop":
@@ -79,21 +79,21 @@ def retrieve(
 
 def searched(
     pattern: Pattern,
+    treatment: TreatmentName,
     given: Bool[Tensor, "frames rows columns"] | None,
     options: RetrievalOptions,
     on_progress: Progress = lambda done, total: None,
 ) -> RetrievalResult:
-    """The object of a pattern, with the treatment of the options, from a support that was given or the autocorrelation's."""
-    treatment, device = options.treatment or usual_treatment(pattern), find_device(options.device)
-    counts = torch.from_numpy(pattern.counts).to(device)
-    first = first_support(counts)
+    """The object of a pattern with a treatment, from a support that was given or the autocorrelation's."""
+    device = find_device(options.device)
     given = None if given is None else given.to(device)
     if options.coherence == "full":
-        ends, best = coherent_starts(pattern, treatment, first if given is None else given, options, on_progress)
+        support = first_support(torch.from_numpy(pattern.counts).to(device)) if given is None else given
+        ends, best = coherent_starts(pattern, treatment, support, options, on_progress)
     else:
         ends, best = partial_starts(pattern, treatment, given, options, device, on_progress)
     crystal, inside, modes = common_object([found.crystal for found in best], best[0].support)
-    return RetrievalResult(crystal, inside, ends, modes, oversampling_of(counts), options)
+    return RetrievalResult(crystal, inside, ends, modes, pattern.oversampling, options)
 
 
 def common_object(

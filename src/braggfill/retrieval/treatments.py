@@ -12,15 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.base.errors import InputError
-from braggfill.crystal.model.levels import CountsWithPrior
+from braggfill.crystal.model.levels import BOUND_DEVIATIONS, CountsWithPrior
 from braggfill.retrieval.options import TreatmentName
 from braggfill.retrieval.pattern import Pattern, clear_box
 
 STREAK_COUNTS = 1.0
 """Estimated counts above which a gap voxel belongs to a streak."""
-BOUND_WIDTH = 2.0
-"""Half width of the interval of ``bounded`` in standard deviations of the estimate; of 0.5, 1, 2, 3 and 5 the best on crystals
-that no study shows."""
 Interval = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Least and largest counts, each (voxels,) or (frames, rows, columns)."""
 
@@ -98,7 +95,7 @@ def amplitude_bounds(
     pattern: Pattern,
     treatment: TreatmentName,
     hidden: NDArray[np.bool_],
-    deviations: float = BOUND_WIDTH,
+    deviations: float = BOUND_DEVIATIONS,
     device: torch.device | str = "cpu",
 ) -> Bounds:
     """The interval of every voxel's amplitude, the square root of counts.
@@ -130,8 +127,6 @@ def count_bounds(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.
     at = pattern.filled
     high[pattern.missing & ~at] = 0 if row.fixed else np.inf
     low[at], high[at] = row.interval(pattern.counts[at], deviations * pattern.std[at])
-    if not row.needs_fill:
-        high[pattern.missing] = 0 if row.fixed else np.inf
     return low, high
 
 
@@ -151,7 +146,7 @@ def known_counts(pattern: Pattern, treatment: TreatmentName, hidden: NDArray[np.
     -------
     CountsWithPrior
     """
-    low, high = count_bounds(pattern, treatment, hidden, BOUND_WIDTH)
+    low, high = count_bounds(pattern, treatment, hidden, BOUND_DEVIATIONS)
     taken = low == high
     estimated = ~taken & np.isfinite(high)
     mean, std = (np.where(estimated, values, np.float32(np.nan)) for values in (pattern.counts, pattern.std))

@@ -20,7 +20,6 @@ class BoxTransform:
     def __init__(self, box: tuple[int, ...], like: Volume) -> None:
         self.box, self.shape = box, like.shape
         self.amplitude = torch.empty_like(like, dtype=like.dtype.to_complex())
-        self.lines = torch.empty((len(like), *box[1:]), dtype=self.amplitude.dtype, device=like.device)
 
     def begin(self, crystal: Object) -> None:
         """Take an object in the box."""

@@ -58,7 +58,7 @@ def expected_counts(crystal: Object, instrument: Instrument | None, window: Wind
 
 
 def measured_by(intensity: Volume, instrument: Instrument, window: Window) -> Volume:
-    """What an instrument makes of a coherent intensity (frames, rows, columns) in a window."""
+    """What an instrument makes of a coherent intensity (frames, rows, columns) in a window; what that held is lost."""
     light = blurred(intensity, instrument.widths)
     light += diffuse_light(window, instrument.diffuse, instrument.half_widths)
     light *= instrument.frame_factors[:, None, None]

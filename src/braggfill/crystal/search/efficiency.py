@@ -18,7 +18,7 @@ SURE = 400.0
 """Inverse variance of a pixel's log efficiency from which on it tells how uneven the detector is: known to 5 %."""
 EVEN = 0.02
 """A detector whose log efficiencies spread less than this is taken as even."""
-SMALLEST_STEP, LARGEST_STEP = 0.5, 1.0
+MOST_LESS, MOST_MORE = 0.5, 1.0
 """Shares by which an efficiency may become less and more at a time."""
 
 
@@ -31,7 +31,7 @@ def efficiency_of(level: Level, state: State, kappa: float) -> Pixels:
     weight = level.weighted(kappa) * level.measured / (expected + FAINT_COUNTS)
     precision = (weight * expected.square()).sum(0)
     step = (weight * expected * (level.target - expected)).sum(0) / precision.clamp(min=1e-6)
-    log = state.instrument.efficiency.log() + step.clamp(-SMALLEST_STEP, LARGEST_STEP).log1p()
+    log = state.instrument.efficiency.log() + step.clamp(-MOST_LESS, MOST_MORE).log1p()
     sure = precision > SURE
     variance = torch.where(sure, log.square() - 1 / precision.clamp(min=SURE), 0).sum() / sure.sum().clamp(min=1)
     spread = variance.clamp(min=0).sqrt()

@@ -23,7 +23,7 @@ from braggfill.crystal.search.wraps import Searched, Wrap
 
 FAMILIES = 2, 3, 4
 """So many of the best have a mean of their own in each generation."""
-REFINEMENTS = 2
+REFINEMENTS_OF_A_MEAN = 2
 """Of the support, after a mean."""
 WORTHWHILE = 0.9
 """Another generation follows one that left at most this share of the best misfit."""
@@ -88,6 +88,6 @@ def common(level: Level, states: Sequence[State], fitting: Fitting) -> State:
     support = tightened(crystal.abs(), REFINED_BLUR, fitting.share, level.roomiest)
     instrument = wide_enough(states[0].instrument)
     state = replace(states[0], crystal=crystal * support, support=support, instrument=instrument)
-    for _ in range(REFINEMENTS):
+    for _ in range(REFINEMENTS_OF_A_MEAN):
         state = refined(level, state, REFINING, fitting)
     return state

@@ -205,8 +205,8 @@ def polished(begun: Begun, thorough: bool = True, tick: Tick = lambda: None) -> 
     polisher, made, tried = begun.polisher, list(begun.made), Tried()
     while True:
         before = polisher.excess(best_of(made))
-        for ways in THOROUGH if thorough else BRIEF:
-            made += fits_of_a_kind(polisher, best_of(made), ways, tried, tick)
+        for changes in THOROUGH if thorough else BRIEF:
+            made += fits_of_a_kind(polisher, best_of(made), changes, tried, tick)
         excess = polisher.excess(best_of(made))
         if not thorough or excess > WORTHWHILE * before or excess < CLOSE:
             return sorted(reversed(made), key=lambda p: p.hidden_deviance)
@@ -217,13 +217,13 @@ def best_of(made: Sequence[Polished]) -> Polished:
     return min(reversed(made), key=lambda p: p.hidden_deviance)
 
 
-def fits_of_a_kind(polisher: Polisher, best: Polished, ways: tuple[Change, ...], tried: Tried, tick: Tick) -> list[Polished]:
+def fits_of_a_kind(polisher: Polisher, best: Polished, changes: tuple[Change, ...], tried: Tried, tick: Tick) -> list[Polished]:
     """The best so far fitted in ever stricter ways of a kind, each from the one before, until one is worse.
 
     A smaller κ that is worse is gone on from if the object still converged with it: only without κ do bright voxels decide.
     """
     made, last = list[Polished](), best
-    for change in ways:
+    for change in changes:
         way = replace(last.way, **FIT | change)
         if not last.way.stricter(change) or polisher.needless(change, last):
             continue

@@ -53,7 +53,7 @@ def carry_out(setting: Setting) -> Findings:
     cases: list[Row] = []
     for index in held_out_numbers(varied.crystals):
         setting.on_progress(index, varied.crystals)
-        part = setting.kept.part(f"crystal_{index}_{asked(varied)}", partial(one_crystal, varied, index))
+        part = setting.kept.part(f"crystal_{index}_{asked(varied, list(CONTENDERS))}", partial(one_crystal, varied, index))
         cases += part.rows
     return Findings({"study_conditions": averaged(cases), "study_conditions_gaps": cases})
 
@@ -99,7 +99,7 @@ def averaged(cases: list[Row]) -> list[Row]:
 
 
 def conclude(tables: Tables) -> str:
-    """In how many conditions the default fill is the best, and where it is the least help."""
+    """In how many conditions the network is the best, and where it is the least help."""
     rows = tables["study_conditions"]
     won, places = places_won(rows, ["condition", "value"], "skill")
     worst = min((row for row in rows if row["method"] == "unet"), key=lambda row: float(row["skill"]))

@@ -26,8 +26,8 @@ Contender = Callable[[GappedScan], Estimate]
 """From a scan with its first guess to the estimates of its wanted voxels."""
 
 
-def default(scan: GappedScan) -> Estimate:
-    """The program's default fill."""
+def unet(scan: GappedScan) -> Estimate:
+    """The network's fill of whole planes."""
     return METHODS["unet"].estimate(guessed(scan), FillOptions(device="cpu"), lambda *_: None, lambda *_: None)
 
 
@@ -53,7 +53,7 @@ def classical(fill: LogFill) -> Contender:
 
 
 CONTENDERS: dict[str, Contender] = {
-    "unet": default,
+    "unet": unet,
     "kriging": classical(kriging),
     "ridge": classical(of_logarithms(ridge)),
     "linear": classical(of_logarithms(interpolate.linear)),
@@ -61,7 +61,7 @@ CONTENDERS: dict[str, Contender] = {
     "nearest": classical(of_logarithms(interpolate.nearest)),
     "idw": classical(of_logarithms(interpolate.idw)),
 }
-"""The default fill and its baselines; biharmonic takes minutes a gap and is left out."""
+"""The network and its baselines; biharmonic takes minutes a gap and is left out."""
 
 
 def expected_in(

@@ -1,6 +1,6 @@
 """What a study has computed so far, a file a part: a run that was cut short goes on where it ended.
 
-A part says which program made it: one of another program is computed again. A study's own modules are not part of that, so that
+A part says which program made it: one of another program is computed again. A study's own module is not part of that, so that
 its pictures may change without its figures being computed again; a part's name tells what was ``asked``.
 """
 
@@ -21,7 +21,9 @@ from braggfill.base.errors import InputError
 from braggfill.base.writing import whole_or_nothing
 
 DECIDING_ROOMS = ("base", "scan", "classical", "simulation", "crystal", "network", "filling")
-"""Whose files, weights and crystals among them, decide what a study finds."""
+"""Whose files, weights and crystals among them, decide what a study finds, ..."""
+SHARED_MODULES = ("borders", "contenders", "crystals", "gaps", "last_fits", "protocol")
+"""... and what studies share beside their own modules."""
 Row = dict[str, Any]
 """Numbers and words by the names of a table's columns."""
 
@@ -85,9 +87,9 @@ def asked(*what: object) -> str:
 def program() -> str:
     """SHA-256 of what decides the figures, as 64 hexadecimal digits."""
     root, digest = Path(__file__).parents[2], hashlib.sha256()
-    for room in DECIDING_ROOMS:
-        for path in sorted(p for p in (root / room).rglob("*") if p.is_file() and p.suffix != ".pyc"):
-            digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    files = [p for room in DECIDING_ROOMS for p in (root / room).rglob("*") if p.is_file() and p.suffix != ".pyc"]
+    for path in sorted([*files, *(Path(__file__).with_name(f"{name}.py") for name in SHARED_MODULES)]):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
 
 

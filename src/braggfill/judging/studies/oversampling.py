@@ -126,7 +126,7 @@ def predict_everywhere(
 
 
 def conclude(tables: Tables) -> str:
-    """In how many places the default fill is the best, and how right it is where fringes are resolved."""
+    """In how many places the network is the best, and how right it is where fringes are resolved."""
     rows = tables["study_oversampling"]
     won, places = places_won(rows, ["crystal", "peak_counts", "oversampling", "width"], "pcc_truth")
     averaged = over_crystals(rows)

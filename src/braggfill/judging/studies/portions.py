@@ -7,6 +7,7 @@ import numpy as np
 
 from braggfill.base.metrics import log_ceiling, log_correlation
 from braggfill.base.pictures import new_figure, show_counts
+from braggfill.base.progress import part_of
 from braggfill.judging.studies.contenders import CONTENDERS, expected_in
 from braggfill.judging.studies.crystals import held_out
 from braggfill.judging.studies.findings import UNMEASURED, Findings, Row, Setting, Tables
@@ -36,11 +37,12 @@ def carry_out(setting: Setting) -> Findings:
     simulated = [MeasuredScan(name, scan.counts, np.zeros(shape, bool)) for name, scan in held_out(len(chosen), shape)]
     sources = {"simulated": simulated} | ({"measured": [setting.measured] * len(chosen)} if setting.measured else {})
     tables, pictures = {}, {}
-    for kind, scans in sources.items():
-        shown = []
+    for number, (kind, scans) in enumerate(sources.items()):
+        shown, on_progress = [], part_of(setting.on_progress, number, len(sources))
         for done, (index, scan) in enumerate(zip(chosen, scans, strict=True)):
-            setting.on_progress(done, len(chosen))
-            shown.append(setting.kept.part(f"{kind}_{index}_{asked(scan.name, scan.sha256)}", partial(portion, scan, index)))
+            on_progress(done, len(chosen))
+            what = asked(scan.name, scan.sha256, WIDTHS[index], FROM_PEAK[index], MARGIN)
+            shown.append(setting.kept.part(f"{kind}_{index}_{what}", partial(portion, scan, index)))
         tables[f"study_portions_{kind}"] = [part.rows[0] for part in shown]
         pictures[f"study_portions_{kind}"] = draw(shown, kind == "measured")
     return Findings(tables, pictures, [] if setting.measured else [UNMEASURED])

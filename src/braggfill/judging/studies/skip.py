@@ -17,7 +17,7 @@ from braggfill.judging.studies.borders import borders
 from braggfill.judging.studies.crystals import HELD_OUT, held_out
 from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import columns
-from braggfill.judging.studies.kept import Part
+from braggfill.judging.studies.kept import Part, asked
 from braggfill.network.portions import LARGEST_PORTION, Predictor, windows_for
 from braggfill.network.sliding import network_predictor, slide
 from braggfill.network.weights import SHIPPED_WEIGHTS, read_weights
@@ -39,7 +39,7 @@ LARGE_SHAPE, QUICK_LARGE_SHAPE = (2 * LARGEST_PORTION - 40, 64, 48), (2 * LARGES
 
 
 ONE_PASS = "one pass"
-"""What the default fill is called in the tables, where others have the voxels skipped."""
+"""What the network's fill of whole planes is called in the tables, where others have the voxels skipped."""
 
 
 def carry_out(setting: Setting) -> Findings:
@@ -51,7 +51,7 @@ def carry_out(setting: Setting) -> Findings:
     fills: dict[int | None, Part] = {}
     for done, skip in enumerate(skips):
         setting.on_progress(done, len(skips))
-        name = f"skip_{skip}_{torch.get_num_threads()}_threads"
+        name = f"skip_{skip}_{torch.get_num_threads()}_threads_{asked(WIDTH, scan.counts.shape)}"
         fills[skip] = setting.kept.part(name, partial(timed, scan, gapped, predictor, skip))
     large = setting.kept.part("large_plane", partial(in_a_large_plane, predictor, setting.quick))
     blocking = [row for part in fills.values() for row in part.rows[1:]] + large.rows
@@ -68,7 +68,7 @@ def shipped_predictor() -> Predictor:
 
 
 def timed(scan: SimulatedScan, gapped: GappedScan, predictor: Predictor, skip: int | None) -> Part:
-    """Fill by portions with a skip, or by default in one pass: time and error, jumps at borders, and the mean (voxels,).
+    """Fill by portions with a skip, or in one pass: time and error, jumps at borders, and the mean (voxels,).
 
     Kriging, which is the same for all, is not in the seconds.
     """
@@ -89,7 +89,7 @@ def timed(scan: SimulatedScan, gapped: GappedScan, predictor: Predictor, skip: i
 
 
 def table(fills: dict[int | None, Part]) -> list[Row]:
-    """Time and error of every skip, the default fill (one pass) first, and the error over that of the smallest skip."""
+    """Time and error of every skip, one pass first, and the error over that of the smallest skip."""
     finest = fills[min(skip for skip in fills if skip is not None)].rows[0]["sum_abs_log_error"]
     return [(row := part.rows[0]) | {"over_finest": row["sum_abs_log_error"] / finest} for part in fills.values()]
 
@@ -111,7 +111,7 @@ def across_borders(scan: GappedScan, expected: NDArray[np.float32], predictor: P
 
 
 def in_a_large_plane(predictor: Predictor, quick: bool) -> Part:
-    """Jumps where the default fill cuts a plane into portions because it is larger than ``LARGEST_PORTION``."""
+    """Jumps where one pass cuts a plane into portions because it is larger than ``LARGEST_PORTION``."""
     centred = replace(HELD_OUT, patterns=replace(HELD_OUT.patterns, peak_offset=(0.0, 0.0)))
     _, scan = next(held_out(1, QUICK_LARGE_SHAPE if quick else LARGE_SHAPE, centred))
     where = columns(scan.counts.shape, scan.counts.shape[2] // 2 + 1 + FROM_PEAK, WIDTH)
@@ -136,15 +136,15 @@ def draw(tables: Tables) -> "dict[str, Figure]":
     figure = new_figure(7.2, 3.2)
     time, error = figure.subplots(1, 2)
     slid = [row for row in rows if row["skip"] != ONE_PASS]
-    (default,) = (row for row in rows if row["skip"] == ONE_PASS)
+    (one_pass,) = (row for row in rows if row["skip"] == ONE_PASS)
     steps = np.array([row["skip"] + 1 for row in slid])
     time.loglog(steps, [row["seconds"] for row in slid], "ko", ms=3.5, label="measured")
     time.loglog(steps, factor * steps**exponent, color="0.5", label=f"{factor:.3g} s × (k + 1)^{exponent:.2f}")
-    time.axhline(default["seconds"], color="k", ls="--", label="one pass (default)")
+    time.axhline(one_pass["seconds"], color="k", ls="--", label=ONE_PASS)
     time.set(xlabel="k + 1", ylabel="seconds without kriging", title="time")
-    excess = [100 * (row["over_finest"] - 1) for row in (*slid, default)]
+    excess = [100 * (row["over_finest"] - 1) for row in (*slid, one_pass)]
     error.plot(steps - 1, excess[:-1], "ko-", ms=3.5, label="sliding portions")
-    error.axhline(excess[-1], color="k", ls="--", label="one pass (default)")
+    error.axhline(excess[-1], color="k", ls="--", label=ONE_PASS)
     reach = max(2.0, *map(abs, excess))
     error.set(xlabel="k (voxels skipped)", ylabel="% over that at the smallest k", ylim=(-reach, reach))
     error.set_title("sum of |error of log(1 + I)|")

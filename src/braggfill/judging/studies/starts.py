@@ -41,7 +41,7 @@ STYLES = {"random": ("#0072B2", "s", "--"), OURS: ("black", "o", "-")}
 """Colour, marker and line of a kind."""
 WIDTH, DISTANCE = 6, 12
 """Of the cross, and measured voxels between it and the peak."""
-CONVERGED = 1.1
+AS_GOOD = 1.1
 """Largest ratio of an object that is as good as the true one."""
 LEAST_HELD, MOST_DRAWN = 0.99, 50
 """Share of the pattern that the scan has to hold; crystals are drawn anew so many times at most until it does."""
@@ -73,7 +73,7 @@ def carry_out(setting: Setting) -> Findings:
     for index in range(varied.crystals):
         for number, phases in enumerate(ranges):
             setting.on_progress(index * len(ranges) + number, varied.crystals * len(ranges))
-            name = f"crystal_{index}_{phases[0]:g}_{phases[1]:g}_{asked(varied)}"
+            name = f"crystal_{index}_{phases[0]:g}_{phases[1]:g}_{asked(varied, KINDS, WIDTH, DISTANCE)}"
             cases += setting.kept.part(name, partial(one_crystal, varied, phases, index)).rows
     return Findings({"study_starts": averaged(cases), "study_starts_crystals": cases})
 
@@ -100,7 +100,7 @@ def one_crystal(varied: Starts, phases_over_pi: tuple[float, float], index: int)
 
 
 def drawn(shape: Shape, phases_over_pi: tuple[float, float], index: int) -> Strained:
-    """The first of some crystals whose pattern the scan holds."""
+    """The first of some crystals whose pattern the scan holds, else the last."""
     for attempt in range(MOST_DRAWN):
         rng = np.random.default_rng([SEED, index, *(round(10 * phase) for phase in phases_over_pi), attempt])
         crystal = strained_crystal(rng, shape, phases_over_pi)
@@ -140,7 +140,7 @@ def averaged(cases: list[Row]) -> list[Row]:
     for key in dict.fromkeys((c["least_over_pi"], c["most_over_pi"], c["kind"]) for c in cases):
         mine = [c for c in cases if (c["least_over_pi"], c["most_over_pi"], c["kind"]) == key]
         row = dict(zip(("least_over_pi", "most_over_pi", "kind"), key, strict=True)) | {"crystals": len(mine)}
-        row["converged"] = sum(c["ratio"] <= CONVERGED for c in mine)
+        row["converged"] = sum(c["ratio"] <= AS_GOOD for c in mine)
         row["median_ratio"] = float(np.median([c["ratio"] for c in mine]))
         rows.append(row | means_of(mine, ("skill", "skill_unet", "core_seconds")))
     return rows
@@ -171,7 +171,7 @@ def draw(tables: Tables) -> "dict[str, Figure]":
         skills.plot(middle, [row["skill"] for row in rows], **look)
     network = [row for row in tables["study_starts"] if row["kind"] == OURS]
     skills.plot(middles(network), [row["skill_unet"] for row in network], color="0.5", ls=":", label="unet")
-    shares.set(xlabel="range of phase (π)", ylabel=f"share within {CONVERGED} of the true object", ylim=(-0.05, 1.05))
+    shares.set(xlabel="range of phase (π)", ylabel=f"share within {AS_GOOD} of the true object", ylim=(-0.05, 1.05))
     skills.set(xlabel="range of phase (π)", ylabel="skill in the gap, mean", ylim=(-0.05, 1.05))
     skills.legend()
     return {"study_starts": figure}

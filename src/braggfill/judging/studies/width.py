@@ -40,7 +40,7 @@ def carry_out(setting: Setting) -> Findings:
 
 
 def conclude(tables: Tables) -> str:
-    """In how many widths the default fill is the best, and what it reaches in the narrowest and widest gap."""
+    """In how many widths the network is the best, and what it reaches in the narrowest and widest gap."""
     rows = tables["study_width"]
     won, places = places_won(rows, ["width"], "skill")
     ours = sorted((row for row in rows if row["method"] == "unet"), key=lambda row: float(row["width"]))
