@@ -1,8 +1,7 @@
 """The measured scans of our pages, and the gaps that are cut into them; they are not part of this repository.
 
 au_34idc_s0054.npz is an Au nanocrystal, APS 34-ID-C, from the examples of cohere; nothing was trained on it.
-au_highcount_64.npz is another one, 6 million counts at the peak of 64³ voxels, from 3D-CDI-NN; the search was never run on it
-before it was finished.
+au_highcount_64.npz is another one, 6 million counts at the peak of 64³ voxels, from 3D-CDI-NN; the network has learned from it.
 """
 
 import numpy as np
