@@ -140,9 +140,7 @@ def test_the_projection_to_the_measured_moduli(card, coherent):
 
 def test_a_search_and_its_climb(card, monkeypatch):
     monkeypatch.setattr(turns, "REFINING", 2)
-    monkeypatch.setattr(climbing, "REFINING", 2)
     monkeypatch.setattr(climbing, "LIFT", BRIEF[1])
-    monkeypatch.setattr("braggfill.crystal.search.astray.REFINING", 2)
     monkeypatch.setattr("braggfill.crystal.search.astray.TIMES", 1)
 
     def work(device):
@@ -289,14 +287,7 @@ def test_a_fill_by(card, small, method):
 @pytest.fixture
 def brief(monkeypatch):
     """Searches that are too short to find anything, but go all ways."""
-    for module in (
-        "crystal.search.turns",
-        "crystal.search.astray",
-        "crystal.search.climb",
-        "crystal.search.support_share",
-        "retrieval.partial",
-    ):
-        monkeypatch.setattr(f"braggfill.{module}.REFINING", 2)
+    monkeypatch.setattr(turns, "REFINING", 2)
     for module in ("crystal.search.climb", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.LIFT", BRIEF[1])
     for module in ("crystal.contest", "retrieval.partial"):

@@ -89,7 +89,7 @@ def note(frame, event, argument):
         called.setdefault(frame.f_globals.get("__name__"))
 
 batch.fill_seconds = lambda *_: 0.0  # a forecast tries the search before
-by_crystal.EFFORTS["low"] = (1, 1)
+by_crystal.EFFORTS["low"] = by_crystal.EffortOptions(by_crystal.CrystalOptions(1, 1, thorough=False), 10**6)
 threading.setprofile(note)
 sys.setprofile(note)
 cli.app(standalone_mode=False)

@@ -10,8 +10,9 @@ import braggfill
 from braggfill.commands import forecast, trials
 from braggfill.commands.forecast import Foretold, foretell, in_words
 from braggfill.commands.opening import Opened
+from braggfill.crystal.record import CrystalOptions
 from braggfill.filling import duration
-from braggfill.filling.by_crystal import EFFORTS
+from braggfill.filling.by_crystal import EFFORTS, EffortOptions
 from braggfill.filling.options import FillOptions
 from braggfill.judging.options import EvaluationOptions
 from braggfill.retrieval.options import ComparisonOptions, RetrievalOptions
@@ -115,7 +116,7 @@ def test_a_retrieval_takes_as_long_as_foretold_within_a_factor_of_3(small, trans
 
 def test_a_fill_by_the_crystal_takes_as_long_as_foretold_within_a_factor_of_3(small, transforms, monkeypatch):
     monkeypatch.setattr(trials, "SECONDS_A_VOXEL", 0)  # which are seconds, not transforms
-    monkeypatch.setitem(EFFORTS, "low", (1, 1))
+    monkeypatch.setitem(EFFORTS, "low", EffortOptions(CrystalOptions(1, 1, thorough=False), 10**6))
     options = FillOptions("retrieval", effort="low")
     foretold = trials.fill_seconds(small, options, transforms)
     real = taken(transforms, lambda: braggfill.fill_gaps(small.scan.intensity, small.mask, options=options))

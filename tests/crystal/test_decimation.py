@@ -12,7 +12,7 @@ from braggfill.crystal.model.windows import on_ring
 from braggfill.crystal.search.alignment import align
 from braggfill.crystal.search.climb import Prior
 from braggfill.crystal.search.decimation import FEWEST_LINES, decimated, fine_axes, on_every_line
-from braggfill.crystal.search.turns import FIRST_TURNS, NARROWEST_START, REFINING, TURNS, State, random_start, refined, search
+from braggfill.crystal.search.turns import FIRST_TURNS, NARROWEST_START, TURNS, State, random_start, refined, search
 from braggfill.simulation.scans import one_thread
 
 EVERY = (True, True, True)
@@ -125,6 +125,6 @@ def test_a_crystal_is_found_by_every_other_line_and_agrees_with_all_of_them():
     with one_thread():
         starts = (random_start(thin, np.random.default_rng(seed)) for seed in range(3))
         found = min((search(thin, s, TURNS, fitting, which=FIRST_TURNS) for s in starts), key=lambda state: state.misfit)
-        state = refined(level, on_every_line(found, level, EVERY), REFINING, fitting)
+        state = refined(level, on_every_line(found, level, EVERY), fitting)
     assert align(known.numpy(), state.crystal.numpy())[1] > 0.97
     assert state.misfit < 3 * state.counting_misfit

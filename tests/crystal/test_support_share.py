@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, tapered_level
 from braggfill.crystal.search.support_share import CLEARLY, SHARES, beside, hidden_levels, in_best_support
-from braggfill.crystal.search.turns import REFINING, Fitting, State, refined
+from braggfill.crystal.search.turns import Fitting, State, refined
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (32, 32, 32)
@@ -91,7 +91,7 @@ def test_a_smaller_weight_is_taken_as_long_as_hidden_counts_clearly_gain_by_it(b
     mus = (30.0, 0.3, 0.003, 0.0)
     with one_thread():
         chosen, way = in_best_support(level, hidden, state, Fitting(0.05, mus[0]), SHARES[:1], mus[1:])
-        alone = [refined(level, state, REFINING, Fitting(0.05, mu, SHARES[0])) for mu in mus]
+        alone = [refined(level, state, Fitting(0.05, mu, SHARES[0])) for mu in mus]
     wrong = [left_of(hidden, level, found, 0.05) for found in alone]
     gains = [later < CLEARLY * sooner for sooner, later in pairwise(wrong)]
     assert gains[0], "what holds a crystal back that much cannot be the best"
@@ -105,7 +105,7 @@ def test_where_nothing_is_hidden_the_share_stays(begun):
     fitting = Fitting(kappa=0.05, mu=0.003, share=0.2)
     with one_thread():
         found, same = in_best_support(level, nothing, state, fitting)
-        expected = refined(level, state, REFINING, fitting)
+        expected = refined(level, state, fitting)
     assert same == fitting
     assert torch.equal(found.support, expected.support)
 

@@ -117,7 +117,9 @@ def test_the_crystal_fills_a_scan_of_one_far_better_than_the_network(block, fill
 def test_how_it_came_about_can_be_written_down(filled):
     told = json.loads(json.dumps(filled.how))
     assert told["gate"]["hidden_voxels"] > 200
-    assert {end["start"] for end in told["retrieval"]["climbed"]} <= set(range(starts_made(EFFORTS["low"][0], decimated=True)))
+    assert {end["start"] for end in told["retrieval"]["climbed"]} <= set(
+        range(starts_made(EFFORTS["low"].crystal.starts, decimated=True))
+    )
     assert told["retrieval"]["climbed"][0]["misfit"] > 0
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from braggfill.base.metrics import expected_deviance
-from braggfill.crystal.record import CrystalOptions, CrystalRecord
-from braggfill.filling.gate import NOTHING_KNOWN, Compared, Gate, accounted, gate, missed, widening
+from braggfill.crystal.record import Climbed, CrystalOptions, CrystalRecord
+from braggfill.crystal.retrieved import CrystalFill
+from braggfill.filling.gate import NOTHING_KNOWN, Compared, Gate, accounted, gate, gates, missed, widening
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +74,28 @@ def test_a_wide_gap_that_hidden_ones_say_to_be_far_off_is_warned_of(off):
     assert ("do not rely on the fill" in sentence) == (off > 0.5)
     refused, _ = accounted(np.ones(5, bool), record, NOTHING_KNOWN, Gate(False, 1000, 2.0, 90.0, off, 1.0))
     assert "rely" not in refused
+
+
+def record_of(*misfits):
+    """Of ends with such misfits over that of noise."""
+    ends = (Climbed(n, 1.0, m, 1.0, 0.0, None, 0.1, 0.1, 9.0, (1.0, 1.0, 1.0), 0.0, 0.1, 0.0) for n, m in enumerate(misfits))
+    return CrystalRecord(CrystalOptions(), 0.5, (1.0,), tuple(ends), (0.0,), 1.0)
+
+
+def test_where_the_search_was_lost_a_little_better_does_not_suffice(truth):
+    """Hidden blocks are easier than a gap beside the peak: what they gain must be clear where no object is near the counts."""
+    expected, known = (values.reshape(20, 20, 15) for values in truth)
+    everywhere, nowhere = np.ones(known.shape, bool), np.zeros(known.shape, bool)
+    little, much, other = (expected * np.float32(1 + off) for off in (0.4, 0.1, 0.6))
+
+    def taken(mean, *misfits):
+        fill = CrystalFill(mean, 0.5 * mean, record_of(*misfits), None)
+        narrow, _ = gates(known, everywhere, nowhere, fill, other)
+        return narrow.taken
+
+    assert taken(little, 1.1, 20.0)
+    assert not taken(little, 6.0, 20.0)
+    assert taken(much, 6.0, 20.0)
+    assert not record_of().lost
+    told, _ = accounted(np.zeros(5, bool), record_of(6.0), Gate(False, 1000, 450.0, 990.0, 0.1, 1.0), NOTHING_KNOWN)
+    assert told.startswith("retrieval found no crystal: deviance 450 a voxel against 990 by the network")

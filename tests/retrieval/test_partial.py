@@ -247,8 +247,9 @@ def test_without_its_taper_an_object_scatters_what_the_level_compares_with_the_c
 def test_starts_side_by_side_find_what_they_find_one_after_the_other(monkeypatch):
     quick(monkeypatch)
     short = partial.Way(kappa=0.0, evaluations=3)
-    for name, value in {"FITS": (short,), "LAST": short, "REFINING": 3}.items():
+    for name, value in {"FITS": (short,), "LAST": short}.items():
         monkeypatch.setattr(partial, name, value)
+    monkeypatch.setattr("braggfill.crystal.search.turns.REFINING", 3)
     counts = pattern_of(faceted((16, 16, 16), 5.0))
 
     def beside(works, stop, place):

@@ -34,12 +34,22 @@ from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP
 
 Network = Callable[[GappedScan], Estimate]
 """From a scan to the network's estimate of it."""
-EFFORTS: dict[Effort, tuple[int, int]] = {"low": (4, 2), "usual": (8, 2), "high": (12, 6)}
-"""Random starts, and how many of the best are carried to the whole pattern; thoroughly but for the low effort."""
-GENERATIONS: dict[Effort, int] = {"low": 0, "usual": 6, "high": 6}
-"""Most generations of starts made of what the best have in common."""
-LARGEST_PART: dict[Effort, int] = {"low": 2**20, "usual": 8_000_000, "high": 8_000_000}
-"""Voxels of the brightest part of a scan in which the crystal is looked for, at most."""
+
+
+@dataclass(frozen=True)
+class EffortOptions:
+    """How hard an effort looks for the crystal."""
+
+    crystal: CrystalOptions
+    largest_part: int
+    """Voxels of the brightest part of a scan in which it is looked for, at most."""
+
+
+EFFORTS: dict[Effort, EffortOptions] = {
+    "low": EffortOptions(CrystalOptions(starts=4, climbs=2, thorough=False), largest_part=2**20),
+    "usual": EffortOptions(CrystalOptions(starts=8, climbs=2, generations=6), largest_part=8_000_000),
+    "high": EffortOptions(CrystalOptions(starts=12, climbs=6, generations=6), largest_part=8_000_000),
+}
 SMALLEST_AXIS = 24
 """Scans that are shorter along an axis are left to the network: no coarse level holds their crystal."""
 ENVELOPE_STD = 5.0
@@ -91,7 +101,7 @@ def by_crystal(scan: GappedScan, options: FillOptions, network: Network, on_prog
     Estimate
         With what was decided, and why; NaN in gaps too wide for the network that the crystal does not determine.
     """
-    most = LARGEST_PART[options.effort]
+    most = EFFORTS[options.effort].largest_part
     if scan.mask.size <= most:
         return judged_by_hidden_counts(scan, options, network, on_progress)
     return filled_in_part(
@@ -180,9 +190,7 @@ def retrieved(
     scan: GappedScan, blocks: Blocks, prior: WithoutCrystal, options: FillOptions, on_progress: Progress
 ) -> CrystalFill:
     """What the crystal tells of the gaps and of hidden blocks."""
-    starts, climbs = EFFORTS[options.effort]
-    device, thorough, generations = str(find_device(options.device)), options.effort != "low", GENERATIONS[options.effort]
-    chosen = CrystalOptions(starts, climbs, thorough=thorough, generations=generations, seed=options.seed, device=device)
+    chosen = replace(EFFORTS[options.effort].crystal, seed=options.seed, device=str(find_device(options.device)))
     fill = fill_by_crystal(scan.counts, scan.mask, blocks, prior.mean, prior.std, chosen, on_progress)
     asked = scan.wanted | blocks.hidden
     if not (np.isfinite(fill.mean[asked]).all() and np.isfinite(fill.std[asked]).all()):

@@ -21,7 +21,7 @@ from braggfill.crystal.search.polish import BRIEF, FIRST, FIT, THOROUGH
 from braggfill.crystal.search.support_share import SHARES, beside
 from braggfill.crystal.search.turns import FIRST_TURNS
 from braggfill.filling.bright_part import bright_part
-from braggfill.filling.by_crystal import EFFORTS, GENERATIONS, LARGEST_PART, SMALLEST_AXIS
+from braggfill.filling.by_crystal import EFFORTS, SMALLEST_AXIS
 from braggfill.filling.options import Effort, FillOptions
 from braggfill.scan.counts import taken_apart
 
@@ -57,7 +57,7 @@ def seconds_by_crystal(
     if min(missing.shape) < SMALLEST_AXIS:
         return 0.0
     counts = np.maximum(measured * np.float32(unit), 0)
-    part = bright_part(counts, missing, LARGEST_PART[options.effort])
+    part = bright_part(counts, missing, EFFORTS[options.effort].largest_part)
     nothing = np.full(missing[part].shape, np.nan, np.float32)
     scan = counts_with_prior(counts[part], missing[part], nothing, nothing)
     try:
@@ -76,8 +76,9 @@ def rates_on(scan: CountsWithPrior, device: Device, clock: Clock) -> SearchRates
 
 def contest_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
     """Of the fill by the crystal: starts and climbs, as many side by side as there are threads."""
-    (starts, climbs), generations, thorough = EFFORTS[effort], GENERATIONS[effort], effort != "low"
-    rates, made = known.levels, starts_made(starts, known.decimated)
+    asked = EFFORTS[effort].crystal
+    climbs, thorough, generations = asked.climbs, asked.thorough, asked.generations
+    rates, made = known.levels, starts_made(asked.starts, known.decimated)
     promising = promising_of(climbs, thorough, made)
     between, last = climbing(len(rates), thorough, len(beside(SHARES[1])) + thorough)
     surer, *others = THOROUGH if thorough else BRIEF

@@ -25,7 +25,6 @@ from braggfill.crystal.search.turns import (
     FIRST_TURNS,
     LATER_TURNS,
     REFINED_BLUR,
-    REFINING,
     TURNS,
     Fitting,
     State,
@@ -149,7 +148,7 @@ def searched_coarsely(view: View, wrap: Wrap, share: float, support: Support | N
     thin = decimated(level, axes)
     state = search(thin, random_start(thin, view.rng), TURNS, fitting, tick, FIRST_TURNS)
     if any(axes):
-        state = refined(level, on_every_line(state, level, axes), REFINING, fitting)
+        state = refined(level, on_every_line(state, level, axes), fitting)
     return Attempt(view, wrap, share, state)
 
 
@@ -239,7 +238,7 @@ def with_full_coherence(attempt: Attempt) -> Attempt:
     """A start refined with widths so narrow that the loss does not change with them, which therefore stay."""
     level, instrument = attempt.view.level(WHOLE), attempt.state.instrument
     narrow = replace(instrument, widths=torch.full_like(instrument.widths, NARROWEST))
-    return replace(attempt, state=refined(level, replace(attempt.state, instrument=narrow), REFINING, PRIOR.climbing()))
+    return replace(attempt, state=refined(level, replace(attempt.state, instrument=narrow), PRIOR.climbing()))
 
 
 def fitted_to_the_end(attempt: Attempt) -> Attempt:

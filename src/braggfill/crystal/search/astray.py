@@ -22,7 +22,7 @@ from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.misfit import square_errors
 from braggfill.crystal.model.shapes import Object, Voxels
-from braggfill.crystal.search.turns import REFINING, Fitting, State, improved, refined
+from braggfill.crystal.search.turns import Fitting, State, improved, refined
 
 OVER = 1.5
 """Width in voxels of the Gaussian that squared errors are averaged with, so that no single voxel decides."""
@@ -65,7 +65,7 @@ def freed(level: Level, state: State, fitting: Fitting, forgetting: bool = False
     """
     voxels = astray(level, state, fitting.kappa)
     begun = replace(state, crystal=forgotten(state, voxels)) if forgetting else state
-    return refined(level, refined(level.without(voxels), begun, REFINING, fitting), REFINING, fitting)
+    return refined(level, refined(level.without(voxels), begun, fitting), fitting)
 
 
 def astray(level: Level, state: State, kappa: float) -> Voxels:

@@ -19,7 +19,6 @@ from braggfill.crystal.search.astray import set_free
 from braggfill.crystal.search.support_share import beside, in_best_support
 from braggfill.crystal.search.turns import (
     REFINED_BLUR,
-    REFINING,
     ROUGHNESS_WEIGHT,
     SMALLER_WEIGHTS,
     Fitting,
@@ -103,7 +102,7 @@ def climb(
             state, fitting = in_best_support(fine, hidden[number], state, fitting, beside(fitting.share), weights)
             tick()
         for _ in range((REFINEMENTS if between else 1) - choosing):
-            state = refined(fine, state, REFINING, fitting)
+            state = refined(fine, state, fitting)
             tick()
         if thorough or not between:
             state = with_a_way_out(fine, state, fitting, between, tick)

@@ -18,7 +18,7 @@ import torch
 
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.search.alignment import in_common
-from braggfill.crystal.search.turns import REFINED_BLUR, REFINING, Fitting, State, refined, tightened, wide_enough
+from braggfill.crystal.search.turns import REFINED_BLUR, Fitting, State, refined, tightened, wide_enough
 from braggfill.crystal.search.wraps import Searched, Wrap
 
 FAMILIES = 2, 3, 4
@@ -89,5 +89,5 @@ def common(level: Level, states: Sequence[State], fitting: Fitting) -> State:
     instrument = wide_enough(states[0].instrument)
     state = replace(states[0], crystal=crystal * support, support=support, instrument=instrument)
     for _ in range(REFINEMENTS_OF_A_MEAN):
-        state = refined(level, state, REFINING, fitting)
+        state = refined(level, state, fitting)
     return state

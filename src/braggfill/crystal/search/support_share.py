@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, Level, tapered_level
 from braggfill.crystal.model.misfit import misfit
-from braggfill.crystal.search.turns import REFINED_SHARE, REFINING, Fitting, State, refined
+from braggfill.crystal.search.turns import REFINED_SHARE, Fitting, State, refined
 
 SHARES = (REFINED_SHARE, 0.12, 0.2, 0.3)
 """Of the blurred modulus' maximum, where a support may be cut."""
@@ -84,10 +84,10 @@ def in_best_support(
         Of the roughness, large to small, tried in the same way after the shares, as long as hidden counts gain ``CLEARLY``.
     """
     if not hidden.measured.any():
-        return refined(level, state, REFINING, fitting), fitting
+        return refined(level, state, fitting), fitting
 
     def fitted(way: Fitting) -> Refined:
-        found = refined(level, state, REFINING, way)
+        found = refined(level, state, way)
         expected = expected_counts(found.crystal, found.instrument, level)
         return misfit(hidden, expected, fitting.kappa), found, way
 

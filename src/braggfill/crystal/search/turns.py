@@ -201,7 +201,7 @@ def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float]
     found = fit(level, crystal * support, support, state.instrument, turn.evaluations, fitting.terms)
     state = judged(level, found, support, fitting.kappa)
     for _ in range(turn.refinements):
-        state = refined(level, state, REFINING, fitting)
+        state = refined(level, state, fitting)
     return state
 
 
@@ -235,16 +235,16 @@ def stepped(name: str, crystal: Object, projected: Object, support: Voxels) -> O
     return torch.where(support, projected, outside)
 
 
-def refined(level: Level, state: State, evaluations: int, fitting: Fitting) -> State:
+def refined(level: Level, state: State, fitting: Fitting) -> State:
     """A state fitted in a support a voxel wider, then in what of it the fit fills.
 
     Shrink-wrap looks at an object that does not agree with the counts yet, and cuts its soft edge: at equal correlation with
     the true object the misfit is two to three times that in the right support.
     """
     wider = dilated(state.support)
-    loose = fit(level, state.crystal, wider, state.instrument, evaluations, fitting.terms)
+    loose = fit(level, state.crystal, wider, state.instrument, REFINING, fitting.terms)
     support = tightened(loose.crystal.abs(), REFINED_BLUR, fitting.share, level.roomiest)
-    found = fit(level, loose.crystal, support, loose.instrument, evaluations, fitting.terms)
+    found = fit(level, loose.crystal, support, loose.instrument, REFINING, fitting.terms)
     return judged(level, found, support, fitting.kappa)
 
 

@@ -12,7 +12,7 @@ from braggfill.crystal.model.shapes import Object
 from braggfill.crystal.retrieved import counts_with_prior
 from braggfill.crystal.search.climb import Prior
 from braggfill.crystal.search.polish import FIRST, polished
-from braggfill.crystal.search.turns import REFINED_BLUR, REFINED_SHARE, REFINING, State, first_instrument, refined, tightened
+from braggfill.crystal.search.turns import REFINED_BLUR, REFINED_SHARE, State, first_instrument, refined, tightened
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
 from braggfill.scan.gapped import GappedScan
@@ -48,7 +48,7 @@ class LastFits:
         """Begun from a state on the whole level."""
         judging = self.blocks.judging
         whole = WholeScan(self.known, self.scan.mask | self.blocks.hidden, self.level)
-        state = refined(self.level, state, REFINING, Prior().climbing())
+        state = refined(self.level, state, Prior().climbing())
         hidden = Hidden(judging, self.scan.counts[judging], [], expected_deviance(self.crystal.expected[judging]))
         made = polished(first_fit_of(whole, hidden, state, FIRST))
         return {k: min(p.state.misfit for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}

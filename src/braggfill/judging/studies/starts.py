@@ -5,7 +5,7 @@ misfit of the best object over that of the true one after the same last fits, at
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from braggfill.base.pictures import new_figure
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.record import Climbed, CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
-from braggfill.filling.by_crystal import EFFORTS, GENERATIONS, WithoutCrystal
+from braggfill.filling.by_crystal import EFFORTS, WithoutCrystal
 from braggfill.judging.studies.contenders import CONTENDERS
 from braggfill.judging.studies.crystals import Shape
 from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SEED = 920_000
 OURS = "guided"
 """What the program does: means of the best starts are starts as well."""
-KINDS = {"random": 0, OURS: GENERATIONS["usual"]}
+KINDS = {"random": 0, OURS: EFFORTS["usual"].crystal.generations}
 """Generations of such means, by what the table calls the kind of start."""
 STYLES = {"random": ("#0072B2", "s", "--"), OURS: ("black", "o", "-")}
 """Colour, marker and line of a kind."""
@@ -56,13 +56,11 @@ class Starts:
     shape: Shape = (128, 128, 128)
     phases_over_pi: tuple[float, ...] = (0, 2, 4, 6, 10)
     """Borders of the ranges that phases, peak to valley in π, are drawn from."""
-    starts: int = EFFORTS["usual"][0]
-    climbs: int = EFFORTS["usual"][1]
-    thorough: bool = True
+    search: CrystalOptions = EFFORTS["usual"].crystal
 
 
 FULL = Starts()
-QUICK = Starts(1, (48, 48, 48), (0, 1), 1, 1, thorough=False)
+QUICK = Starts(1, (48, 48, 48), (0, 1), CrystalOptions(1, 1, thorough=False))
 
 
 def carry_out(setting: Setting) -> Findings:
@@ -91,7 +89,7 @@ def one_crystal(varied: Starts, phases_over_pi: tuple[float, float], index: int)
     prior = WithoutCrystal.of(scan, fits.blocks.hidden, network)
     rows = []
     for kind, generations in KINDS.items():
-        options = CrystalOptions(varied.starts, varied.climbs, thorough=varied.thorough, generations=generations)
+        options = replace(varied.search, generations=generations)
         began = time.process_time()
         fill = fill_by_crystal(scan.counts, scan.mask, fits.blocks, prior.mean, prior.std, options)
         row = {"kind": kind} | about | against_the_truth(fill.record.climbed, true)
