@@ -24,6 +24,7 @@ from braggfill.crystal.blocks import Blocks
 from braggfill.crystal.model.coherence import project_modulus
 from braggfill.crystal.model.levels import CountsWithPrior, level_of
 from braggfill.crystal.model.likelihood import Likelihood, Terms, fit
+from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
 from braggfill.crystal.search import climb as climbing
@@ -307,7 +308,10 @@ def test_a_fill_by_the_crystal(card, brief):
     hidden = np.zeros(SHAPE, bool)
     hidden[:, :, 7:10] = True
     mean, std = (np.where(hidden, scan.counts + 1, v).astype(np.float32) for v in (scan.prior_mean, scan.prior_std))
-    blocks, options = Blocks.of(scan.counts, scan.mask, hidden), CrystalOptions(1, 1, thorough=False, seed=1)
+    blocks, options = (
+        Blocks.of(scan.counts, faulty_pixels(scan.counts, scan.mask), hidden),
+        CrystalOptions(1, 1, thorough=False, seed=1),
+    )
     here, there = (
         fill_by_crystal(scan.counts, scan.mask, blocks, mean, std, replace(options, device=device))
         for device in ("cpu", "cuda")

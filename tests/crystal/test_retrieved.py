@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.blocks import Blocks
 from braggfill.crystal.model.coherence import expected_counts
+from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
 from braggfill.crystal.search.climb import Prior
@@ -54,7 +55,7 @@ def filled(measured, request):
         options = CrystalOptions(starts=2, climbs=2, prior=prior, generations=request.param)
         blank = np.where(mask, 0, counts).astype(np.float32)
         progress = lambda done, total: seen.append((done, total))  # noqa: E731
-        blocks = Blocks.of(blank, mask, hidden)
+        blocks = Blocks.of(blank, faulty_pixels(blank, mask), hidden)
         found = fill_by_crystal(blank, mask, blocks, mean.astype(np.float32), std.astype(np.float32), options, progress)
     return found, rough, hidden, seen
 

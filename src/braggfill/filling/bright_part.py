@@ -73,14 +73,17 @@ def filled_in_part(
     shape = " × ".join(f"{s.stop - s.start}" for s in part)
     record = {**ours.record, **other.record, "part": [[s.start, s.stop] for s in part]}
     if ours.crystal is None:
-        sentence = f"{ours.sentence}; the crystal was looked for in {shape} voxels about the peak"
-        return other.told("; ".join(filter(None, (sentence, other.sentence))), record)
+        return other.told(f"{ours.sentence}; the crystal was looked for in {shape} voxels about the peak", record)
     mean, std = (scan.laid_out(values) for values in (other.mean, other.std))
     known = np.isfinite(ours.mean)
     where = np.zeros_like(scan.mask)
     where[part][cut.wanted] = known
     mean[where], std[where] = ours.mean[known], ours.std[known]
-    sentence = f"{ours.sentence}; looked for in {shape} voxels about the peak, the network fills elsewhere"
-    sentence = "; ".join(filter(None, (sentence, other.sentence)))
-    both = replace(ours, mean=mean[scan.wanted].astype(float), std=std[scan.wanted].astype(float))
-    return replace(both, weights_sha256=ours.weights_sha256 or other.weights_sha256).told(sentence, record)
+    both = replace(
+        ours,
+        mean=mean[scan.wanted].astype(float),
+        std=std[scan.wanted].astype(float),
+        weights_sha256=ours.weights_sha256 or other.weights_sha256,
+        sentence=other.sentence,
+    )
+    return both.told(f"{ours.sentence}; looked for in {shape} voxels about the peak, the network fills elsewhere", record)

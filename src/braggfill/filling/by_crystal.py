@@ -28,7 +28,7 @@ from braggfill.filling.options import Effort, FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig
 from braggfill.network.practice import choose_held_out
-from braggfill.scan.copies import FEWEST_VOXELS, bright
+from braggfill.scan.copies import FEWEST_VOXELS
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP
 
@@ -165,14 +165,14 @@ def hidden_blocks(scan: GappedScan, seed: int) -> Blocks:
         total = np.where(faulty, 0, scan.counts.sum(0))
         frame = (blocks * total).sum((1, 2)).argmax()
         blocks = np.broadcast_to(blocks[frame], blocks.shape)
-    return Blocks(blocks & ~scan.mask, faulty, bright(scan.counts))
+    return Blocks.of(scan.counts, faulty, blocks & ~scan.mask)
 
 
 def by_network(scan: GappedScan, network: Network, why: str, record: dict[str, Any]) -> Estimate:
     """The network's estimate where it sees across, nothing elsewhere, and why it is not the crystal's."""
     estimate = where_it_sees(scan, network)
     sentence = f"{'left open' if np.isnan(estimate.mean).all() else 'filled by the network'}: {why}"
-    return estimate.told("; ".join(filter(None, (sentence, estimate.sentence))), estimate.record | record)
+    return estimate.told(sentence, record)
 
 
 def where_it_sees(scan: GappedScan, network: Network) -> Estimate:

@@ -37,8 +37,9 @@ class Estimate:
     """The simpler method that made them, where the one asked for could not or did no better."""
 
     def told(self, sentence: str, record: dict[str, Any]) -> "Estimate":
-        """The same with how it came about."""
-        return replace(self, sentence=sentence, record=record)
+        """The same with how it came about, before what it says of itself."""
+        sentences = "; ".join(filter(None, (sentence, self.sentence)))
+        return replace(self, sentence=sentences, record=self.record | record)
 
 
 Estimator = Callable[[GappedScan, FillOptions, Progress, OnStep], Estimate]
