@@ -8,11 +8,11 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.blocks import Blocks
 from braggfill.crystal.model.coherence import expected_counts
-from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
-from braggfill.crystal.search.climb import Prior
+from braggfill.crystal.search.climb import RoughnessWeights
 from braggfill.crystal.search.turns import Turn
+from braggfill.scan.faulty import faulty_pixels
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (48, 48, 48)
@@ -51,8 +51,8 @@ def filled(measured, request):
         patch.setattr("braggfill.crystal.retrieved.MOST_GIVEN", 1)
         patch.setattr("braggfill.crystal.contest.UNMET", -1.0)  # hidden counts are never met well enough, ...
         patch.setattr("braggfill.crystal.contest.MISSED", 1e9)  # ... nor missed too far
-        prior = Prior(mu=0.003, search_mu=0.003)
-        options = CrystalOptions(starts=2, climbs=2, prior=prior, generations=request.param)
+        roughness = RoughnessWeights(mu=0.003, search_mu=0.003)
+        options = CrystalOptions(starts=2, climbs=2, roughness=roughness, generations=request.param)
         blank = np.where(mask, 0, counts).astype(np.float32)
         progress = lambda done, total: seen.append((done, total))  # noqa: E731
         blocks = Blocks.of(blank, faulty_pixels(blank, mask), hidden)

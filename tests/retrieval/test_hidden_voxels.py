@@ -19,6 +19,13 @@ def test_hidden_voxels_are_measured_and_faint_and_as_many_as_said():
     assert pattern.counts[hidden].max() < BRIGHTEST_HIDDEN * 1000
 
 
+def test_voxels_with_counts_are_hidden_in_a_faint_pattern_as_well():
+    counts = np.random.default_rng(0).poisson(1.0, (40, 40, 40))
+    counts[20, 20, 20] = 50
+    pattern = prepare_pattern(counts)
+    assert pattern.counts[hide_voxels(np.random.default_rng(1), pattern)].mean() == pytest.approx(1, abs=0.1)
+
+
 def test_the_truth_explains_hidden_counts_best():
     rng = np.random.default_rng(1)
     crystal = cuboid((24, 24, 24), (7, 8, 9)) * 0.5

@@ -19,7 +19,6 @@ from braggfill.base.fallback import out_of_memory
 from braggfill.base.progress import Progress, name_phase
 from braggfill.classical.interpolate import linear
 from braggfill.crystal.blocks import Blocks
-from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import CrystalFill, fill_by_crystal
 from braggfill.filling.bright_part import bright_part, filled_in_part
@@ -29,6 +28,7 @@ from braggfill.filling.terms import Estimate
 from braggfill.network.config import PracticeConfig
 from braggfill.network.practice import choose_held_out
 from braggfill.scan.copies import FEWEST_VOXELS
+from braggfill.scan.faulty import faulty_pixels
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP
 
@@ -194,5 +194,5 @@ def retrieved(
     fill = fill_by_crystal(scan.counts, scan.mask, blocks, prior.mean, prior.std, chosen, on_progress)
     asked = scan.wanted | blocks.hidden
     if not (np.isfinite(fill.mean[asked]).all() and np.isfinite(fill.std[asked]).all()):
-        raise InputError("the object that was found is not finite")
+        raise InputError("what was expected of the gaps, or the object that was found, is not finite")
     return fill

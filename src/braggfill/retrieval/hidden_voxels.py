@@ -20,14 +20,16 @@ HIDDEN_SHARE = 0.03
 ISLAND = 3
 """They lie in cubes so wide, so that their neighbours do not tell all of them."""
 BRIGHTEST_HIDDEN = 0.01
-"""Voxels brighter than this share of the peak are never hidden: without its central maximum an object cannot be found."""
+"""Voxels brighter than this share of the peak are never hidden: without its central maximum an object cannot be found, ..."""
+EVER_HIDDEN = 5.0
+"""... but those with fewer counts than this always may be: of a faint pattern only empty ones would be left."""
 
 
 def hide_voxels(rng: np.random.Generator, pattern: Pattern) -> Bool[NDArray[np.bool_], "frames rows columns"]:
     """Draw the measured voxels that a retrieval is judged by."""
     seeds = rng.random(pattern.counts.shape) < HIDDEN_SHARE / ISLAND**3
     islands: NDArray[np.bool_] = maximum_filter(seeds, ISLAND, mode="wrap")
-    faint: NDArray[np.bool_] = pattern.counts < BRIGHTEST_HIDDEN * pattern.counts.max()
+    faint: NDArray[np.bool_] = pattern.counts < max(BRIGHTEST_HIDDEN * pattern.counts.max(), EVER_HIDDEN)
     return islands & pattern.measured & faint
 
 

@@ -18,9 +18,9 @@ from scipy.fft import prev_fast_len
 from braggfill.base.errors import InputError
 from braggfill.base.frequencies import Kind, low_frequencies
 from braggfill.crystal.model.autocorrelation import oversampling_of
-from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.scan.choice import Negatives
 from braggfill.scan.counts import as_mask, as_spread, brightest_voxel, check_counts, measured_values, scale_of
+from braggfill.scan.faulty import faulty_pixels
 
 LEAST_AXIS = 16
 """Shortest axis, in voxels, on which an object can be told from its surroundings."""
@@ -33,13 +33,13 @@ class Pattern:
     counts: Float32[NDArray[np.float32], "frames rows columns"]
     """Measured counts, estimates where filled, 0 elsewhere."""
     missing: Bool[NDArray[np.bool_], "frames rows columns"]
-    """Not measured, whether filled or not."""
+    """Not measured, whether filled or not, and pixels that count by themselves or never."""
     filled: Bool[NDArray[np.bool_], "frames rows columns"]
     """Of these, estimated."""
     std: Float32[NDArray[np.float32], "frames rows columns"]
     """Standard deviation of the estimates in counts, else 0."""
     peak: tuple[int, int, int]
-    """Index of the Bragg peak in the scan, as ``brightest_voxel`` has it without faulty pixels."""
+    """Index of the Bragg peak in the scan, as ``brightest_voxel`` has it."""
     before: tuple[int, int, int]
     """Voxels before it along each axis that the pattern still has, in the scan's order."""
 
@@ -103,13 +103,15 @@ def prepare_pattern(
     scale = scale_of(measured, counts_per_unit)
     spread = np.zeros_like(known) if std is None else as_spread(std, known.shape)
     counts, std = np.maximum(known, 0) * np.float32(scale), spread * np.float32(scale)
-    return _centred(Pattern(counts, unknown | estimated, estimated, std, (0, 0, 0), (0, 0, 0)))
+    missing = unknown | estimated
+    faulty = faulty_pixels(counts, missing)
+    counts = np.where(faulty, 0, counts)
+    return _centred(Pattern(counts, missing | faulty, estimated, std, (0, 0, 0), (0, 0, 0)))
 
 
 def _centred(pattern: Pattern) -> Pattern:
     """Trim every axis on the side farther from the peak, and roll the peak to index 0."""
-    faulty = faulty_pixels(pattern.counts, pattern.missing)
-    peak = brightest_voxel(np.where(faulty, 0, pattern.counts))
+    peak = brightest_voxel(pattern.counts)
     lengths = [prev_fast_len(n) for n in pattern.counts.shape]
     firsts = [n - m if 2 * p >= n else 0 for n, m, p in zip(pattern.counts.shape, lengths, peak, strict=True)]
     keep = tuple(slice(first, first + length) for first, length in zip(firsts, lengths, strict=True))

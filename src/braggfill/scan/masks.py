@@ -141,7 +141,7 @@ def find_hot_pixels(intensity: NDArray[Any], missing: NDArray[np.bool_]) -> NDAr
     """Pixels that count far more than those around them in at least half of the frames; a crystal does so only now and then.
 
     For a person who asks for it, before anything is known of the scan: so it takes none that could be a fringe, by the median
-    frame and all but one of the neighbours, and no dead pixel. ``crystal.outliers.faulty_pixels``, which every fill by the
+    frame and all but one of the neighbours, and no dead pixel. ``faulty.faulty_pixels``, which every fill by the
     crystal asks for itself, compares the darker half of the frames with the brighter one: it finds fainter pixels (30 counts
     over the scan), only those without a hot neighbour, and dead ones as well.
 
