@@ -24,7 +24,6 @@ from braggfill.crystal.blocks import Blocks
 from braggfill.crystal.model.coherence import project_modulus
 from braggfill.crystal.model.levels import CountsWithPrior, level_of
 from braggfill.crystal.model.likelihood import Likelihood, Terms, fit
-from braggfill.crystal.model.outliers import faulty_pixels
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
 from braggfill.crystal.search import climb as climbing
@@ -41,6 +40,7 @@ from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.shrink_wrap import shrink_wrap
 from braggfill.retrieval.treatments import Bounds
 from braggfill.scan.copy_rules import CopyRules
+from braggfill.scan.faulty import faulty_pixels
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.library import Library
 from braggfill.training import training
@@ -146,9 +146,9 @@ def test_a_search_and_its_climb(card, monkeypatch):
 
     def work(device):
         coarse, begin = begun(device, 0.75)
-        found = turns.search(coarse, begin, BRIEF, climbing.Prior().searching())
+        found = turns.search(coarse, begin, BRIEF, climbing.RoughnessWeights().searching())
         whole = level_of(scattering()[0], 1.0, device=device)
-        state, _ = climbing.climb([coarse, whole], found, climbing.Prior().climbing())
+        state, _ = climbing.climb([coarse, whole], found, climbing.RoughnessWeights().climbing())
         settled = polish.settled(whole, state, polish.Way(0.05, 2, smoother=1.0))
         return [*parts(state), *parts(polish.Kept.of(settled).state), efficiency_of(whole, state, 0.05)]
 
@@ -289,17 +289,17 @@ def test_a_fill_by(card, small, method):
 def brief(monkeypatch):
     """Searches that are too short to find anything, but go all ways."""
     monkeypatch.setattr(turns, "REFINING", 2)
-    for module in ("crystal.search.climb", "retrieval.partial"):
+    for module in ("crystal.search.climb", "retrieval.carried"):
         monkeypatch.setattr(f"braggfill.{module}.LIFT", BRIEF[1])
     for module in ("crystal.contest", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.TURNS", BRIEF)
     monkeypatch.setattr("braggfill.crystal.search.astray.TIMES", 1)
-    monkeypatch.setattr("braggfill.retrieval.partial.FITS", (polish.Way(0.01, 2),))
-    monkeypatch.setattr("braggfill.retrieval.partial.LAST", polish.Way(0.0, 2))
-    monkeypatch.setattr("braggfill.retrieval.partial.LIFTS", 1)
+    monkeypatch.setattr("braggfill.retrieval.carried.FITS", (polish.Way(0.01, 2),))
+    monkeypatch.setattr("braggfill.retrieval.carried.LAST", polish.Way(0.0, 2))
+    monkeypatch.setattr("braggfill.retrieval.carried.LIFTS", 1)
     monkeypatch.setattr("braggfill.crystal.contest.FIRST", polish.Way(0.1, 2))
     monkeypatch.setattr(polish, "FIT", {"evaluations": 2})
-    monkeypatch.setattr(polish, "BRIEF", (({"kappa": 0.0},), ({"smoother": 1.0},), ({"share": 0.12},)))
+    monkeypatch.setattr(polish, "BRIEF", (({"kappa": 0.0},), ({"smoother": 1.0},), ({"cut": 0.12},)))
     monkeypatch.setattr("braggfill.crystal.retrieved.GIVEN_BACK", 2)
 
 

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 from braggfill.base.progress import Steps, name_phase
 
 
@@ -11,6 +13,15 @@ def test_a_piece_that_ends_early_counts_whole_and_one_that_makes_more_steps_does
             tick()
     tick()
     assert told == [(0, 5), (1, 5), (3, 5), (4, 5), (5, 5)]
+
+
+def test_a_piece_whose_steps_are_made_by_several_threads_counts_them_once():
+    told = []
+    steps = Steps(lambda done, total: told.append(done), 100)
+    with steps.piece(100) as tick, ThreadPoolExecutor(8) as pool:
+        for _ in range(500):
+            pool.submit(tick)
+    assert told == list(range(101))
 
 
 def test_phases_are_told_to_a_progress_that_shows_them_and_to_no_other():

@@ -31,7 +31,8 @@ def test_an_error_in_a_piece_is_raised_and_the_threads_come_back():
     assert torch.get_num_threads() == before
 
 
-def test_when_one_piece_fails_the_others_end_at_their_next_step():
+@pytest.mark.parametrize("place", [0, 1])
+def test_when_one_piece_fails_the_others_end_at_their_next_step(place):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     steps, made, begun = Steps(lambda *_: None, 10_000), [], threading.Event()
@@ -50,7 +51,7 @@ def test_when_one_piece_fails_the_others_end_at_their_next_step():
 
     try:
         with pytest.raises(KeyboardInterrupt):
-            side_by_side([fails, long], steps.stop)
+            side_by_side([fails, long] if place == 0 else [long, fails], steps.stop)
     finally:
         torch.set_num_threads(before)
     assert len(made) < 1000

@@ -92,7 +92,7 @@ def test_a_mask_over_some_estimates_is_warned_of_and_one_over_all_refused(tmp_pa
 def test_retrieve_says_how_many_starts_converged_and_how_coherent_the_light_was(tmp_path, scan_file, monkeypatch, capsys):
     """Not one of a search that is far too short: it says so, and is no failure."""
     monkeypatch.setattr("braggfill.retrieval.partial.TURNS", (Turn(2, 2, 1, 2, coherent=True),))
-    monkeypatch.setattr("braggfill.retrieval.partial.LIFTS", 0)
+    monkeypatch.setattr("braggfill.retrieval.carried.LIFTS", 0)
     assert run("retrieve", scan_file, "--starts", 2, "--keep", 1, "--device", "cpu") == 0
     told = capsys.readouterr()
     assert "0 of 1 starts taken to the end converged" in told.out

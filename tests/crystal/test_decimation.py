@@ -10,7 +10,7 @@ from braggfill.crystal.model.autocorrelation import CORRELATION_SHARE, FAINT_SHA
 from braggfill.crystal.model.levels import Level, level_of
 from braggfill.crystal.model.windows import on_ring
 from braggfill.crystal.search.alignment import align
-from braggfill.crystal.search.climb import Prior
+from braggfill.crystal.search.climb import RoughnessWeights
 from braggfill.crystal.search.decimation import FEWEST_LINES, decimated, fine_axes, on_every_line
 from braggfill.crystal.search.turns import FIRST_TURNS, NARROWEST_START, TURNS, State, random_start, refined, search
 from braggfill.simulation.scans import one_thread
@@ -120,7 +120,7 @@ def test_a_crystal_is_found_by_every_other_line_and_agrees_with_all_of_them():
     mask = np.zeros(shape, bool)
     mask[:, :, 39:42] = True
     scan = scan_of(expected, mask, (32, 32, 32), fringe=5.0)
-    level, fitting = level_of(scan, 1.0, beyond=0), Prior(search_mu=0.003).searching()
+    level, fitting = level_of(scan, 1.0, beyond=0), RoughnessWeights(search_mu=0.003).searching()
     thin = decimated(level, EVERY)
     with one_thread():
         starts = (random_start(thin, np.random.default_rng(seed)) for seed in range(3))

@@ -54,7 +54,7 @@ def test_what_spoiled_objects_have_in_common_is_nearer_to_the_crystal_than_any_o
 def test_nothing_comes_of_a_mean_that_vanishes(level):
     level, crystal = level
     with pytest.raises(VanishedError):
-        common(level, [state_of(level, crystal)] * 2, replace(FITTING, share=1.0))
+        common(level, [state_of(level, crystal)] * 2, replace(FITTING, cut=1.0))
 
 
 def promising(number, misfit, wrap=TIGHT):

@@ -17,7 +17,7 @@ from braggfill.crystal.search.polish import (
     first_fit,
     polished,
 )
-from braggfill.crystal.search.turns import REFINED_SHARE, State
+from braggfill.crystal.search.turns import REFINED_CUT, State
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
     assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], *[kappas[1]] * 4]
     assert made[0].way.kappa == kappas[1]
     assert made[0].hidden_deviance == 2.0
-    assert made[0].way.share == REFINED_SHARE
+    assert made[0].way.cut == REFINED_CUT
     assert made[0].way.smoother is None
 
 
@@ -143,7 +143,7 @@ def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
     made = all_fits(lambda _: next(wrong))
     voxels = [number for _, number, _ in fits]
     assert voxels[-4] > voxels[-3] > voxels[-2] > voxels[-1]
-    assert [p.way.share for p in made[:3]] == [TIGHTER[n]["share"] for n in (1, 2, 0)]
+    assert [p.way.cut for p in made[:3]] == [TIGHTER[n]["cut"] for n in (1, 2, 0)]
     assert [p.hidden_deviance for p in made] == sorted(p.hidden_deviance for p in made)
 
 

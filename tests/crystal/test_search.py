@@ -15,7 +15,7 @@ from braggfill.crystal.model.likelihood import Terms, fit
 from braggfill.crystal.model.misfit import misfit, noise_misfit
 from braggfill.crystal.search import turns as searches
 from braggfill.crystal.search.alignment import align
-from braggfill.crystal.search.climb import Prior, climb, raised
+from braggfill.crystal.search.climb import RoughnessWeights, climb, raised
 from braggfill.crystal.search.turns import (
     Fitting,
     Turn,
@@ -157,7 +157,7 @@ def test_a_steep_phase_is_found_in_the_loosest_wrap(steep):
                 level,
                 random_start(level, start_generator(0, number)),
                 searches.TURNS[:2],
-                Prior().searching(LOOSEST),
+                RoughnessWeights().searching(LOOSEST),
             )
             for number in range(2)
         ]

@@ -15,20 +15,20 @@ from braggfill.base.progress import Steps
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import level_of
 from braggfill.crystal.search.alignment import align
+from braggfill.crystal.search.polish import Way
 from braggfill.crystal.search.turns import Turn
-from braggfill.crystal.search.wraps import TIGHT, WRAPS
-from braggfill.retrieval import partial
+from braggfill.crystal.search.wraps import WRAPS
+from braggfill.retrieval import carried, partial
 from braggfill.retrieval.deformation import interior, strain, strain_rmse
 from braggfill.retrieval.grids import without_taper
-from braggfill.retrieval.options import RetrievalOptions
+from braggfill.retrieval.options import RetrievalOptions, SearchOptions
 from braggfill.retrieval.partial import (
     CLIMB_STEPS,
     FURTHER_STEPS,
     LAST_STEPS,
     START_STEPS,
-    Attempt,
+    PartialSearch,
     searched_coarsely,
-    smoothed,
 )
 from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.retrieval.result import LARGEST_SUPPORT, RetrievalResult, Start
@@ -115,7 +115,7 @@ def test_coherent_counts_show_no_blur_to_speak_of(crystal):
 def quick(patch):
     """A search too short to find anything, whose bookkeeping is all there."""
     patch.setattr("braggfill.retrieval.partial.TURNS", (Turn(2, 2, 1, 2, coherent=True), Turn(2, 2, 1, 2)))
-    patch.setattr("braggfill.retrieval.partial.LIFTS", 0)
+    patch.setattr("braggfill.retrieval.carried.LIFTS", 0)
 
 
 def test_starts_depend_on_their_number_alone_and_the_best_are_carried_up(monkeypatch):
@@ -173,24 +173,6 @@ def test_a_start_converged_if_its_misfit_is_near_that_of_noise_on_the_whole_patt
     assert "40 % of the array" in sentence
 
 
-class AnyView:
-    def level(self, share):
-        return None
-
-
-def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(monkeypatch):
-    tried = []
-
-    def settled(level, state, way):
-        tried.append(way.smoother)
-        return way.smoother
-
-    monkeypatch.setattr(partial, "settled", settled)
-    monkeypatch.setattr(Attempt, "hidden_deviance", property(lambda attempt: {0.0: 3.0, 1.0: 2.0, 10.0: 2.5}[attempt.state]))
-    assert smoothed(Attempt(AnyView(), TIGHT, 1.0, 0.0)).state == partial.SMOOTHER_BY[0]
-    assert tried == list(partial.SMOOTHER_BY[:2])
-
-
 @pytest.fixture
 def gapped():
     """A pattern off the middle with a filled stripe, of which a row was not filled, on sizes that neither engine keeps."""
@@ -246,9 +228,9 @@ def test_without_its_taper_an_object_scatters_what_the_level_compares_with_the_c
 
 def test_starts_side_by_side_find_what_they_find_one_after_the_other(monkeypatch):
     quick(monkeypatch)
-    short = partial.Way(kappa=0.0, evaluations=3)
+    short = Way(kappa=0.0, evaluations=3)
     for name, value in {"FITS": (short,), "LAST": short}.items():
-        monkeypatch.setattr(partial, name, value)
+        monkeypatch.setattr(carried, name, value)
     monkeypatch.setattr("braggfill.crystal.search.turns.REFINING", 3)
     counts = pattern_of(faceted((16, 16, 16), 5.0))
 
@@ -277,15 +259,16 @@ def test_full_coherence_is_taken_if_it_tells_hidden_counts_and_given_up_early_if
         rank = property(lambda self: self.hidden_deviance)
 
     pattern, made = SimpleNamespace(counts=np.zeros(1)), []
-    climbed = [Told(hidden_deviance=d, view=SimpleNamespace(pattern=pattern, device="cpu")) for d in (3.0, 2.0)]
+    climbed = [Told(hidden_deviance=deviance) for deviance in (3.0, 2.0)]
 
     def fitted_to_the_end(attempt):
         made.append(attempt)
-        return Told(hidden_deviance=2.0 * last, view=attempt.view)
+        return Told(hidden_deviance=2.0 * last)
 
-    monkeypatch.setattr(partial, "with_full_coherence", lambda attempt: Told(hidden_deviance=2.0 * first, view=attempt.view))
+    monkeypatch.setattr(partial, "with_full_coherence", lambda attempt: Told(hidden_deviance=2.0 * first))
     monkeypatch.setattr(partial, "fitted_to_the_end", fitted_to_the_end)
-    ends = partial.as_hidden_counts_say(climbed, Steps(lambda *_: None, 3))
+    search = PartialSearch(pattern, "free", None, SearchOptions(), torch.device("cpu"), Steps(lambda *_: None, 3))
+    ends = search.as_hidden_counts_say(climbed)
     assert len(made) == fits
     assert (ends == climbed) != taken
     assert len(ends) == 2

@@ -63,13 +63,17 @@ class Steps:
 
     @contextmanager
     def piece(self, steps: int) -> Iterator[Tick]:
-        """A piece of work of so many steps at most: what it does not need counts as made at its end, or where it vanishes."""
-        left = steps
+        """A piece of work of so many steps at most: what it does not need counts as made at its end, or where it vanishes.
+
+        Its steps may be made by several threads.
+        """
+        left, counting = steps, Lock()
 
         def tick() -> None:
             nonlocal left
-            step = min(left, 1)
-            left -= step
+            with counting:
+                step = min(left, 1)
+                left -= step
             self.advance(step)
 
         try:

@@ -4,7 +4,7 @@ Many small steps gain little from several threads, and lose much where other pro
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import torch
@@ -31,6 +31,8 @@ def side_by_side(
     pool = ThreadPoolExecutor(min(threads, max(len(work), 1)), initializer=torch.set_num_threads, initargs=(1,))
     try:
         running = [pool.submit(piece) for piece in work]
+        for ended in wait(running, return_when=FIRST_EXCEPTION).done:
+            ended.result()
         return [piece.result() for piece in running]
     except BaseException:
         stop()

@@ -27,8 +27,8 @@ from braggfill.crystal.search.climb import UNSURE, climb
 from braggfill.crystal.search.decimation import Axes, decimated, on_every_line
 from braggfill.crystal.search.generations import One, Started, common, guided
 from braggfill.crystal.search.polish import FIRST, MISSED, Begun, Polisher, Way, first_fit, polished
-from braggfill.crystal.search.support_share import hidden_levels, in_best_support
-from braggfill.crystal.search.turns import FIRST_TURNS, REFINED_SHARE, TURNS, Fitting, State, random_start, search
+from braggfill.crystal.search.support_cut import hidden_levels, in_best_support
+from braggfill.crystal.search.turns import FIRST_TURNS, REFINED_CUT, TURNS, Fitting, State, random_start, search
 from braggfill.crystal.search.wraps import WRAPS, Wrap, in_wraps
 from braggfill.crystal.whole import Ended, WholeScan
 
@@ -77,7 +77,7 @@ class Promising:
     number: int
     state: State
     fitting: Fitting
-    """With the share at which hidden counts want its support cut."""
+    """With the cut that hidden counts want of its support."""
     promise: float
     """Less is better: misfit of the hidden counts, or of all where none are hidden on that level, handicapped."""
     wrap: Wrap
@@ -110,7 +110,7 @@ class Contest:
         def start(number: int, wrap: Wrap) -> Started:
             begin = random_start(self.thin, start_generator(self.options.seed, number))
             with self.steps.piece(START_STEPS) as tick:
-                state = search(self.thin, begin, TURNS, self.options.prior.searching(wrap), tick, FIRST_TURNS)
+                state = search(self.thin, begin, TURNS, self.options.roughness.searching(wrap), tick, FIRST_TURNS)
             return Started(number, wrap, state)
 
         return side_by_side([partial(start, *one) for one in numbered], self.steps.stop, self.options.device)
@@ -124,7 +124,9 @@ class Contest:
 
         def mean(number: int, family: list[Started]) -> Started:
             wrap = family[0].wrap
-            return Started(number, wrap, common(self.thin, [one.state for one in family], self.options.prior.searching(wrap)))
+            return Started(
+                number, wrap, common(self.thin, [one.state for one in family], self.options.roughness.searching(wrap))
+            )
 
         return self._generations(started, len(started), mean)
 
@@ -190,21 +192,21 @@ class Contest:
             if len(best) < 2 or not UNMET * noise <= excess < MISSED * noise:
                 return []
             name_phase(self.steps.on_progress, "means of what was found")
-            shares = sorted({REFINED_SHARE, best[0].polished.way.share})
-            work = [partial(self._mean_of_ends, number, best, share, tick) for number, share in enumerate(shares, first)]
+            cuts = sorted({REFINED_CUT, best[0].polished.way.cut})
+            work = [partial(self._mean_of_ends, number, best, cut, tick) for number, cut in enumerate(cuts, first)]
             return list(chain.from_iterable(lasting(work, self.steps.stop, self.options.device)))
 
-    def _mean_of_ends(self, number: int, best: list[Ended], share: float, tick: Tick) -> list[Ended]:
+    def _mean_of_ends(self, number: int, best: list[Ended], cut: float, tick: Tick) -> list[Ended]:
         mu = best[0].polished.way.mu
-        state = common(self.whole.level, [end.polished.state for end in best], Fitting(UNSURE, mu, share))
+        state = common(self.whole.level, [end.polished.state for end in best], Fitting(UNSURE, mu, cut))
         tick()
-        begun = first_fit_of(self.whole, self.hidden, state, replace(FIRST, share=share, mu=mu))
+        begun = first_fit_of(self.whole, self.hidden, state, replace(FIRST, cut=cut, mu=mu))
         return [self.whole.ended(number, one) for one in polished(begun, tick=tick)]
 
     def _further(self, one: Started, tick: Tick) -> Promising:
         level, hidden = self.levels[0], self.hidden.levels[0]
         state = on_every_line(one.state, level, self.axes)
-        state, fitting = in_best_support(level, hidden, state, self.options.prior.searching(one.wrap))
+        state, fitting = in_best_support(level, hidden, state, self.options.roughness.searching(one.wrap))
         tick()
         return self._judged(one.number, one.wrap, search(level, state, TURNS, fitting, tick, FURTHER_TURN), fitting)
 
@@ -261,9 +263,9 @@ def carried_up(
 ) -> Begun:
     """A start carried to the whole pattern and fitted there for the first time."""
     state = search(levels[0], promising.state, TURNS, promising.fitting, tick, LAST_TURNS)
-    climbing = replace(options.prior.climbing(promising.fitting.wrap), share=promising.fitting.share)
+    climbing = replace(options.roughness.climbing(promising.fitting.wrap), cut=promising.fitting.cut)
     state, fitting = climb(levels, state, climbing, hidden.levels, options.thorough, tick)
-    return first_fit_of(whole, hidden, state, replace(FIRST, share=fitting.share, mu=fitting.mu))
+    return first_fit_of(whole, hidden, state, replace(FIRST, cut=fitting.cut, mu=fitting.mu))
 
 
 def first_fit_of(whole: WholeScan, hidden: Hidden, state: State, way: Way) -> Begun:

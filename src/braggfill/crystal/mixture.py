@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from braggfill.base.metrics import poisson_deviance
-from braggfill.crystal.model.levels import FAINT_COUNTS
+from braggfill.crystal.model.levels import ANSCOMBE
 from braggfill.scan.copies import FEWEST_VOXELS
 
 MOST_MEMBERS = 10
@@ -128,7 +128,7 @@ def residual_variance(model: Values, counts: Values) -> Variances:
 
 def squared_roots(model: Values, counts: Values) -> Values:
     """(√(m + 3/8) - √(c + 3/8))²."""
-    difference: Values = np.sqrt(model + FAINT_COUNTS) - np.sqrt(counts + FAINT_COUNTS)
+    difference: Values = np.sqrt(model + ANSCOMBE) - np.sqrt(counts + ANSCOMBE)
     return difference**2
 
 

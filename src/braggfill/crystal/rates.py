@@ -14,7 +14,7 @@ from braggfill.base.progress import Clock
 from braggfill.base.threads import side_by_side
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.likelihood import fit
-from braggfill.crystal.search.climb import BLUR, LIFT, REFINEMENTS, Prior
+from braggfill.crystal.search.climb import BLUR, LIFT, REFINEMENTS, RoughnessWeights
 from braggfill.crystal.search.decimation import decimated, fine_axes
 from braggfill.crystal.search.generations import REFINEMENTS_OF_A_MEAN
 from braggfill.crystal.search.turns import REFINING, TURNS, Turn, iterated, random_start
@@ -57,11 +57,11 @@ class Rates:
         state = random_start(level, np.random.default_rng(0))
 
         def iterate(number: int) -> None:
-            iterated(level, state, Turn(number, 0, 0, 0), (BLUR, BLUR), TIGHT.share)
+            iterated(level, state, Turn(number, 0, 0, 0), (BLUR, BLUR), TIGHT.cut)
             wait_for(level.target.device)
 
         def evaluate(number: int) -> None:
-            fit(level, state.crystal, state.support, state.instrument, number, Prior().searching().terms)
+            fit(level, state.crystal, state.support, state.instrument, number, RoughnessWeights().searching().terms)
 
         return cls(each(iterate, TRIED_ITERATIONS, clock), each(evaluate, TRIED_EVALUATIONS, clock))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from braggfill.crystal.search.climb import Prior
+from braggfill.crystal.search.climb import RoughnessWeights
 from braggfill.crystal.search.turns import CONVERGED
 
 LOST = 5.0
@@ -18,7 +18,7 @@ class CrystalOptions:
     """Random starts on the coarse level; half as many again where they begin on every other line of it."""
     climbs: int = 2
     """Best of them that are carried to the whole pattern."""
-    prior: Prior = field(default_factory=Prior)
+    roughness: RoughnessWeights = field(default_factory=RoughnessWeights)
     thorough: bool = True
     """Whether twice as many are searched further, the roughness' weight is chosen and stuck objects are iterated on the way up,
     and all last fits are tried."""

@@ -95,7 +95,7 @@ def as_record(end: Ended, whole: Level, share: float) -> Climbed:
         kappa=way.kappa,
         smoother=way.smoother,
         mu=way.mu,
-        support_cut=way.share,
+        support_cut=way.cut,
         hidden_deviance=found.hidden_deviance,
         widths=(f, r, c),
         unevenness=end.uneven,

@@ -18,7 +18,7 @@ from braggfill.crystal.rates import MAY_BE, SearchRates, Work, climbing, mean, r
 from braggfill.crystal.retrieved import GIVEN_BACK, counts_with_prior
 from braggfill.crystal.search.generations import FAMILIES
 from braggfill.crystal.search.polish import BRIEF, FIRST, FIT, THOROUGH
-from braggfill.crystal.search.support_share import SHARES, beside
+from braggfill.crystal.search.support_cut import CUTS, beside
 from braggfill.crystal.search.turns import FIRST_TURNS
 from braggfill.filling.bright_part import bright_part
 from braggfill.filling.by_crystal import EFFORTS, SMALLEST_AXIS
@@ -61,17 +61,19 @@ def seconds_by_crystal(
     nothing = np.full(missing[part].shape, np.nan, np.float32)
     scan = counts_with_prior(counts[part], missing[part], nothing, nothing)
     try:
-        known, _ = on_card_or_processor(lambda device: rates_on(scan, device, clock), options.device)
+        seconds, _ = on_card_or_processor(lambda device: seconds_on(scan, device, options.effort, clock), options.device)
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
         return 0.0
-    return contest_seconds(known, options.effort, at_a_time(find_device(options.device)))
+    return seconds
 
 
-def rates_on(scan: CountsWithPrior, device: Device, clock: Clock) -> SearchRates:
-    """What steps of the search take on the levels of a scan."""
-    return SearchRates.on([tapered_level(scan, share, find_device(device)) for share in shares_of(scan)], clock)
+def seconds_on(scan: CountsWithPrior, asked: Device, effort: Effort, clock: Clock) -> float:
+    """Of phase retrieval of a scan, from steps of the search that are timed on its levels."""
+    device = find_device(asked)
+    known = SearchRates.on([tapered_level(scan, share, device) for share in shares_of(scan)], clock)
+    return contest_seconds(known, effort, at_a_time(device))
 
 
 def contest_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
@@ -80,12 +82,12 @@ def contest_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
     climbs, thorough, generations = asked.climbs, asked.thorough, asked.generations
     rates, made = known.levels, starts_made(asked.starts, known.decimated)
     promising = promising_of(climbs, thorough, made)
-    between, last = climbing(len(rates), thorough, len(beside(SHARES[1])) + thorough)
+    between, last = climbing(len(rates), thorough, len(beside(CUTS[1])) + thorough)
     surer, *others = THOROUGH if thorough else BRIEF
     sure, other = (sum((FIT | change)["evaluations"] for change in changes) for changes in (surer, chain(*others)))
     last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * other + GIVEN_BACK)
     last += (mean() + Work(0, FIRST.evaluations + sure)) * (MAY_BE if generations else 0)
-    supports = refinement() * (2 + MAY_BE * (len(SHARES) - 2))
+    supports = refinement() * (2 + MAY_BE * (len(CUTS) - 2))
     further = rates[0].seconds(supports + turns(FURTHER_TURN) * MAY_BE)
     climb = rates[0].seconds(turns(LAST_TURNS) * MAY_BE) + known.climb_seconds(between, last)
     first = known.begun.seconds(turns(FIRST_TURNS))

@@ -188,7 +188,7 @@ def interior(support: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return core if core.any() else support
 
 
-def oscillation(field: NDArray[np.floating[Any]], where: NDArray[np.bool_], width: float = HIGH_PASS_WIDTH) -> float:
+def oscillation(field: NDArray[np.floating[Any]], where: NDArray[np.bool_]) -> float:
     """Root mean square of what a field has beyond its smooth part, in part of the array: the measure of artefacts.
 
     Parameters
@@ -197,13 +197,11 @@ def oscillation(field: NDArray[np.floating[Any]], where: NDArray[np.bool_], widt
         Modulus, phase or strain.
     where : bool array (frames, rows, columns)
         Where to look, such as ``interior(support)``; voxels outside do not count for the smooth part either.
-    width : float
-        Width in voxels of the Gaussian that makes the smooth part.
     """
     known = where & np.isfinite(field)
     weight = torch.from_numpy(known.astype(np.float32))
     value = torch.from_numpy(np.where(known, field, 0).astype(np.float32))
-    smooth = gaussian_blur(value, width) / gaussian_blur(weight, width).clamp(min=1e-12)
+    smooth = gaussian_blur(value, HIGH_PASS_WIDTH) / gaussian_blur(weight, HIGH_PASS_WIDTH).clamp(min=1e-12)
     return float((value - smooth)[weight > 0].square().mean().sqrt())
 
 

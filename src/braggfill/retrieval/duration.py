@@ -15,9 +15,10 @@ from braggfill.base.threads import at_a_time
 from braggfill.crystal.model.autocorrelation import first_support
 from braggfill.crystal.rates import MAY_BE, TRIED_ITERATIONS, SearchRates, Work, climbing, each, lift, refinement, turns
 from braggfill.crystal.search.turns import FIRST_TURNS, LATER_TURNS
+from braggfill.retrieval.carried import FITS, LAST, LIFTS
 from braggfill.retrieval.iterations import Iterate
 from braggfill.retrieval.options import SCHEDULE, Schedule, SearchOptions, TreatmentName
-from braggfill.retrieval.partial import FITS, LAST, LIFTS, SPARE
+from braggfill.retrieval.partial import searched_of
 from braggfill.retrieval.pattern import Pattern, clear_box
 from braggfill.retrieval.treatments import amplitude_bounds, check_treatment
 from braggfill.retrieval.view import level_shares, view_of
@@ -34,12 +35,12 @@ def search_seconds(pattern: Pattern, treatment: TreatmentName, options: SearchOp
             return options.starts * schedule_seconds(pattern, treatment, options.schedule or SCHEDULE, device, clock)
         view = view_of(pattern, treatment, options.seed, 0, device)
         levels = [view.level(share) for share in level_shares(pattern, treatment)]
-        return partial_seconds(SearchRates.on(levels, clock), options.starts, options.kept, at_a_time(device))
+        return partial_seconds(SearchRates.on(levels, clock), options, at_a_time(device))
 
     return on_card_or_processor(seconds, options.device)[0]
 
 
-def partial_seconds(known: SearchRates, starts: int, keep: int, threads: int) -> float:
+def partial_seconds(known: SearchRates, options: SearchOptions, threads: int) -> float:
     """Of phase retrieval with partial coherence, as many starts side by side as there are threads."""
     rates = known.levels
     fitted = Work(0, sum(way.evaluations for way in FITS))
@@ -50,10 +51,10 @@ def partial_seconds(known: SearchRates, starts: int, keep: int, threads: int) ->
     further = rates[0].seconds(turns(LATER_TURNS) * MAY_BE)
     climb = known.climb_seconds(between, last)
     to_the_end = fitted + Work(0, LAST.evaluations)
-    others = (refinement() + to_the_end) * ceil((keep - 1) / threads)
+    others = (refinement() + to_the_end) * ceil((options.kept - 1) / threads)
     full = rates[-1].seconds(refinement()) + MAY_BE * rates[-1].seconds(to_the_end + others)
-    searched = ceil(starts / threads) * coarse + ceil(min(keep + SPARE, starts) / threads) * further
-    return searched + ceil(keep / threads) * climb + full
+    searched = ceil(options.starts / threads) * coarse + ceil(searched_of(options) / threads) * further
+    return searched + ceil(options.kept / threads) * climb + full
 
 
 def schedule_seconds(

@@ -34,7 +34,7 @@ class Iterate:
         self, crystal: Complex64[Tensor, "frames rows columns"], support: Bool[Tensor, "frames rows columns"], bounds: Bounds
     ) -> None:
         self.crystal = crystal
-        """What the next iteration starts from."""
+        """What the next iteration starts from; iterations work in this array, the caller's."""
         self.bounds = bounds
         self.support = support
         self.projected = torch.empty_like(crystal)

@@ -1,11 +1,12 @@
-"""The search with partial coherence: random starts on a coarse level, the best carried to the whole pattern and iterated there.
+"""The search with partial coherence: random starts on a coarse level, the best carried to the whole pattern.
 
 Whether the light was partially coherent at all is for the hidden counts to say: the best object is fitted once more with full
 coherence, and what tells them better is taken.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from functools import partial as part
 
 import torch
@@ -15,36 +16,18 @@ from torch import Tensor
 from braggfill.base.errors import InputError
 from braggfill.base.progress import Progress, Steps, Tick
 from braggfill.base.vanishing import lasting, or_none, some
-from braggfill.crystal.model.levels import WHOLE, Level
-from braggfill.crystal.model.likelihood import NARROWEST
-from braggfill.crystal.model.roughness import dilated
-from braggfill.crystal.search.climb import BLUR, LIFT, Prior, climb
+from braggfill.crystal.model.levels import Level
 from braggfill.crystal.search.decimation import decimated, fine_axes, on_every_line
-from braggfill.crystal.search.polish import SMOOTHER_BY, Way, settled
-from braggfill.crystal.search.turns import (
-    FIRST_TURNS,
-    LATER_TURNS,
-    REFINED_BLUR,
-    TURNS,
-    Fitting,
-    State,
-    improved,
-    random_start,
-    refined,
-    search,
-    start_inside,
-    take_turn,
-)
+from braggfill.crystal.search.turns import FIRST_TURNS, LATER_TURNS, TURNS, State, random_start, refined, search, start_inside
 from braggfill.crystal.search.wraps import WRAPS, Wrap, in_wraps
 from braggfill.retrieval.attempt import Attempt
-from braggfill.retrieval.grids import centred, resampled, without_taper
+from braggfill.retrieval.carried import ROUGHNESS, carried_up, fitted_to_the_end, found_by, with_full_coherence
+from braggfill.retrieval.grids import resampled
 from braggfill.retrieval.options import SearchOptions, TreatmentName
 from braggfill.retrieval.pattern import Pattern
 from braggfill.retrieval.result import Found, Start
 from braggfill.retrieval.view import View, level_shares, view_of
 
-LIFTS = 3
-"""Times that an object which has not converged is iterated on the whole pattern and fitted again."""
 SPARE = 1
 """Starts searched further beside those that are carried up."""
 START_STEPS, FURTHER_STEPS, CLIMB_STEPS, LAST_STEPS = len(TURNS[FIRST_TURNS]), len(TURNS[LATER_TURNS]), 10, 3
@@ -56,12 +39,6 @@ WITHIN = 1.1
 """Objects whose hidden counts' deviance is at most so many times the best one's are averaged."""
 MOST_SIDE_BY_SIDE = 2**23
 """Voxels of the largest pattern whose starts are taken side by side: each takes some hundred bytes a voxel."""
-PRIOR = Prior(mu=0.03, search_mu=0.003)
-"""A tenth of the roughness' usual weights: iterated on the whole pattern, objects carry no stripes that it had to take off, and
-the object is asked for, whose core of a dislocation and whose edges are rough."""
-FITS = Way(kappa=0.01, evaluations=25, mu=PRIOR.mu), Way(kappa=0.0, evaluations=75, mu=PRIOR.mu)
-"""Of the fits on the whole pattern."""
-LAST = Way(kappa=0.0, evaluations=100, mu=PRIOR.mu)
 Support = Bool[Tensor, "frames rows columns"]
 
 
@@ -73,7 +50,7 @@ def partial_starts(
     device: torch.device,
     on_progress: Progress,
 ) -> tuple[list[Start], list[Found]]:
-    """How all random starts ended, and what the best of them found.
+    """How all random starts ended that did not vanish, and what the best of them found.
 
     Parameters
     ----------
@@ -93,44 +70,90 @@ def partial_starts(
     found : list of Found
         Of the best one, and of those as good.
     """
-    shares = level_shares(pattern, treatment)
-    most = min(options.kept + SPARE, options.starts)
+    most = searched_of(options)
     steps = Steps(on_progress, options.starts * START_STEPS + most * FURTHER_STEPS + options.kept * CLIMB_STEPS + LAST_STEPS)
+    return PartialSearch(pattern, treatment, support, options, device, steps).ended()
 
-    def begun(number: int, wrap: Wrap) -> Attempt:
-        view = view_of(pattern, treatment, options.seed, number, device)
-        with steps.piece(START_STEPS) as tick:
-            return searched_coarsely(view, wrap, shares[0], support, tick)
 
-    def further(attempt: Attempt) -> Attempt:
-        with steps.piece(FURTHER_STEPS) as tick:
+def searched_of(options: SearchOptions) -> int:
+    """How many starts are searched further."""
+    return min(options.kept + SPARE, options.starts)
+
+
+@dataclass(frozen=True)
+class PartialSearch:
+    """The search for the object of one pattern: starts side by side, and what they report to."""
+
+    pattern: Pattern
+    treatment: TreatmentName
+    support: Support | None
+    options: SearchOptions
+    device: torch.device
+    steps: Steps
+
+    @cached_property
+    def shares(self) -> list[float]:
+        """Of the pattern that the levels hold."""
+        return level_shares(self.pattern, self.treatment)
+
+    def ended(self) -> tuple[list[Start], list[Found]]:
+        """How the starts ended, the best first, and what the best one and those as good found."""
+        kept = self.options.kept
+        searched = self.searched()
+        climbed = some(self.together([part(self._carried, attempt) for attempt in searched[:kept]]))
+        climbed = sorted(self.as_hidden_counts_say(climbed), key=lambda attempt: attempt.rank)
+        best = climbed[0].end
+        ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
+        found = [found_by(attempt, end) for attempt, end in zip(climbed, ends, strict=True) if end.averaged]
+        return ends + [replace(attempt.end, finished=False) for attempt in searched[kept:]], found
+
+    def searched(self) -> list[Attempt]:
+        """All starts on the coarse level, the promising ones searched further and before the others."""
+        most = searched_of(self.options)
+        started = sorted(in_wraps(WRAPS, self.options.starts, self._started), key=lambda attempt: attempt.promise)
+        promising = some(self.together([part(self._further, attempt) for attempt in started[:most]]))
+        return sorted(promising, key=lambda attempt: attempt.promise) + started[most:]
+
+    def as_hidden_counts_say(self, climbed: list[Attempt]) -> list[Attempt]:
+        """Starts as they are, or with full coherence where that tells the best one's hidden counts as well.
+
+        It is only fitted to the end where it is not far worse before.
+        """
+        best = min(climbed, key=lambda attempt: attempt.rank)
+        with self.steps.piece(LAST_STEPS) as tick:
+            coherent = or_none(part(with_full_coherence, best))()
+            tick()
+            if coherent is None or coherent.hidden_deviance > FAR_WORSE * best.hidden_deviance:
+                return climbed
+            coherent = or_none(part(fitted_to_the_end, coherent))()
+            if coherent is None or coherent.hidden_deviance > best.hidden_deviance:
+                return climbed
+            tick()
+            others = [attempt for attempt in climbed if attempt is not best]
+            again = [part(lambda one: fitted_to_the_end(with_full_coherence(one)), other) for other in others]
+            return [coherent, *self.together(again)]
+
+    def together(self, works: Sequence[Callable[[], Attempt]]) -> list[Attempt]:
+        """What becomes of those starts that do not vanish: side by side, or of a large pattern one after the other."""
+        if self.pattern.counts.size <= MOST_SIDE_BY_SIDE:
+            return lasting(works, self.steps.stop, self.device)
+        return [attempt for attempt in (or_none(work)() for work in works) if attempt is not None]
+
+    def _started(self, numbered: list[tuple[int, Wrap]]) -> list[Attempt]:
+        return self.together([part(self._begun, *one) for one in numbered])
+
+    def _begun(self, number: int, wrap: Wrap) -> Attempt:
+        view = view_of(self.pattern, self.treatment, self.options.seed, number, self.device)
+        with self.steps.piece(START_STEPS) as tick:
+            return searched_coarsely(view, wrap, self.shares[0], self.support, tick)
+
+    def _further(self, attempt: Attempt) -> Attempt:
+        with self.steps.piece(FURTHER_STEPS) as tick:
             return searched_further(attempt, tick)
 
-    def carried(attempt: Attempt) -> Attempt:
-        with steps.piece(CLIMB_STEPS) as tick:
-            return carried_up(attempt, shares, tick)
-
-    def all_begun(numbered: list[tuple[int, Wrap]]) -> list[Attempt]:
-        return some(together(pattern, device, [part(begun, *one) for one in numbered], steps.stop)) if numbered else []
-
-    started = sorted(in_wraps(WRAPS, options.starts, all_begun), key=lambda attempt: attempt.promise)
-    promising = some(together(pattern, device, [part(further, attempt) for attempt in started[:most]], steps.stop))
-    searched = sorted(promising, key=lambda attempt: attempt.promise) + started[most:]
-    climbed = some(together(pattern, device, [part(carried, attempt) for attempt in searched[: options.kept]], steps.stop))
-    climbed = sorted(as_hidden_counts_say(climbed, steps), key=lambda attempt: attempt.rank)
-    best = climbed[0].end
-    ends = [replace(attempt.end, averaged=as_good(attempt.end, best)) for attempt in climbed]
-    found = [found_by(attempt, end) for attempt, end in zip(climbed, ends, strict=True) if end.averaged]
-    return ends + [replace(attempt.end, finished=False) for attempt in searched[options.kept :]], found
-
-
-def together(
-    pattern: Pattern, device: torch.device, works: Sequence[Callable[[], Attempt]], stop: Callable[[], None]
-) -> list[Attempt]:
-    """What becomes of those starts that do not vanish: side by side, or of a large pattern one after the other."""
-    if pattern.counts.size <= MOST_SIDE_BY_SIDE:
-        return lasting(works, stop, device)
-    return [attempt for attempt in (or_none(work)() for work in works) if attempt is not None]
+    def _carried(self, attempt: Attempt) -> Attempt:
+        with self.steps.piece(CLIMB_STEPS) as tick:
+            return carried_up(attempt, self.shares, tick)
 
 
 def as_good(end: Start, best: Start) -> bool:
@@ -140,7 +163,7 @@ def as_good(end: Start, best: Start) -> bool:
 
 def searched_coarsely(view: View, wrap: Wrap, share: float, support: Support | None, tick: Tick = lambda: None) -> Attempt:
     """A random start taken through the first turns of the search, on the coarse level."""
-    level, fitting = view.level(share), PRIOR.searching(wrap)
+    level, fitting = view.level(share), ROUGHNESS.searching(wrap)
     if support is not None:
         begin = begun_inside(level, support, view)
         return Attempt(view, wrap, share, search(level, begin, TURNS, fitting, tick, FIRST_TURNS))
@@ -154,7 +177,7 @@ def searched_coarsely(view: View, wrap: Wrap, share: float, support: Support | N
 
 def searched_further(attempt: Attempt, tick: Tick = lambda: None) -> Attempt:
     """A start taken through the other turns."""
-    level, fitting = attempt.view.level(attempt.share), PRIOR.searching(attempt.wrap)
+    level, fitting = attempt.view.level(attempt.share), ROUGHNESS.searching(attempt.wrap)
     return replace(attempt, state=search(level, attempt.state, TURNS, fitting, tick, LATER_TURNS))
 
 
@@ -164,99 +187,3 @@ def begun_inside(level: Level, support: Support, view: View) -> State:
     if not inside.any():
         raise InputError("support: got one too thin for any voxel of the coarse level, expected two voxels and more; dilate it")
     return start_inside(level, view.rng, inside)
-
-
-def carried_up(attempt: Attempt, shares: list[float], tick: Tick) -> Attempt:
-    """A start on the whole pattern, iterated there until it has converged."""
-    levels = [attempt.view.level(share) for share in shares]
-    whole, climbing = levels[-1], PRIOR.climbing(attempt.wrap)
-    state = fitted(whole, climb(levels, attempt.state, climbing, tick=tick)[0])
-    tick()
-    for _ in range(LIFTS):
-        if state.converged:
-            break
-        state = improved(state, part(lifted, whole, state, climbing))
-        tick()
-    return at_last(replace(attempt, share=WHOLE, state=state))
-
-
-def lifted(level: Level, state: State, climbing: Fitting) -> State:
-    """A state iterated on the whole pattern and fitted again."""
-    return fitted(level, take_turn(level, state, LIFT, (BLUR, REFINED_BLUR), climbing))
-
-
-def fitted(level: Level, state: State) -> State:
-    """A state fitted until counting noise alone is expected."""
-    for way in FITS:
-        state = settled(level, state, way)
-    return state
-
-
-def loosened(attempt: Attempt) -> Attempt:
-    """A start on the whole pattern fitted in a support a voxel wider, where its hidden counts say that it gains by it.
-
-    The support was cut for the search, and at the crystal's soft edge a little too tightly.
-    """
-    level, state = attempt.view.level(WHOLE), attempt.state
-    wider = replace(attempt, state=settled(level, replace(state, support=dilated(state.support)), LAST))
-    return min(attempt, wider, key=lambda a: a.hidden_deviance)
-
-
-def smoothed(attempt: Attempt) -> Attempt:
-    """A start on the whole pattern fitted with its phase smooth as well, as long as its hidden counts gain by it."""
-    level = attempt.view.level(WHOLE)
-    for smoother in SMOOTHER_BY:
-        way = replace(LAST, smoother=smoother)
-        smoother_one = replace(attempt, state=settled(level, attempt.state, way))
-        if smoother_one.hidden_deviance > attempt.hidden_deviance:
-            break
-        attempt = smoother_one
-    return attempt
-
-
-def as_hidden_counts_say(climbed: list[Attempt], steps: Steps) -> list[Attempt]:
-    """Starts as they are, or with full coherence where that tells the best one's hidden counts as well.
-
-    It is only fitted to the end where it is not far worse before.
-    """
-    best = min(climbed, key=lambda attempt: attempt.rank)
-    with steps.piece(LAST_STEPS) as tick:
-        coherent, view = or_none(part(with_full_coherence, best))(), best.view
-        tick()
-        if coherent is None or coherent.hidden_deviance > FAR_WORSE * best.hidden_deviance:
-            return climbed
-        coherent = or_none(part(fitted_to_the_end, coherent))()
-        if coherent is None or coherent.hidden_deviance > best.hidden_deviance:
-            return climbed
-        tick()
-        others = [attempt for attempt in climbed if attempt is not best]
-        again = [part(lambda one: fitted_to_the_end(with_full_coherence(one)), other) for other in others]
-        return [coherent, *together(view.pattern, view.device, again, steps.stop)]
-
-
-def with_full_coherence(attempt: Attempt) -> Attempt:
-    """A start refined with widths so narrow that the loss does not change with them, which therefore stay."""
-    level, instrument = attempt.view.level(WHOLE), attempt.state.instrument
-    narrow = replace(instrument, widths=torch.full_like(instrument.widths, NARROWEST))
-    return replace(attempt, state=refined(level, replace(attempt.state, instrument=narrow), PRIOR.climbing()))
-
-
-def fitted_to_the_end(attempt: Attempt) -> Attempt:
-    """A refined start on the whole pattern after all fits there."""
-    return at_last(replace(attempt, state=fitted(attempt.view.level(WHOLE), attempt.state)))
-
-
-def at_last(attempt: Attempt) -> Attempt:
-    """A start on the whole pattern after its last fits, those of them that its hidden counts gain by."""
-    return smoothed(loosened(attempt))
-
-
-def found_by(attempt: Attempt, end: Start) -> Found:
-    """The object of a start on the whole pattern, on the pattern's own grid; frames are as bright as it on average."""
-    level, factors = attempt.view.level(WHOLE), attempt.state.instrument.frame_factors
-    by_frame = level.target.sum((1, 2))
-    crystal = without_taper(attempt.state.crystal, level, attempt.view.pattern)
-    crystal *= ((factors * by_frame).sum() / by_frame.sum()).sqrt()
-    inside = torch.from_numpy(resampled(attempt.state.support.cpu().numpy(), tuple(crystal.shape)))
-    crystal, support = centred(crystal, inside.to(crystal.device))
-    return Found(end, crystal.cpu().numpy(), support)

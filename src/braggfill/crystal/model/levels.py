@@ -27,7 +27,7 @@ from braggfill.crystal.model.windows import Triple, Window, gaussian_taper
 BOUND_DEVIATIONS = 2.0
 """Standard deviations that a gap's counts may lie above their prior mean while the object is searched for, and beside it in
 retrieval's ``bounded``: of 0.5, 1, 2, 3 and 5 the best there on crystals that no study shows."""
-FAINT_COUNTS = 0.375
+ANSCOMBE = 0.375
 """Anscombe's 3/8: with it the square root of a Poisson count has a variance near 1/4 down to a few counts."""
 WORTH_OF_FRINGE = 16
 """Measured voxels that the prior of a whole fringe weighs as much as: voxels of one fringe are wrong together."""
@@ -157,7 +157,7 @@ def level_of(
     known = scan.mask & np.isfinite(scan.prior_mean)
     mean = np.where(known, scan.prior_mean, 0).astype(np.float32)
     std = np.where(known, scan.prior_std, 1).astype(np.float32)
-    certainty = np.where(known, scan.trust * np.minimum((mean + FAINT_COUNTS) / np.maximum(std, 1e-6) ** 2, 1), 0)
+    certainty = np.where(known, scan.trust * np.minimum((mean + ANSCOMBE) / np.maximum(std, 1e-6) ** 2, 1), 0)
     most = np.where(known, mean + BOUND_DEVIATIONS * std, np.inf)
     f, r, c = (s - p for s, p in zip(starts, scan.peak, strict=True))
     taper = gaussian_taper((f, r, c), lengths, border).to(device)

@@ -19,7 +19,7 @@ from braggfill.crystal.model.coherence import Instrument
 from braggfill.crystal.model.descent import descend
 from braggfill.crystal.model.diffuse import NARROWEST_SHARE, WIDEST_SHARE, Lorentzian
 from braggfill.crystal.model.frames import frames_at_once
-from braggfill.crystal.model.levels import FAINT_COUNTS, Level
+from braggfill.crystal.model.levels import ANSCOMBE, Level
 from braggfill.crystal.model.roughness import interior, pairs, roughness, smooth_phase
 from braggfill.crystal.model.shapes import Number, Object, Parameters, Pixels, Volume, Voxels
 from braggfill.scan.boxes import as_box, bounding_box
@@ -92,7 +92,7 @@ class Likelihood:
         self.efficiency = level.target.new_ones(1, 1) if efficiency is None else efficiency
         self.weight = level.weighted(terms.kappa)
         self.blur = Blur(level.target)
-        self.root = (level.target + FAINT_COUNTS).sqrt_()
+        self.root = (level.target + ANSCOMBE).sqrt_()
         self.box = as_box(bounding_box(support))
         self.support = support[self.box]
         self.transform = BoxTransform(self.support.shape, level.target)
@@ -211,7 +211,7 @@ def anscombe(counts: Volume, root: Volume, weight: Volume) -> tuple[Number, Volu
     It is quadratic in the amplitude, and forgiving far from the solution; but the mean root of counts lies below the root of
     their mean, so that what is fitted is a quarter of a count too low, or a third in voxels of less than one.
     """
-    expected = (counts + FAINT_COUNTS).sqrt_()
+    expected = (counts + ANSCOMBE).sqrt_()
     excess = expected - root
     by_counts = excess * weight
     loss = excess.mul_(by_counts).sum()
@@ -223,7 +223,7 @@ def poisson(counts: Volume, root: Volume, weight: Volume) -> tuple[Number, Volum
 
     It is without bias however faint a voxel is.
     """
-    expected, target = counts + FAINT_COUNTS, root.square()
+    expected, target = counts + ANSCOMBE, root.square()
     ratio = target / expected
     by_counts = (1 - ratio).mul_(weight).mul_(0.5)
     loss = expected.sub_(target).addcmul_(target, ratio.log_()).mul_(weight).sum()

@@ -1,7 +1,7 @@
 """How far expected counts are from those measured, and how far counting noise alone would put them."""
 
 from braggfill.base.randomness import normal_numbers, poisson_counts, seeded
-from braggfill.crystal.model.levels import FAINT_COUNTS, Level
+from braggfill.crystal.model.levels import ANSCOMBE, Level
 from braggfill.crystal.model.shapes import Volume, Voxels
 
 
@@ -10,12 +10,12 @@ def misfit(level: Level, expected: Volume, kappa: float = 0.0) -> float:
     return mean_square(expected, level.target, level.weighted(kappa), level.measured)
 
 
-def noise_misfit(level: Level, expected: Volume, kappa: float = 0.0, varied: float = 0.0, seed: int = 0) -> float:
+def noise_misfit(level: Level, expected: Volume, kappa: float = 0.0, varied: float = 0.0) -> float:
     """The misfit that the model's own counts would have with Poisson noise, and if they varied by a share besides.
 
     Expected counts are (frames, rows, columns).
     """
-    generator = seeded(seed)
+    generator = seeded(0)
     light = expected
     if varied:
         spread = normal_numbers(tuple(expected.shape), generator, expected.device)
@@ -31,5 +31,5 @@ def mean_square(expected: Volume, counts: Volume, weight: Volume, where: Voxels)
 
 def square_errors(expected: Volume, counts: Volume, weight: Volume) -> Volume:
     """Weighted squares of the doubled roots' difference, (frames, rows, columns)."""
-    difference = (expected + FAINT_COUNTS).sqrt_().sub_((counts + FAINT_COUNTS).sqrt_())
+    difference = (expected + ANSCOMBE).sqrt_().sub_((counts + ANSCOMBE).sqrt_())
     return difference.square_().mul_(weight).mul_(4)

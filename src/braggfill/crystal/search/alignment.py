@@ -15,7 +15,7 @@ from braggfill.base.frequencies import low_frequencies
 Object = NDArray[np.complexfloating[Any, Any]]
 """What scatters, (frames, rows, columns): its modulus is electron density, its phase tells of the lattice's displacement."""
 UPSAMPLING = 30
-"""Fraction of a voxel to which shifts are found."""
+"""Shifts are found to this fraction of a voxel of the block of low frequencies."""
 LARGEST_BLOCK = 96
 """Low frequencies from which a shift is found, voxels an axis: enough for any array."""
 

@@ -16,7 +16,7 @@ from braggfill.base.progress import Tick
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.windows import on_larger_window
 from braggfill.crystal.search.astray import set_free
-from braggfill.crystal.search.support_share import beside, in_best_support
+from braggfill.crystal.search.support_cut import beside, in_best_support
 from braggfill.crystal.search.turns import (
     REFINED_BLUR,
     ROUGHNESS_WEIGHT,
@@ -43,7 +43,7 @@ LIFT = Turn(60, 40, 10, 25, refinements=2)
 
 
 @dataclass(frozen=True)
-class Prior:
+class RoughnessWeights:
     """What is expected of the object: the weight μ of its interior amplitude's roughness."""
 
     mu: float = ROUGHNESS_WEIGHT
@@ -76,9 +76,9 @@ def climb(
         Coarse to fine; the state is on the first one's grid.
     state : State
     fitting : Fitting
-        With the share of the support that was good on the first level.
+        With the cut of the support that was good on the first level.
     hidden : sequence of Level
-        The same levels with hidden counts alone, which choose the share anew on the way.
+        The same levels with hidden counts alone, which choose the cut anew on the way.
     thorough : bool
         Whether they choose the roughness' weight as well, and objects that have not converged are set free and iterated on
         levels between the first and the last; on the last one they are set free without it, too.
@@ -90,16 +90,16 @@ def climb(
     state : State
         On the grid of the last level.
     fitting : Fitting
-        With the share that its support was cut at, and the weight.
+        With the cut of its support, and the weight.
     """
     for number, (coarse, fine) in enumerate(pairwise(levels), 1):
-        state = raised(state, coarse, fine, fitting.wrap.share)
+        state = raised(state, coarse, fine, fitting.wrap.cut)
         give_back()
         between = fine is not levels[-1]
         choosing = between and len(hidden) > 0
         if choosing:
             weights = smaller(fitting.mu) if thorough else ()
-            state, fitting = in_best_support(fine, hidden[number], state, fitting, beside(fitting.share), weights)
+            state, fitting = in_best_support(fine, hidden[number], state, fitting, beside(fitting.cut), weights)
             tick()
         for _ in range((REFINEMENTS if between else 1) - choosing):
             state = refined(fine, state, fitting)
@@ -130,12 +130,12 @@ def smaller(mu: float) -> tuple[float, ...]:
     return tuple(weight for weight in SMALLER_WEIGHTS if weight < mu)
 
 
-def raised(state: State, coarse: Level, fine: Level, share: float) -> State:
-    """A state on the grid of a finer level, its support cut anew at a share."""
+def raised(state: State, coarse: Level, fine: Level, cut: float) -> State:
+    """A state on the grid of a finer level, its support cut anew."""
     crystal = on_larger_window(state.crystal, coarse, fine)
     factors = torch.ones(fine.shape[0], device=crystal.device)
     numbers = torch.arange(coarse.first[0], coarse.first[0] + coarse.shape[0], device=crystal.device)
     factors[numbers % fine.shape[0]] = state.instrument.frame_factors[numbers % coarse.shape[0]]
-    support = tightened(crystal.abs(), BLUR, share, fine.roomiest)
+    support = tightened(crystal.abs(), BLUR, cut, fine.roomiest)
     instrument = replace(wide_enough(state.instrument), frame_factors=factors)
     return replace(state, crystal=crystal, support=support, instrument=instrument)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from braggfill.crystal.model.coherence import expected_counts
-from braggfill.crystal.model.levels import FAINT_COUNTS, Level
+from braggfill.crystal.model.levels import ANSCOMBE, Level
 from braggfill.crystal.model.shapes import Pixels
 from braggfill.crystal.search.turns import State
 
@@ -28,7 +28,7 @@ def efficiency_of(level: Level, state: State, kappa: float) -> Pixels:
     Each has the Gaussian prior that the sure ones among them tell of; without a spread beyond their errors all are 1.
     """
     expected = expected_counts(state.crystal, state.instrument, level)
-    weight = level.weighted(kappa) * level.measured / (expected + FAINT_COUNTS)
+    weight = level.weighted(kappa) * level.measured / (expected + ANSCOMBE)
     precision = (weight * expected.square()).sum(0)
     step = (weight * expected * (level.target - expected)).sum(0) / precision.clamp(min=1e-6)
     log = state.instrument.efficiency.log() + step.clamp(-MOST_LESS, MOST_MORE).log1p()

@@ -85,7 +85,7 @@ def common(level: Level, states: Sequence[State], fitting: Fitting) -> State:
     """
     mean, _ = in_common([state.crystal.cpu().numpy() for state in states])
     crystal = torch.from_numpy(mean).to(states[0].crystal)
-    support = tightened(crystal.abs(), REFINED_BLUR, fitting.share, level.roomiest)
+    support = tightened(crystal.abs(), REFINED_BLUR, fitting.cut, level.roomiest)
     instrument = wide_enough(states[0].instrument)
     state = replace(states[0], crystal=crystal * support, support=support, instrument=instrument)
     for _ in range(REFINEMENTS_OF_A_MEAN):

@@ -20,10 +20,10 @@ from braggfill.crystal.model.misfit import misfit, noise_misfit
 from braggfill.crystal.search.astray import freed
 from braggfill.crystal.search.efficiency import efficiency_of
 from braggfill.crystal.search.kept import Kept
-from braggfill.crystal.search.support_share import SHARES
+from braggfill.crystal.search.support_cut import CUTS
 from braggfill.crystal.search.turns import (
     REFINED_BLUR,
-    REFINED_SHARE,
+    REFINED_CUT,
     ROUGHNESS_WEIGHT,
     SMALLER_WEIGHTS,
     Fitting,
@@ -48,7 +48,7 @@ class Way:
     """Of the loss, at most."""
     smoother: float | None = None
     """Factor on the weight of the roughness if the phase is to be smooth as well as the amplitude."""
-    share: float = REFINED_SHARE
+    cut: float = REFINED_CUT
     """Of the blurred modulus' maximum where the support is cut anew, or was cut when the state came to the whole level."""
     mu: float = ROUGHNESS_WEIGHT
     """Weight of the interior amplitude's roughness."""
@@ -58,13 +58,13 @@ class Way:
     def stricter(self, change: Change) -> bool:
         """Whether a change would make κ or μ smaller, the phase smoother or the support tighter, or set it free."""
         smaller = any(change[name] < getattr(self, name) for name in ("kappa", "mu") if name in change)
-        larger = any(change.get(name, 0) > (getattr(self, name) or 0) for name in ("smoother", "share", "freed"))
+        larger = any(change.get(name, 0) > (getattr(self, name) or 0) for name in ("smoother", "cut", "freed"))
         return smaller or larger
 
     @property
     def fitting(self) -> Fitting:
         """As it is on the way up."""
-        return Fitting(self.kappa, self.mu, self.share)
+        return Fitting(self.kappa, self.mu, self.cut)
 
 
 Tried = set[tuple[float, Way]]
@@ -85,7 +85,7 @@ SMOOTHER_BY = (1.0, 10.0, 100.0)
 """Factors on the roughness' weight with which the phase is to be smooth as well."""
 SMOOTHER: tuple[Change, ...] = tuple({"smoother": factor} for factor in SMOOTHER_BY)
 ROUGHER: tuple[Change, ...] = tuple({"mu": mu} for mu in SMALLER_WEIGHTS)
-TIGHTER: tuple[Change, ...] = tuple({"share": share} for share in (*SHARES[1:], 0.4))
+TIGHTER: tuple[Change, ...] = tuple({"cut": cut} for cut in (*CUTS[1:], 0.4))
 FREED: tuple[Change, ...] = tuple({"freed": times} for times in (1, 2, 3))
 """Its transform is made anew where it contradicts the counts, ..."""
 MISSED = 1.0
@@ -132,8 +132,8 @@ class Polisher:
             state = with_efficiency(self.level, state, way.kappa)
         if "freed" in change:
             state = improved(state, partial(freed, self.level, state, way.fitting, forgetting=True))
-        if "share" in change:
-            support = tightened(state.crystal.abs(), REFINED_BLUR, way.share, self.level.roomiest)
+        if "cut" in change:
+            support = tightened(state.crystal.abs(), REFINED_BLUR, way.cut, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
         state = settled(self.level, state, way)
         return Polished(Kept.of(state), way, self.judge(state))

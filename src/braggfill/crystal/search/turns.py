@@ -31,7 +31,7 @@ CONVERGED = 1.2
 """Largest misfit of an object that counts as converged, over that of noise about its own counts."""
 SHRINK_EVERY = 20
 """Iterations between two shrink-wraps."""
-REFINED_SHARE, REFINED_BLUR = 0.06, 0.8
+REFINED_CUT, REFINED_BLUR = 0.06, 0.8
 """Share of the blurred modulus' maximum above which a voxel belongs to a support that was fitted, unless hidden counts say
 otherwise, and the blur's width in voxels."""
 ROUGHNESS_WEIGHT = 0.3
@@ -55,7 +55,7 @@ class Fitting:
     """Share of the counts that voxels vary by beyond counting noise."""
     mu: float
     """Weight of the interior amplitude's roughness."""
-    share: float = REFINED_SHARE
+    cut: float = REFINED_CUT
     """Of the blurred modulus' maximum above which a voxel belongs to a refined support."""
     wrap: Wrap = TIGHT
 
@@ -197,7 +197,7 @@ def improved(state: State, work: Callable[[], State]) -> State:
 
 def take_turn(level: Level, state: State, turn: Turn, blurs: tuple[float, float], fitting: Fitting) -> State:
     """Make the iterations of a turn, with shrink-wraps, and fit what comes of them."""
-    crystal, support = iterated(level, state, turn, blurs, fitting.wrap.share)
+    crystal, support = iterated(level, state, turn, blurs, fitting.wrap.cut)
     found = fit(level, crystal * support, support, state.instrument, turn.evaluations, fitting.terms)
     state = judged(level, found, support, fitting.kappa)
     for _ in range(turn.refinements):
@@ -213,8 +213,8 @@ def judged(level: Level, found: Fitted, support: Voxels, kappa: float) -> State:
     return State(found.crystal, support, found.instrument, left, noise_misfit(level, expected, kappa))
 
 
-def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float], share: float) -> tuple[Object, Voxels]:
-    """HIO, RAAR and ER with shrink-wraps at a share whose blur goes from one width to the other: object and support."""
+def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float], cut: float) -> tuple[Object, Voxels]:
+    """HIO, RAAR and ER with shrink-wraps whose blur goes from one width to the other: object and support."""
     crystal, support = state.crystal.clone(), state.support
     instrument = None if turn.coherent else state.instrument
     names = ["hio"] * turn.hio + ["raar"] * turn.raar + ["er"] * turn.er
@@ -224,7 +224,7 @@ def iterated(level: Level, state: State, turn: Turn, blurs: tuple[float, float],
         crystal = stepped(name, crystal, projected, support)
         if n % SHRINK_EVERY == 0 and n <= turn.hio + turn.raar:
             blur = blurs[0] + (blurs[1] - blurs[0]) * n / (turn.hio + turn.raar)
-            support = tightened(projected.abs(), blur, share, level.roomiest)
+            support = tightened(projected.abs(), blur, cut, level.roomiest)
     return crystal, support
 
 
@@ -243,18 +243,18 @@ def refined(level: Level, state: State, fitting: Fitting) -> State:
     """
     wider = dilated(state.support)
     loose = fit(level, state.crystal, wider, state.instrument, REFINING, fitting.terms)
-    support = tightened(loose.crystal.abs(), REFINED_BLUR, fitting.share, level.roomiest)
+    support = tightened(loose.crystal.abs(), REFINED_BLUR, fitting.cut, level.roomiest)
     found = fit(level, loose.crystal, support, loose.instrument, REFINING, fitting.terms)
     return judged(level, found, support, fitting.kappa)
 
 
-def tightened(modulus: Volume, blur: float, share: float, most: int) -> Voxels:
-    """Where a blurred modulus (frames, rows, columns) exceeds a share of its maximum, or its ``most`` largest voxels.
+def tightened(modulus: Volume, blur: float, cut: float, most: int) -> Voxels:
+    """Where a blurred modulus (frames, rows, columns) exceeds its maximum times ``cut``, or its ``most`` largest voxels.
 
     An object that agrees with the counts because it fills half the array tells nothing of a gap.
     """
     smooth = gaussian_blur(modulus, blur)
-    support = smooth > share * smooth.amax()
+    support = smooth > cut * smooth.amax()
     if torch.count_nonzero(support) > most:
         support = smooth > smooth.flatten().kthvalue(smooth.numel() - most).values
     return support

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from braggfill.base.vanishing import some
+
 
 @dataclass(frozen=True)
 class Wrap:
     """How shrink-wrap cuts the support while the object is searched for."""
 
-    share: float
+    cut: float
     """Of the blurred modulus' maximum above which a voxel belongs to the support."""
     blur: float
     """Width in voxels of the Gaussian at the first turn."""
@@ -46,7 +48,11 @@ Start = TypeVar("Start", bound=Searched)
 
 
 def in_wraps(wraps: tuple[Wrap, ...], starts: int, make: Callable[[list[tuple[int, Wrap]]], list[Start]]) -> list[Start]:
-    """Some starts made from their numbers and wraps: the first in all ``wraps``, the others in that of the best of them."""
-    first = make(list(enumerate(wraps[:starts])))
+    """Some starts made from their numbers and wraps: the first in all ``wraps``, the others in that of the best of them.
+
+    Where some vanish, ``make`` leaves them out; VanishedError if nothing is left of the first.
+    """
+    first = some(make(list(enumerate(wraps[:starts]))))
     best = min(first, key=lambda one: one.promise).wrap
-    return first + make([(number, best) for number in range(len(first), starts)])
+    others = [(number, best) for number in range(len(wraps), starts)]
+    return first + (make(others) if others else [])

@@ -10,9 +10,9 @@ from braggfill.crystal.contest import Hidden, first_fit_of
 from braggfill.crystal.model.levels import WHOLE, CountsWithPrior, Level, tapered_level
 from braggfill.crystal.model.shapes import Object
 from braggfill.crystal.retrieved import counts_with_prior
-from braggfill.crystal.search.climb import Prior
+from braggfill.crystal.search.climb import RoughnessWeights
 from braggfill.crystal.search.polish import FIRST, polished
-from braggfill.crystal.search.turns import REFINED_BLUR, REFINED_SHARE, State, first_instrument, refined, tightened
+from braggfill.crystal.search.turns import REFINED_BLUR, REFINED_CUT, State, first_instrument, refined, tightened
 from braggfill.crystal.whole import WholeScan
 from braggfill.filling.by_crystal import hidden_blocks
 from braggfill.scan.gapped import GappedScan
@@ -48,7 +48,7 @@ class LastFits:
         """Begun from a state on the whole level."""
         judging = self.blocks.judging
         whole = WholeScan(self.known, self.scan.mask | self.blocks.hidden, self.level)
-        state = refined(self.level, state, Prior().climbing())
+        state = refined(self.level, state, RoughnessWeights().climbing())
         hidden = Hidden(judging, self.scan.counts[judging], [], expected_deviance(self.crystal.expected[judging]))
         made = polished(first_fit_of(whole, hidden, state, FIRST))
         return {k: min(p.state.misfit for p in made if p.way.kappa == k) for k in {p.way.kappa for p in made}}
@@ -65,5 +65,5 @@ def true_state(crystal: Strained, level: Level, peak: tuple[int, int, int]) -> S
 
 def in_support(found: Object, level: Level, most: int) -> State:
     """An object cut to a support of at most so many voxels, nothing known yet of its instrument and misfit."""
-    support = tightened(found.abs(), REFINED_BLUR, REFINED_SHARE, most)
+    support = tightened(found.abs(), REFINED_BLUR, REFINED_CUT, most)
     return State(found * support, support, first_instrument(level))

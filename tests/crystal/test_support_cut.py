@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, tapered_level
-from braggfill.crystal.search.support_share import CLEARLY, SHARES, beside, hidden_levels, in_best_support
+from braggfill.crystal.search.support_cut import CLEARLY, CUTS, beside, hidden_levels, in_best_support
 from braggfill.crystal.search.turns import Fitting, State, refined
 from braggfill.simulation.scans import one_thread
 
@@ -79,10 +79,10 @@ def test_no_share_tells_hidden_counts_better_than_the_chosen_one(begun):
 
     with one_thread():
         chosen, way = in_best_support(level, hidden, state, fitting)
-        others = {share: wrong(in_best_support(level, hidden, state, fitting, (share,))[0]) for share in SHARES}
-    assert way.share == min(others, key=others.get)
-    assert wrong(chosen) == pytest.approx(others[way.share], rel=1e-4)
-    assert len(set(others.values())) == len(SHARES)
+        others = {cut: wrong(in_best_support(level, hidden, state, fitting, (cut,))[0]) for cut in CUTS}
+    assert way.cut == min(others, key=others.get)
+    assert wrong(chosen) == pytest.approx(others[way.cut], rel=1e-4)
+    assert len(set(others.values())) == len(CUTS)
     assert (way.kappa, way.mu) == (fitting.kappa, fitting.mu)
 
 
@@ -90,8 +90,8 @@ def test_a_smaller_weight_is_taken_as_long_as_hidden_counts_clearly_gain_by_it(b
     level, hidden, state = begun
     mus = (30.0, 0.3, 0.003, 0.0)
     with one_thread():
-        chosen, way = in_best_support(level, hidden, state, Fitting(0.05, mus[0]), SHARES[:1], mus[1:])
-        alone = [refined(level, state, Fitting(0.05, mu, SHARES[0])) for mu in mus]
+        chosen, way = in_best_support(level, hidden, state, Fitting(0.05, mus[0]), CUTS[:1], mus[1:])
+        alone = [refined(level, state, Fitting(0.05, mu, CUTS[0])) for mu in mus]
     wrong = [left_of(hidden, level, found, 0.05) for found in alone]
     gains = [later < CLEARLY * sooner for sooner, later in pairwise(wrong)]
     assert gains[0], "what holds a crystal back that much cannot be the best"
@@ -102,7 +102,7 @@ def test_a_smaller_weight_is_taken_as_long_as_hidden_counts_clearly_gain_by_it(b
 def test_where_nothing_is_hidden_the_share_stays(begun):
     level, hidden, state = begun
     nothing = replace(hidden, measured=torch.zeros_like(hidden.measured))
-    fitting = Fitting(kappa=0.05, mu=0.003, share=0.2)
+    fitting = Fitting(kappa=0.05, mu=0.003, cut=0.2)
     with one_thread():
         found, same = in_best_support(level, nothing, state, fitting)
         expected = refined(level, state, fitting)
@@ -111,6 +111,6 @@ def test_where_nothing_is_hidden_the_share_stays(begun):
 
 
 def test_a_share_lies_among_its_neighbours():
-    assert beside(SHARES[0]) == SHARES[:2]
-    assert beside(SHARES[1]) == SHARES[:3]
-    assert beside(SHARES[-1]) == SHARES[-2:]
+    assert beside(CUTS[0]) == CUTS[:2]
+    assert beside(CUTS[1]) == CUTS[:3]
+    assert beside(CUTS[-1]) == CUTS[-2:]

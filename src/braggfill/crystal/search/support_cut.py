@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, Level, tapered_level
 from braggfill.crystal.model.misfit import misfit
-from braggfill.crystal.search.turns import REFINED_SHARE, Fitting, State, refined
+from braggfill.crystal.search.turns import REFINED_CUT, Fitting, State, refined
 
-SHARES = (REFINED_SHARE, 0.12, 0.2, 0.3)
+CUTS = (REFINED_CUT, 0.12, 0.2, 0.3)
 """Of the blurred modulus' maximum, where a support may be cut."""
 CLEARLY = 0.97
 """Hidden counts' misfit with a smaller weight over that with the larger one, at most: crystals that want it gain 5 to 11 %, one
@@ -55,10 +55,10 @@ def hidden_levels(
     return [tapered_level(hidden, share, device) for share in shares]
 
 
-def beside(share: float) -> tuple[float, ...]:
-    """A share and its neighbours among those that a support may be cut at."""
-    at = SHARES.index(share)
-    return SHARES[max(at - 1, 0) : at + 2]
+def beside(cut: float) -> tuple[float, ...]:
+    """A cut and its neighbours among those that a support may be cut at."""
+    at = CUTS.index(cut)
+    return CUTS[max(at - 1, 0) : at + 2]
 
 
 def in_best_support(
@@ -66,10 +66,10 @@ def in_best_support(
     hidden: Level,
     state: State,
     fitting: Fitting,
-    shares: tuple[float, ...] = SHARES,
+    cuts: tuple[float, ...] = CUTS,
     weights: tuple[float, ...] = (),
 ) -> tuple[State, Fitting]:
-    """A state refined in supports cut at some shares, and the fitting that tells hidden counts best.
+    """A state refined in supports cut more and more tightly, and the fitting that tells hidden counts best.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ def in_best_support(
         The same part of the pattern: without the hidden counts, and with them alone.
     state : State
     fitting : Fitting
-    shares : tuple of float
+    cuts : tuple of float
         Loose to tight; the next is tried as long as hidden counts gain by it. Where none are hidden in that part, the
         fitting's own is taken.
     weights : tuple of float
-        Of the roughness, large to small, tried in the same way after the shares, as long as hidden counts gain ``CLEARLY``.
+        Of the roughness, large to small, tried in the same way after the cuts, as long as hidden counts gain ``CLEARLY``.
     """
     if not hidden.measured.any():
         return refined(level, state, fitting), fitting
@@ -91,7 +91,7 @@ def in_best_support(
         expected = expected_counts(found.crystal, found.instrument, level)
         return misfit(hidden, expected, fitting.kappa), found, way
 
-    best = gained(fitted(replace(fitting, share=shares[0])), ({"share": share} for share in shares[1:]), fitted)
+    best = gained(fitted(replace(fitting, cut=cuts[0])), ({"cut": cut} for cut in cuts[1:]), fitted)
     return gained(best, ({"mu": mu} for mu in weights), fitted, CLEARLY)[1:]
 
 
