@@ -65,6 +65,7 @@ def test_a_perfect_bright_fill_has_a_deviance_of_one_and_skill_one(rng):
     assert skill(mean, baseline, counts) == pytest.approx(1, abs=0.01)
     assert skill(baseline, baseline, counts) == 0
     assert skill(np.roll(mean, 1), baseline, counts) < 0
+    assert np.isnan(skill(mean, mean, counts, floor=2.0))  # nothing to gain
 
 
 def test_bias_is_of_the_totals():

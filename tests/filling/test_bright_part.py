@@ -81,7 +81,7 @@ def test_each_says_what_is_its_own(gapped):
 def test_without_a_crystal_the_network_sees_the_whole_scan(gapped):
     estimate = filled_in_part(gapped, (slice(0, 40), slice(8, 44), slice(10, 50)), flat(5), flat(1))
     assert (estimate.mean == 1).all()
-    assert estimate.sentence.startswith("told; the crystal was looked for in")
+    assert estimate.sentence.startswith("told; looked at were 40 × 36 × 40 voxels")
     assert estimate.record["said"] == 1
 
 

@@ -43,6 +43,8 @@ def test_what_is_asked_of_the_fill_to_judge_is_asked_of_no_other():
     assert EvaluationOptions("ridge", (), fill=FillOptions("retrieval", effort="low")).asked[0] == FillOptions(
         "ridge", effort="low"
     )
+    both = EvaluationOptions("unet", (), weights="mine.safetensors", counts_per_unit=2.0, fill=FillOptions(tta=True))
+    assert both.asked[0] == FillOptions("unet", weights="mine.safetensors", counts_per_unit=2.0, tta=True)
 
 
 def test_copies_lie_where_counts_are_known_and_clear_of_the_gaps(scan, cross):
@@ -219,6 +221,24 @@ def test_a_gap_over_the_peak_is_not_advised(scan):
     assert [v.hides_peak for v in verdicts] == [True, False]
     assert "may hide the Bragg peak itself" in verdicts[0].advice
     assert not verdicts[0].advisable
+
+
+def test_a_wide_gap_over_the_peak_is_not_advised_and_gaps_too_wide_to_be_judged_are_named(scan, cross):
+    row = np.unravel_index(scan.expected.argmax(), scan.expected.shape)[1]
+    wide = np.zeros(scan.counts.shape, bool)
+    wide[:, row - 10 : row + 10] = True
+    with pytest.raises(InputError, match=r"all too wide, expected one of at most 14 voxels"):
+        evaluate(np.where(wide, 0, scan.counts), wide, method="linear", baselines=())
+    both = wide | cross
+    verdict = evaluate(np.where(both, 0, scan.counts), both, method="linear", baselines=())
+    assert verdict.hides_peak and not verdict.advisable
+    assert verdict.advice.endswith("Gaps wider than 14 voxels were not judged: a fill by the crystal judges them itself.")
+
+
+def test_where_a_straight_line_leaves_no_more_than_noise_nothing_is_advised():
+    nothing = a_score(skill=np.nan)
+    assert recommended([nothing, a_score("ridge", np.nan)]) is None
+    assert "is not advisable: a straight line leaves no more than counting noise, its total" in in_words([nothing], [])
 
 
 def test_a_good_fill_is_not_vouched_for_over_the_peak():

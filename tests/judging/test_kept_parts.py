@@ -5,9 +5,8 @@ import pytest
 
 from braggfill import InputError, benchmark
 from braggfill.judging.studies import kept as module
-from braggfill.judging.studies.curves import places_won
 from braggfill.judging.studies.kept import Kept, Part, asked, read_rows
-from braggfill.judging.studies.protocol import Crops, spread_over_crystals, with_spread
+from braggfill.judging.studies.protocol import Crops, spread_over_crystals
 
 
 def counted(runs):
@@ -96,19 +95,3 @@ def test_the_spread_is_that_of_crystals_and_not_of_crops():
     values, crystals = np.array([0.0, 2, 2, 5, 6, 7, np.nan]), np.array([0.0, 0, 1, 2, 2, 2, 2])
     assert spread_over_crystals(values, Crops(3, {"crystal": crystals})) == pytest.approx(np.sqrt(7))
     assert np.isnan(spread_over_crystals(values, Crops(3, {})))
-    cases = [{"width": 3, "scan": name, "skill": skill} for name, skill in (("a", 1.0), ("b", 2.0), ("c", 6.0))]
-    (row,) = with_spread([{"width": 3, "skill": 3.0}], [*cases, {"width": 6, "scan": "a", "skill": 99.0}], ["width"], "skill")
-    assert row["skill_spread"] == pytest.approx(np.sqrt(7))
-
-
-def test_places_are_won_by_the_highest_score():
-    scores = {
-        (3, "unet"): 0.9,
-        (3, "linear"): 0.8,
-        (6, "unet"): 0.5,
-        (6, "linear"): 0.7,
-        (6, "idw"): np.nan,
-        (9, "unet"): np.nan,
-    }
-    rows = [{"width": width, "method": method, "pcc": value} for (width, method), value in scores.items()]
-    assert places_won(rows, ["width"], "pcc") == (1, 2)

@@ -58,8 +58,12 @@ def expected_deviance(mean: Values) -> float:
 
 
 def skill(estimate: Values, baseline: Values, counts: Values, floor: float = 1.0) -> float:
-    """Share of a baseline's excess deviance over ``floor`` that is removed: 1 is perfect, 0 the baseline, negative worse."""
-    return 1 - (poisson_deviance(estimate, counts) - floor) / (poisson_deviance(baseline, counts) - floor)
+    """Share of a baseline's excess deviance over ``floor`` that is removed: 1 is perfect, 0 the baseline, negative worse.
+
+    NaN where the baseline leaves no excess.
+    """
+    excess = poisson_deviance(baseline, counts) - floor
+    return 1 - (poisson_deviance(estimate, counts) - floor) / excess if excess > 0 else np.nan
 
 
 def total_bias(estimate: Values, counts: Values) -> float:

@@ -73,7 +73,7 @@ def filled_in_part(
     shape = " × ".join(f"{s.stop - s.start}" for s in part)
     record = {**ours.record, **other.record, "part": [[s.start, s.stop] for s in part]}
     if ours.crystal is None:
-        return other.told(f"{ours.sentence}; the crystal was looked for in {shape} voxels about the peak", record)
+        return other.told(f"{ours.sentence}; looked at were {shape} voxels about the peak", record)
     mean, std = (scan.laid_out(values) for values in (other.mean, other.std))
     known = np.isfinite(ours.mean)
     where = np.zeros_like(scan.mask)

@@ -101,7 +101,7 @@ def gate(compared: Compared, gain: float = 0.0) -> Gate:
     ours, theirs = (poisson_deviance(v, compared.known) for v in (compared.crystal, compared.other))
     factor = widening(compared.crystal, compared.crystal_std, compared.known)
     noise = expected_deviance(compared.crystal)
-    taken = ours < theirs - gain * (theirs - noise)
+    taken = ours < theirs - gain * max(theirs - noise, 0)
     returned = compared.crystal if taken else compared.other
     return Gate(taken, len(compared.known), ours, theirs, missed(returned, compared.known), factor)
 

@@ -122,10 +122,11 @@ def compare(
         As ``retrieve`` and ``strain`` raise it, before the search where that can be, and if no treatment finds an object.
     """
     check_geometry(voxel_nm, q_inv_nm)
-    fell_back = ""
+    fell_back, before = "", int(filled is None)
     if filled is None:
+        asked = {name: getattr(options, name) for name in ("seed", "device", "counts_per_unit", "negatives")}
         fill = fill_gaps(
-            intensity, mask, device=options.device, counts_per_unit=options.counts_per_unit, negatives=options.negatives
+            intensity, mask, **asked, on_progress=part_of(on_progress, 0, 1 + len(options.treatments or USUAL_ORDER))
         )
         intensity, mask, filled, std, fell_back = fill.intensity, fill.mask, fill.filled, fill.std, fill.fell_back
     pattern = prepare_pattern(intensity, mask, filled, std, options.counts_per_unit, options.negatives)
@@ -136,7 +137,7 @@ def compare(
     results: dict[TreatmentName, RetrievalResult] = {}
     left_out: dict[TreatmentName, str] = {}
     for number, treatment in enumerate(treatments):
-        advance = part_of(on_progress, number, len(treatments))
+        advance = part_of(on_progress, before + number, before + len(treatments))
         try:
             results[treatment] = retrieve(
                 intensity, mask, filled=filled, std=std, treatment=treatment, **search, on_progress=advance
@@ -145,7 +146,7 @@ def compare(
             left_out[treatment] = str(error)
     if not results:
         raise InputError(f"treatments: got none that finds an object ({next(iter(left_out.values()))})")
-    compared = side_by_side(results, voxel_nm, q_inv_nm)
+    compared = aligned(results, voxel_nm, q_inv_nm)
     return Comparison(compared, pattern, advise([c.evidence for c in compared]), left_out, fell_back)
 
 
@@ -162,7 +163,7 @@ def allowed_treatments(pattern: Pattern) -> tuple[TreatmentName, ...]:
     return tuple(filter(allowed, USUAL_ORDER))
 
 
-def side_by_side(
+def aligned(
     results: dict[TreatmentName, RetrievalResult],
     voxel_nm: float | tuple[float, float, float] | NDArray[Any],
     q_inv_nm: tuple[float, float, float],

@@ -26,7 +26,7 @@ from braggfill.judging.verdict import Band, Score, advised, in_words, judge_band
 from braggfill.scan.copies import FEWEST_VOXELS, SCORED_COUNTS, Trial, bright, large_gaps
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
-from braggfill.scan.gaps import voxels_to_fill
+from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, find_slabs, voxels_to_fill
 
 ALL_BUT_BRIGHTEST = 0.99
 """Copies are scored where they are estimated to be no brighter than this share of the gap."""
@@ -78,7 +78,7 @@ class Evaluation:
     recommended: str | None
     """The method to fill with; None where the gaps are better left open."""
     advice: str
-    """One sentence a person can act on."""
+    """A sentence a person can act on."""
     fell_back: str = ""
     """Why the processor computed all of it and not the graphics card, where the card's memory did not suffice."""
 
@@ -112,6 +112,11 @@ def evaluate(
     """
     measured, missing, scale = taken_apart(intensity, mask, options.counts_per_unit, options.negatives)
     scan = GappedScan.blanked(measured * np.float32(scale), missing)
+    if not scan.slabs:
+        raise InputError(
+            f"mask: got gaps that are all too wide, expected one of at most {MAX_WIDTH} voxels between measured ones, which "
+            "copies can judge; a fill by the crystal judges wider ones itself: read its sentence"
+        )
     trial = Trial.of(scan)
     scored = bright(scan.counts)[trial.scored]
     if np.count_nonzero(scored) < FEWEST_VOXELS:
@@ -150,7 +155,15 @@ def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: di
         hides_peak=hidden_peak,
         advisable=advised(scores[0], hidden_peak),
         recommended=recommended(scores, hidden_peak),
-        advice=in_words(scores, bands, hidden_peak, FillOptions().method_for(scan.mask.size)),
+        advice=in_words(scores, bands, hidden_peak, FillOptions().method_for(scan.mask.size)) + of_wider_gaps(scan),
+    )
+
+
+def of_wider_gaps(scan: GappedScan) -> str:
+    """A further sentence where a scan has gaps that the copies are not like."""
+    wider = scan.seen_across(WIDEST_MODULE_GAP).wanted & ~scan.wanted
+    return (
+        f" Gaps wider than {MAX_WIDTH} voxels were not judged: a fill by the crystal judges them itself." if wider.any() else ""
     )
 
 
@@ -212,7 +225,8 @@ def no_brighter(
 
 
 def hides_peak(scan: GappedScan) -> bool:
-    """Whether the brightest voxel measured borders on one of the large gaps."""
+    """Whether the brightest voxel measured borders on one of the large gaps, however wide."""
     brightest = np.unravel_index(np.where(scan.mask, -1, scan.counts).argmax(), scan.mask.shape)
     around = tuple(slice(max(int(i) - 1, 0), int(i) + 2) for i in brightest)
-    return bool(voxels_to_fill(large_gaps(scan.slabs), scan.mask.shape)[around].any())
+    slabs = find_slabs(scan.mask, WIDEST_MODULE_GAP)
+    return bool(voxels_to_fill(large_gaps(slabs), scan.mask.shape)[around].any())

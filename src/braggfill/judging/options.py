@@ -46,8 +46,8 @@ class EvaluationOptions:
     @property
     def asked(self) -> list[FillOptions]:
         """The fills to make, that which is judged first, no method twice."""
-        shared = {name: getattr(self, name) for name in ("device", "counts_per_unit", "negatives", "weights")}
-        usual = FillOptions(**shared)
-        chosen = usual if self.fill is None else replace(self.fill, device=self.device)
+        given = {name: getattr(self, name) for name in ("device", "counts_per_unit", "negatives", "weights")}
+        usual = FillOptions(**given)
+        chosen = replace(self.fill or usual, **{name: value for name, value in given.items() if value is not None})
         others = [usual.by(name) for name in dict.fromkeys((*self.baselines, "linear")) if name != self.method]
         return [chosen.by(self.method), *others]

@@ -53,7 +53,7 @@ class Score:
     floor: float
     """What the deviance would be if the estimates were the true expectations."""
     skill: float
-    """Share of the linear fill's deviance above its floor that is removed."""
+    """Share of the linear fill's deviance above its floor that is removed; NaN where that leaves nothing to gain."""
     bias: float
     """Filled over hidden counts."""
     coverage_90: float
@@ -101,8 +101,7 @@ def judge_bands(estimate: Estimated, linear: NDArray[np.float64], hidden: NDArra
         gain, covered = np.nan, np.nan
         if here.any():
             floor = expected_deviance(mean[here])
-            if poisson_deviance(linear[here], hidden[here]) > floor:
-                gain = skill(mean[here], linear[here], hidden[here], floor)
+            gain = skill(mean[here], linear[here], hidden[here], floor)
             covered = coverage(predictive_rank(np.random.default_rng(0), mean[here], std[here], hidden[here]), 0.9)
         bands.append(Band(low, high, int(here.sum()), gain, covered))
     return bands
@@ -118,7 +117,7 @@ def advised(ours: Score, hides_peak: bool = False) -> bool:
 
 def recommended(scores: list[Score], hides_peak: bool = False) -> str | None:
     """The method to fill with: the first, unless another is clearly better; None where the gaps are better left open."""
-    ours, best = scores[0], max(scores, key=lambda s: s.skill)
+    ours, best = scores[0], max(scores, key=lambda s: np.nan_to_num(s.skill, nan=-np.inf))
     chosen = best if best.skill > ours.skill + CLEARLY_BETTER else ours
     return chosen.method if advised(chosen, hides_peak) else None
 
@@ -127,10 +126,8 @@ def in_words(scores: list[Score], bands: list[Band], hides_peak: bool = False, d
     """The verdict as one sentence; ``default`` is the method that a scan of this size is filled by if none is asked for."""
     ours, others = scores[0], scores[1:]
     verdict = "is advisable" if advised(ours, hides_peak) else "is not advisable"
-    sentence = (
-        f"Filling this scan with {ours.method} {verdict}: of what a straight line leaves it removes {100 * ours.skill:.0f} %"
-    )
-    if others:
+    sentence = f"Filling this scan with {ours.method} {verdict}: {_removed(ours)}"
+    if others and np.isfinite(ours.skill):
         best = min(others, key=lambda s: s.deviance)
         sentence += f" (the best other fill, {best.method}, {100 * best.skill:.0f} %)"
     sentence += f", its total is {100 * (ours.bias - 1):+.0f} % off, and its 90 % intervals hold {100 * ours.coverage_90:.0f} %"
@@ -144,6 +141,12 @@ def in_words(scores: list[Score], bands: list[Band], hides_peak: bool = False, d
             "; but the brightest voxel measured borders on a gap, which may hide the Bragg peak itself, and no copy tests that"
         )
     return f"{sentence}{_where_it_is_poor(bands)}{_of_the_default(ours.method, default)}."
+
+
+def _removed(ours: Score) -> str:
+    if np.isnan(ours.skill):
+        return "a straight line leaves no more than counting noise"
+    return f"of what a straight line leaves it removes {100 * ours.skill:.0f} %"
 
 
 def _where_it_is_poor(bands: list[Band]) -> str:

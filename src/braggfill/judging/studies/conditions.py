@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from braggfill.base.pictures import new_figure
 from braggfill.judging.studies.contenders import CONTENDERS
 from braggfill.judging.studies.crystals import Shape, held_out_numbers, held_out_scan, with_dose
-from braggfill.judging.studies.curves import draw_curves, legend_below, places_won
+from braggfill.judging.studies.curves import draw_curves, legend_below
 from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import box_about, columns_beside
+from braggfill.judging.studies.groups import grouped, headed, means_of, places_won, with_spread
 from braggfill.judging.studies.kept import Part, asked
-from braggfill.judging.studies.protocol import fill_stripe, means_of, with_spread
+from braggfill.judging.studies.protocol import fill_stripe
 from braggfill.simulation.scans import SimulatedScan
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ LABELS = {
     "dose": "counts at the peak",
 }
 """What is varied, by its name in the table."""
+PLACE = ("condition", "value", "method")
+"""Columns in which the gaps of a row of means agree."""
 SCORES = ("skill", "skill_over_truth", "bias", "coverage_90")
 
 
@@ -53,7 +56,9 @@ def carry_out(setting: Setting) -> Findings:
     cases: list[Row] = []
     for index in held_out_numbers(varied.crystals):
         setting.on_progress(index, varied.crystals)
-        part = setting.kept.part(f"crystal_{index}_{asked(varied, list(CONTENDERS))}", partial(one_crystal, varied, index))
+        part = setting.kept.part(
+            f"crystal_{index}_{asked(varied, list(CONTENDERS), WIDTH)}", partial(one_crystal, varied, index)
+        )
         cases += part.rows
     return Findings({"study_conditions": averaged(cases), "study_conditions_gaps": cases})
 
@@ -91,9 +96,8 @@ def cut_out(scan: SimulatedScan, size: int, distance: int) -> SimulatedScan:
 def averaged(cases: list[Row]) -> list[Row]:
     """Means over the crystals, and the worst skill."""
     rows = []
-    for key in dict.fromkeys((c["condition"], c["value"], c["method"]) for c in cases):
-        mine = [c for c in cases if (c["condition"], c["value"], c["method"]) == key]
-        row = dict(zip(("condition", "value", "method"), key, strict=True)) | {"gaps": len(mine)}
+    for key, mine in grouped(cases, PLACE).items():
+        row = headed(PLACE, key) | {"gaps": len(mine)}
         rows.append(row | means_of(mine, SCORES) | {"worst_skill": min(c["skill"] for c in mine)})
     return rows
 
@@ -111,7 +115,7 @@ def conclude(tables: Tables) -> str:
 
 def draw(tables: Tables) -> "dict[str, Figure]":
     """Skill against each condition; bars are the spread over crystals."""
-    rows = with_spread(tables["study_conditions"], tables["study_conditions_gaps"], ["condition", "value", "method"], "skill")
+    rows = with_spread(tables["study_conditions"], tables["study_conditions_gaps"], PLACE, "skill")
     figure = new_figure(7.2, 3.6)
     panels = figure.subplots(1, 3, sharey=True)
     for panel, (condition, label) in zip(panels, LABELS.items(), strict=True):

@@ -53,19 +53,3 @@ def legend_below(figure: "Figure", panel: "Axes") -> None:
     """The names of one panel's curves under all panels, and what their bars are."""
     handles, labels = panel.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 8), title=BARS)
-
-
-def places_won(rows: Sequence[Row], keys: Sequence[str], score: str) -> tuple[int, int]:
-    """In how many places, told apart by some columns, ``unet`` has the highest score of all methods; and their number."""
-    places: dict[tuple[object, ...], dict[str, float]] = {}
-    for row in rows:
-        places.setdefault(tuple(row[key] for key in keys), {})[row["method"]] = float(row[score])
-    known = [scores for scores in places.values() if np.isfinite(scores.get("unet", np.nan))]
-    won = sum(scores["unet"] >= max(v for v in scores.values() if np.isfinite(v)) for scores in known)
-    return won, len(known)
-
-
-def spread(values: Sequence[float]) -> float:
-    """Standard deviation of the finite values over crystals; NaN for fewer than two."""
-    known = np.array([v for v in values if np.isfinite(v)])
-    return float(known.std(ddof=1)) if known.size > 1 else np.nan

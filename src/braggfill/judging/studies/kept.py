@@ -22,7 +22,7 @@ from braggfill.base.writing import whole_or_nothing
 
 DECIDING_ROOMS = ("base", "scan", "classical", "simulation", "crystal", "network", "filling")
 """Whose files, weights and crystals among them, decide what a study finds, ..."""
-SHARED_MODULES = ("borders", "contenders", "crystals", "gaps", "last_fits", "protocol")
+SHARED_MODULES = ("borders", "contenders", "crystals", "gaps", "groups", "last_fits", "protocol")
 """... and what studies share beside their own modules."""
 Row = dict[str, Any]
 """Numbers and words by the names of a table's columns."""

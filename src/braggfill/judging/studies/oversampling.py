@@ -17,9 +17,10 @@ from braggfill.base.metrics import log_correlation
 from braggfill.base.pictures import new_figure, show_counts
 from braggfill.judging.studies.contenders import CONTENDERS, Contender, expected_in
 from braggfill.judging.studies.crystals import sampled_pattern
-from braggfill.judging.studies.curves import draw_curves, legend_below, places_won, spread
+from braggfill.judging.studies.curves import draw_curves, legend_below
 from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import columns
+from braggfill.judging.studies.groups import grouped, headed, means_of, places_won, with_spread
 from braggfill.judging.studies.kept import Part, asked
 from braggfill.network.config import NORMAL
 
@@ -63,7 +64,7 @@ def carry_out(setting: Setting) -> Findings:
     shown: dict[float, Part] = {}
     for done, (crystal, peak_counts, oversampling) in enumerate(cases):
         setting.on_progress(done, len(cases))
-        name = f"crystal_{crystal}_{peak_counts:.0e}_{oversampling:g}_{asked(samplings)}"
+        name = f"crystal_{crystal}_{peak_counts:.0e}_{oversampling:g}_{asked(samplings, MARGIN, BACKGROUND_COUNTS)}"
         part = setting.kept.part(name, partial(one_sampling, samplings, crystal, peak_counts, oversampling))
         rows += part.rows
         if (crystal, peak_counts) == samplings.cases[0]:
@@ -143,15 +144,10 @@ def conclude(tables: Tables) -> str:
 def over_crystals(rows: list[Row]) -> list[Row]:
     """Means over the crystals of the lowest dose, with their spread."""
     dose = min(row["peak_counts"] for row in rows)
-    groups: dict[tuple[Any, ...], list[float]] = {}
-    for row in rows:
-        if row["peak_counts"] == dose:
-            groups.setdefault((row["oversampling"], row["width"], row["method"]), []).append(row["pcc_truth"])
-    keys = ("oversampling", "width", "method")
-    return [
-        dict(zip(keys, key, strict=True)) | {"pcc_truth": float(np.mean(found)), "pcc_truth_spread": spread(found)}
-        for key, found in groups.items()
-    ]
+    cases = [row for row in rows if row["peak_counts"] == dose]
+    columns = ("oversampling", "width", "method")
+    means = [headed(columns, key) | means_of(mine, ["pcc_truth"]) for key, mine in grouped(cases, columns).items()]
+    return with_spread(means, cases, columns, "pcc_truth")
 
 
 def draw(tables: Tables) -> "dict[str, Figure]":

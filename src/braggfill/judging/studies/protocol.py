@@ -18,9 +18,9 @@ from braggfill.classical.kriging import guessed
 from braggfill.filling.terms import Estimate
 from braggfill.judging.studies.contenders import CONTENDERS, Contender
 from braggfill.judging.studies.crystals import Shape, held_out_numbers, held_out_scan
-from braggfill.judging.studies.curves import spread
 from braggfill.judging.studies.findings import Row
 from braggfill.judging.studies.gaps import columns, columns_beside
+from braggfill.judging.studies.groups import mean_of, spread
 from braggfill.judging.studies.kept import Kept, Part, asked
 from braggfill.network.config import PORTION
 from braggfill.scan.copies import bright
@@ -253,22 +253,3 @@ def brightness_table(crops: Sequence[Crops], methods: Sequence[str]) -> list[Row
                     row |= {f"pcc_{score}": mean_of(values), f"pcc_{score}_spread": spread_over_crystals(values, some)}
                 table.append(row | ceiling)
     return table
-
-
-def means_of(rows: Sequence[Row], scores: Sequence[str]) -> Row:
-    """Mean of every score over the rows in which it is known."""
-    return {name: mean_of(np.array([row[name] for row in rows])) for name in scores}
-
-
-def with_spread(rows: Sequence[Row], cases: Sequence[Row], keys: Sequence[str], score: str) -> list[Row]:
-    """Rows of means with the spread of a score over the cases, a crystal each, that agree with them in some columns."""
-    groups: dict[tuple[object, ...], list[float]] = {}
-    for case in cases:
-        groups.setdefault(tuple(case[key] for key in keys), []).append(float(case[score]))
-    return [row | {f"{score}_spread": spread(groups.get(tuple(row[key] for key in keys), ()))} for row in rows]
-
-
-def mean_of(values: NDArray[np.float64]) -> float:
-    """Mean of the finite values, an array of any shape; NaN where there are none."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else np.nan

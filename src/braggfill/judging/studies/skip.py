@@ -33,6 +33,8 @@ WIDTH, FROM_PEAK = 6, 4
 """Of the gaps; measured columns between the peak and the gap in a large plane."""
 FITTED_SKIP = 12
 """The largest skip to which the power law is fitted: beyond it the few portions at the borders count."""
+NOTHING = 1.0
+"""Change of the error in per cent that is called none."""
 FULL_SHAPE, QUICK_SHAPE = (96, 96, 96), (32, 40, 48)
 LARGE_SHAPE, QUICK_LARGE_SHAPE = (2 * LARGEST_PORTION - 40, 64, 48), (2 * LARGEST_PORTION - 40, 32, 32)
 """The plane of a gap across columns of these scans is cut into two portions in a single pass, which meet at the peak."""
@@ -53,7 +55,9 @@ def carry_out(setting: Setting) -> Findings:
         setting.on_progress(done, len(skips))
         name = f"skip_{skip}_{torch.get_num_threads()}_threads_{asked(WIDTH, scan.counts.shape)}"
         fills[skip] = setting.kept.part(name, partial(timed, scan, gapped, predictor, skip))
-    large = setting.kept.part("large_plane", partial(in_a_large_plane, predictor, setting.quick))
+    large = setting.kept.part(
+        f"large_plane_{asked(WIDTH, FROM_PEAK, LARGE_SHAPE)}", partial(in_a_large_plane, predictor, setting.quick)
+    )
     blocking = [row for part in fills.values() for row in part.rows[1:]] + large.rows
     return Findings(
         {"study_skip": table(fills), "study_skip_borders": blocking},
@@ -84,7 +88,7 @@ def timed(scan: SimulatedScan, gapped: GappedScan, predictor: Predictor, skip: i
         "pcc_truth": log_correlation(mean, truth),
         "deviance": poisson_deviance(mean, counts),
     }
-    blocking = [across_borders(gapped, scan.expected, predictor, skip)] if skip else []
+    blocking = [across_borders(gapped, scan.expected, predictor, skip)] if skip else []  # without a skip all lines are borders
     return Part([row, *blocking], {"mean": mean})
 
 
@@ -125,7 +129,7 @@ def conclude(tables: Tables) -> str:
     excess = max(abs(100 * (row["over_finest"] - 1)) for row in rows)
     return (
         f"time = {factor:.3g} s × (k + 1)^{exponent:.2f}, fitted for k up to {FITTED_SKIP}, while the error changes by "
-        f"{excess:.2g} % at most: skipping voxels costs nothing, and one pass is all that is needed"
+        f"{excess:.2g} % at most{': skipping voxels costs nothing' if excess < NOTHING else ''}"
     )
 
 

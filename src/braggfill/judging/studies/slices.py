@@ -37,7 +37,7 @@ def carry_out(setting: Setting) -> Findings:
     tables, pictures = {}, {}
     for done, (kind, scan) in enumerate(sources.items()):
         setting.on_progress(done, len(sources))
-        part = setting.kept.part(f"{kind}_{asked(scan.name, scan.sha256)}", partial(in_cross, scan))
+        part = setting.kept.part(f"{kind}_{asked(scan.name, scan.sha256, WIDTH, FROM_PEAK)}", partial(in_cross, scan))
         tables[f"study_slices_{kind}"], pictures[f"study_slices_{kind}"] = part.rows, draw(part, kind)
     return Findings(tables, pictures, [] if setting.measured else [UNMEASURED])
 

@@ -22,9 +22,9 @@ from braggfill.judging.studies.contenders import CONTENDERS
 from braggfill.judging.studies.crystals import Shape
 from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
 from braggfill.judging.studies.gaps import cut
+from braggfill.judging.studies.groups import grouped, headed, means_of
 from braggfill.judging.studies.kept import Part, asked
 from braggfill.judging.studies.last_fits import LastFits, Misfits
-from braggfill.judging.studies.protocol import means_of
 from braggfill.scan.copies import bright
 from braggfill.scan.gapped import GappedScan
 from braggfill.simulation.strained import Strained, strained_crystal
@@ -40,7 +40,7 @@ KINDS = {"random": 0, OURS: EFFORTS["usual"].crystal.generations}
 STYLES = {"random": ("#0072B2", "s", "--"), OURS: ("black", "o", "-")}
 """Colour, marker and line of a kind."""
 WIDTH, DISTANCE = 6, 12
-"""Of the cross, and measured voxels between it and the peak."""
+"""Of the cross, and voxels from the peak to the first of it after the peak; before the peak one more."""
 AS_GOOD = 1.1
 """Largest ratio of an object that is as good as the true one."""
 LEAST_HELD, MOST_DRAWN = 0.99, 50
@@ -67,11 +67,12 @@ def carry_out(setting: Setting) -> Findings:
     """Search for every crystal by every kind of start."""
     varied = QUICK if setting.quick else FULL
     ranges = list(zip(varied.phases_over_pi, varied.phases_over_pi[1:], strict=False))
+    what = asked(varied, KINDS, WIDTH, DISTANCE, SEED, LEAST_HELD, MOST_DRAWN)
     cases: list[Row] = []
     for index in range(varied.crystals):
         for number, phases in enumerate(ranges):
             setting.on_progress(index * len(ranges) + number, varied.crystals * len(ranges))
-            name = f"crystal_{index}_{phases[0]:g}_{phases[1]:g}_{asked(varied, KINDS, WIDTH, DISTANCE)}"
+            name = f"crystal_{index}_{phases[0]:g}_{phases[1]:g}_{what}"
             cases += setting.kept.part(name, partial(one_crystal, varied, phases, index)).rows
     return Findings({"study_starts": averaged(cases), "study_starts_crystals": cases})
 
@@ -135,9 +136,9 @@ def skill_in_gap(crystal: Strained, scan: GappedScan, filled: NDArray[Any]) -> f
 def averaged(cases: list[Row]) -> list[Row]:
     """Over the crystals of a range: how many converged, and means."""
     rows = []
-    for key in dict.fromkeys((c["least_over_pi"], c["most_over_pi"], c["kind"]) for c in cases):
-        mine = [c for c in cases if (c["least_over_pi"], c["most_over_pi"], c["kind"]) == key]
-        row = dict(zip(("least_over_pi", "most_over_pi", "kind"), key, strict=True)) | {"crystals": len(mine)}
+    columns = ("least_over_pi", "most_over_pi", "kind")
+    for key, mine in grouped(cases, columns).items():
+        row = headed(columns, key) | {"crystals": len(mine)}
         row["converged"] = sum(c["ratio"] <= AS_GOOD for c in mine)
         row["median_ratio"] = float(np.median([c["ratio"] for c in mine]))
         rows.append(row | means_of(mine, ("skill", "skill_unet", "core_seconds")))

@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING
 
 from braggfill.base.pictures import new_figure
 from braggfill.judging.studies.contenders import CONTENDERS
-from braggfill.judging.studies.curves import draw_curves, legend_below, places_won
+from braggfill.judging.studies.curves import draw_curves, legend_below
 from braggfill.judging.studies.findings import Findings, Row, Setting, Tables
+from braggfill.judging.studies.groups import grouped, means_of, places_won, with_spread
 from braggfill.judging.studies.protocol import (
     Protocol,
     brightness_table,
     carry_out_protocol,
     crop_table,
-    means_of,
-    with_spread,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ FULL = Protocol(8, (1, 2, 3, 4, 6, 8, 9, 10, 12, 14), (96, 96, 96), (8, 24))
 QUICK = Protocol(2, (3, 9), (32, 40, 64), (6, 8), 40)
 DRAWN_WIDTH = 9
 """The width whose accuracy is drawn against brightness."""
+GAPS = ("width", "method")
+"""Columns in which the gaps of a row of means agree."""
 LEAST_SKILL = -1.0
 """What is worse is not drawn."""
 
@@ -32,8 +33,9 @@ def carry_out(setting: Setting) -> Findings:
     protocol = QUICK if setting.quick else FULL
     cases, crops = carry_out_protocol(CONTENDERS, protocol, setting.on_progress, kept=setting.kept)
     by_width = crop_table(crops, list(CONTENDERS))
+    gaps = grouped(cases, GAPS)
     for row in by_width:
-        mine = [c for c in cases if (c["width"], c["method"]) == (row["width"], row["method"])]
+        mine = gaps.get((row["width"], row["method"]), [])
         row |= {"gaps": len(mine)} | means_of(mine, ("skill", "bias", "coverage_50", "coverage_90"))
     by_brightness = brightness_table(crops, list(CONTENDERS))
     return Findings({"study_width": by_width, "study_width_brightness": by_brightness, "study_width_gaps": cases})
@@ -55,7 +57,7 @@ def draw(tables: Tables) -> "dict[str, Figure]":
     """Correlations against width, against brightness, and skill against width; bars are the spread over crystals."""
     by_width, cases = tables["study_width"], tables["study_width_gaps"]
     some_width = [row for row in tables["study_width_brightness"] if row["width"] == DRAWN_WIDTH]
-    skilled = with_spread(by_width, cases, ["width", "method"], "skill")
+    skilled = with_spread(by_width, cases, GAPS, "skill")
     figure = new_figure(7.2, 6.4)
     (counts, truth), (brightness, skills) = figure.subplots(2, 2)
     correlation = "PCC of log(1 + I)"
