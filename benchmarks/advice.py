@@ -26,7 +26,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 import torch
-from shared.advice_cases import AU_PLACES, Case, au_case, simulated_case
+from shared.advice_cases import AU_PLACES, Case, au_case, case_rules, simulated_case
 from shared.au_scan import CROSS
 
 from braggfill import evaluate
@@ -39,7 +39,7 @@ from braggfill.judging.evaluation import hides_peak, no_brighter
 from braggfill.judging.record import write_evaluation
 from braggfill.judging.studies.contenders import CONTENDERS
 from braggfill.judging.studies.gaps import cut
-from braggfill.judging.studies.kept import Kept, Part, Row
+from braggfill.judging.studies.kept import Kept, Part, Row, asked
 from braggfill.judging.verdict import HONEST_COVERAGE, TOLERABLE_BIAS, USEFUL_SKILL, Score, recommended, score
 from braggfill.reports.self_test import plot_evaluation
 from braggfill.scan.copies import Trial, bright
@@ -90,7 +90,7 @@ def parts(groups: list[str], number: int | None, address: str | None, kept: Kept
         for n in range(NUMBERS[group])[:number]:
             name = f"{group} {n}"
             made = partial(au_case, n, address) if group == "au" else partial(simulated_case, n, group)
-            part = kept.part(name.replace(" ", "_"), lambda made=made: filled(made()))
+            part = kept.part(f"{name.replace(' ', '_')}_{asked(case_rules(group), address)}", lambda made=made: filled(made()))
             yield name, part
 
 

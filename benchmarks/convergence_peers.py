@@ -26,39 +26,43 @@ from braggfill.crystal.model.windows import Window, on_larger_window
 from braggfill.crystal.search.turns import State
 from braggfill.judging.studies.last_fits import LastFits, Misfits, in_support
 from braggfill.judging.studies.starts import cross
+from braggfill.retrieval.pattern import prepare_pattern
 from braggfill.scan.gapped import GappedScan
 
 PEERS = ("full_coherence", "cohere")
 COLUMNS = ("crystal", "phase_over_pi", "dislocated", *(f"{what}_{peer}" for peer in PEERS for what in ("ratio", "seconds")))
-Search = Callable[[GappedScan], np.ndarray]
-"""From a scan to an object (frames, rows, columns) in the middle of an array whose transform is the pattern, peak at 0."""
+Voxel = tuple[int, int, int]
+Search = Callable[[GappedScan], tuple[np.ndarray, Voxel]]
+"""From a scan to an object (frames, rows, columns) in the middle of an array whose transform is the pattern, a voxel of it at
+frequency zero: the peak, as the search has it."""
 
 
-def of_full_coherence(scan: GappedScan) -> np.ndarray:
+def of_full_coherence(scan: GappedScan) -> tuple[np.ndarray, Voxel]:
     """HIO, RAAR, ER and likelihood on the whole pattern, the gap free, five starts."""
     found = retrieve(scan.counts, scan.mask, coherence="full", treatment="free", counts_per_unit=1, device="cpu")
-    return found.crystal
+    return found.crystal, prepare_pattern(scan.counts, scan.mask, counts_per_unit=1).peak
 
 
 def of_cohere(python: Path) -> Search:
     """The search that runs cohere-core in an environment of its own, the gap being zero as it has no mask."""
 
-    def search(scan: GappedScan) -> np.ndarray:
+    def search(scan: GappedScan) -> tuple[np.ndarray, Voxel]:
+        peak = prepare_pattern(scan.counts, scan.mask, counts_per_unit=1).peak
         with tempfile.TemporaryDirectory() as folder:
             pattern, found = Path(folder) / "pattern.npz", Path(folder) / "object.npz"
-            np.savez(pattern, data=scan.counts)
+            np.savez(pattern, data=scan.counts, peak=peak)
             script = Path(__file__).parent / "retrieve_cohere.py"
             subprocess.run([python, script, pattern, found], check=True, capture_output=True)
             with np.load(found) as file:
-                return np.asarray(file["crystal"])
+                return np.asarray(file["crystal"]), peak
 
     return search
 
 
-def state_of(crystal: np.ndarray, fits: LastFits) -> State:
-    """What a search found, on the whole level."""
+def state_of(crystal: np.ndarray, peak: Voxel, fits: LastFits) -> State:
+    """What a search found with a voxel of the pattern at frequency zero, on the whole level."""
     level = fits.level
-    f, r, c = (-p for p in fits.known.peak)
+    f, r, c = (-p for p in peak)
     coarse = Window((f, r, c), torch.ones(crystal.shape))
     found = on_larger_window(torch.from_numpy(crystal.astype(np.complex64)), coarse, level)
     light = torch.fft.fftn(found).abs().square()
@@ -92,9 +96,9 @@ def main() -> None:
         row = {"crystal": index} | {key: crystal.about[key] for key in ("phase_over_pi", "dislocated")}
         for name, search in searches.items():
             began = time.perf_counter()
-            found = search(fits.scan)
+            found, peak = search(fits.scan)
             row |= {f"seconds_{name}": round(time.perf_counter() - began)}
-            row |= {f"ratio_{name}": compared(fits.begun_from(state_of(found, fits)), true)}
+            row |= {f"ratio_{name}": compared(fits.begun_from(state_of(found, peak, fits)), true)}
         table.add(row)
 
 

@@ -45,14 +45,15 @@ def main() -> None:
     blocks = hidden_blocks(GappedScan.blanked(counts, mask), 0)
     hidden, judging = blocks.hidden, blocks.judging
     nothing = np.full(counts.shape, np.nan, np.float32)
-    scan = counts_with_prior(counts, mask | hidden, nothing, nothing)
+    scan = counts_with_prior(counts, mask | hidden | blocks.faulty, nothing, nothing)
     levels = [tapered_level(scan, share) for share in shares_of(scan)]
     options = CrystalOptions(starts=1, climbs=1, thorough=False)
     axes = fine_axes(levels[0])
     whole, known = WholeScan(scan, mask | hidden, levels[-1]), Hidden.of(scan, judging, counts[judging], options.device)
     steps = Steps(lambda done, total: None, steps_of(options, any(axes)))
     contest = Contest(levels, axes, whole, known, options, steps)
-    (promising,) = contest.taken_on(contest.started(), options.starts)
+    started = contest.started()
+    (promising,) = contest.taken_on(started, len(started))
     begun = carried_up(levels, whole, promising, options, known, lambda: None)
     best = polished(begun, thorough=False)[0]
     efficiency = best.state.instrument.efficiency.numpy()

@@ -1,7 +1,7 @@
 """The fill by the crystal (method ``retrieval``) put to the paper's protocol, beside the network and a straight line.
 
 Crystals, gaps and scores are those of ``protocol.py``; a crystal's four gaps take some minutes of two cores, so that every
-crystal is kept by itself in a folder and a run goes on where the last one ended. Written are
+crystal is kept by itself in a folder and a run of the same program goes on where the last one ended. Written are
 
 protocol_crystal_cases.csv    as ``protocol_cases.csv``
 protocol_crystal_crops.csv    as ``protocol_crops.csv``, from the crystals that are there
@@ -10,11 +10,9 @@ Usage: python benchmarks/protocol_crystal.py --work FOLDER [--first 0] [--number
 """
 
 import argparse
-import pickle
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from shared.protocol_tables import print_means
 
@@ -23,7 +21,8 @@ from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.judging.studies.contenders import CONTENDERS
-from braggfill.judging.studies.protocol import Crops, Protocol, carry_out_protocol, crop_table
+from braggfill.judging.studies.kept import Kept
+from braggfill.judging.studies.protocol import Protocol, carry_out_protocol, crop_table
 from braggfill.scan.gapped import GappedScan
 
 
@@ -45,29 +44,14 @@ def main() -> None:
         return METHODS["retrieval"].estimate(bare, options, lambda *_: None, lambda *_: None)
 
     contenders = {"linear": CONTENDERS["linear"], "unet": CONTENDERS["unet"], "retrieval": retrieval}
-    for index in range(arguments.first, arguments.first + arguments.number):
-        kept = arguments.work / f"{index:02d}.pickle"
-        if not kept.exists():
-            found = carry_out_protocol(contenders, Protocol(24), only=(index,))
-            kept.write_bytes(pickle.dumps(found))
-            for case in found[0]:
-                print(index, case["method"], case["width"], round(case["skill"], 4), round(case["bias"], 3), flush=True)
-    tables(arguments.work, list(contenders), arguments.out)
-
-
-def tables(work: Path, methods: list[str], out: Path | None) -> None:
-    """Join the crystals that are there."""
-    parts = [pickle.loads(path.read_bytes()) for path in sorted(work.glob("*.pickle"))]
-    cases = [case for some, _ in parts for case in some]
-    crops = []
-    for width in Protocol().widths:
-        scores = [crop.scores for _, some in parts for crop in some if crop.width == width and crop.scores]
-        crops.append(Crops(width, {key: np.concatenate([s[key] for s in scores]) for key in scores[0]}))
-    table = crop_table(crops, methods)
+    chosen = range(arguments.first, arguments.first + arguments.number)
+    kept = Kept(arguments.work / arguments.effort)
+    cases, crops = carry_out_protocol(contenders, Protocol(24), lambda done, _: print(done, flush=True), chosen, kept)
+    table = crop_table(crops, list(contenders))
     print_means(cases, table)
-    if out:
-        write_table(out / "protocol_crystal_cases.csv", cases)
-        write_table(out / "protocol_crystal_crops.csv", table)
+    if arguments.out:
+        write_table(arguments.out / "protocol_crystal_cases.csv", cases)
+        write_table(arguments.out / "protocol_crystal_crops.csv", table)
 
 
 if __name__ == "__main__":

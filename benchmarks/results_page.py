@@ -60,6 +60,35 @@ class Plain:
         return [list(self.columns.values()), *cells]
 
 
+@dataclass(frozen=True)
+class Totals:
+    """Gaps of both splits, all, by width, and by hidden counts: as the network says, and calibrated."""
+
+    file: str
+
+    def lines(self, rows: list[Row]) -> list[list[str]]:
+        """Cells of the table, its heading first."""
+        of = {(row["width"], row["level"], row["calibrated"]): row for row in rows if row["split"] == "both"}
+        heading = ["gaps", "number", "filled / hidden, median ± its standard error (quartiles), as the network says"]
+        heading += ["calibrated", "in the 90 % interval, before / after", "skill, before / after"]
+        widths, levels = (sorted({key[at] for key in of if key[at] != "all"}, key=int) for at in (0, 1))
+        places = {"all": ("all", "all")} | {f"{width} wide": (width, "all") for width in widths}
+        places |= {f"hides 10{level.translate(RAISED)} counts": ("all", level) for level in levels}
+        return [heading, *(self._line(name, of[*place, "off"], of[*place, "on"]) for name, place in places.items())]
+
+    def _line(self, name: str, before: Row, after: Row) -> list[str]:
+        number = f"{int(before['gaps']):,}".replace(",", " ")
+        covered = " / ".join(f"{100 * float(row['coverage_90']):.0f}" for row in (before, after)) + " %"
+        skills = " / ".join(f"{float(row['skill']):.3f}" for row in (before, after))
+        return [name, number, median_total(before), median_total(after), covered, skills]
+
+
+def median_total(row: Row) -> str:
+    """The median of some gaps' totals, with its standard error and the quartiles."""
+    total, error, low, high = (f"{float(row[name]):.2f}" for name in ("total", "error", "quartile_1", "quartile_3"))
+    return f"{total} ± {error} ({low}–{high})"
+
+
 def oversampling(crystal: str, dose: str, width: str) -> Pivot:
     """The table of one crystal, dose and width."""
     return Pivot(
@@ -93,10 +122,12 @@ SLICE = {
     "skill": "skill",
     "bias": "filled / hidden",
 }
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 MEASURED = ("files", "command", "date", "commit")
-TABLES: dict[str, Pivot | Plain] = {
+TABLES: dict[str, Pivot | Plain | Totals] = {
     "protocol: counts": Pivot("protocol_crops", "method", "width", "pcc_counts", ceiling="ceiling"),
     "protocol: truth": Pivot("protocol_crops", "method", "width", "pcc_truth_bright"),
+    "totals": Totals("totals"),
     "width: counts": Pivot("study_width", "method", "width", "pcc_counts", ceiling="ceiling"),
     "width: truth": Pivot("study_width", "method", "width", "pcc_truth_bright"),
     "width: skill": Pivot("study_width", "method", "width", "skill"),

@@ -3,7 +3,8 @@
     python -m venv cohere && cohere/bin/pip install cohere-core==4.5.4
     cohere/bin/python benchmarks/retrieve_cohere.py known.npz cohere.npz
 
-``known.npz`` is written by ``retrieve_known.py``. The object lies in the middle, the pattern's peak at frequency zero.
+``known.npz`` is written by ``retrieve_known.py``; ``peak``, if it holds one, is taken for the pattern's, else the brightest
+voxel. The object lies in the middle, the pattern's peak at frequency zero.
 """
 
 import argparse
@@ -32,7 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with np.load(arguments.pattern) as file:
         counts = file["data"]
-    peak = np.unravel_index(counts.argmax(), counts.shape)
+        peak = file["peak"] if "peak" in file else np.unravel_index(counts.argmax(), counts.shape)
     centred = np.roll(counts, [n // 2 - p for n, p in zip(counts.shape, peak, strict=True)], (0, 1, 2))
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npy"

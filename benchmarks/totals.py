@@ -34,7 +34,7 @@ from braggfill.base.writing import write_table
 from braggfill.classical.interpolate import linear
 from braggfill.judging.studies.crystals import HELD_OUT
 from braggfill.judging.studies.findings import Row
-from braggfill.judging.studies.gaps import cut
+from braggfill.judging.studies.gaps import beside, cut
 from braggfill.network.calibration import calibrate
 from braggfill.network.estimates import Sliding, slid
 from braggfill.network.weights import Learned
@@ -78,7 +78,7 @@ def cut_gap(pattern: ExpectedPattern, peak: int, axis: int, width: int, distance
     intensity, background = pattern.intensity.numpy(), np.inf
     shape = intensity.shape
     for nearer in range(distance, DISTANCE[0] - 1, -1):
-        first = 1 + nearer if peak < shape[axis] / 2 else -nearer - width
+        first = beside(peak, shape[axis], nearer, width)
         gap = cut(shape, [peak] * 3, [(axis, first, width)])
         sound = gap & ~pattern.faulty.numpy()
         background = min(background, 0.1 * target / sound.sum())

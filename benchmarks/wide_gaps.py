@@ -5,7 +5,7 @@ the gap was filled or left open, and against its hidden counts the skill over a 
 counts in their 90 % intervals. With --scan the same of one measured scan, the crop of ``accuracy.py --far``.
 
 Usage: python benchmarks/wide_gaps.py [--first 0] [--number 10] [--width 38] [--effort usual] [--out docs/results/wide_gaps.csv]
-       python benchmarks/wide_gaps.py --scan au_34idc_s0054.npz --out docs/results/wide_gap_au.csv
+       python benchmarks/wide_gaps.py --scan au_34idc_s0054.npz --effort low --out docs/results/wide_gap_au.csv
 (a row takes four to six minutes of one core; crystals that are in the table already are left out)
 """
 
@@ -24,17 +24,19 @@ from braggfill.base.metrics import coverage, predictive_rank, skill
 from braggfill.classical.interpolate import linear
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
+from braggfill.judging.studies.gaps import beside
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan
 from braggfill.scan.gaps import WIDEST_MODULE_GAP
 
 COLUMNS = (
-    *("crystal", "width", "phase_over_pi", "dislocated", "peak_counts"),
+    *("crystal", "width", "effort", "phase_over_pi", "dislocated", "peak_counts"),
     *("oversampling_frames", "oversampling_rows", "oversampling_columns"),
     *("filled", "skill", "total", "in_interval_90"),
     *("hidden_voxels", "crystal_deviance", "other_deviance", "seconds"),
 )
+KEYS = ("crystal", "width", "effort")
 DISTANCE = 12
 """Measured columns between the gap and the peak."""
 
@@ -43,7 +45,7 @@ def stripe(counts: np.ndarray, peak: int, width: int) -> np.ndarray:
     """Columns (frames, rows, columns), True = not measured, on the roomier side of the peak, a bank left at the border."""
     mask = np.zeros(counts.shape, bool)
     columns = mask.shape[2]
-    first = peak + DISTANCE + 1 if peak < columns // 2 else peak - DISTANCE - width
+    first = peak + beside(peak, columns, DISTANCE, width)
     mask[:, :, max(first, 1) : min(first + width, columns - 1)] = True
     return mask
 
@@ -76,7 +78,7 @@ def row_of(index: int, width: int, effort: Any) -> dict[str, Any]:
     peak = int(np.unravel_index(int(crystal.expected.argmax()), crystal.counts.shape)[2])
     gap, judged = stripe(crystal.counts, peak, width), bright(crystal.expected) & ~crystal.faulty
     found = filled_gap(crystal.counts, np.zeros_like(gap), gap, judged, effort)
-    return {"crystal": index, "width": width} | crystal.about | found
+    return {"crystal": index, "width": width, "effort": effort} | crystal.about | found
 
 
 def row_of_scan(path: str, width: int, effort: Any) -> dict[str, Any]:
@@ -84,7 +86,7 @@ def row_of_scan(path: str, width: int, effort: Any) -> dict[str, Any]:
     scan = cropped(path)
     gap = stripe(scan.counts, int(brightest_voxel(scan.counts)[2]), width)
     found = filled_gap(scan.counts, scan.mask, gap, bright(scan.counts) & ~scan.mask, effort)
-    return {"crystal": 0, "width": width} | found
+    return {"crystal": Path(path).name, "width": width, "effort": effort} | found
 
 
 def main() -> None:
@@ -98,12 +100,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/wide_gaps.csv"))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    table = GrowingTable(arguments.out, COLUMNS)
-    if arguments.scan:
-        table.add(row_of_scan(arguments.scan, arguments.width, arguments.effort))
-        return
-    for index in table.missing(range(arguments.first, arguments.first + arguments.number)):
-        table.add(row_of(index, arguments.width, arguments.effort))
+    table, how = GrowingTable(arguments.out, COLUMNS, KEYS), {"width": arguments.width, "effort": arguments.effort}
+    numbers = range(arguments.first, arguments.first + arguments.number)
+    names = [Path(arguments.scan).name] if arguments.scan else numbers
+    for keys in table.missing_of({"crystal": name} | how for name in names):
+        table.add(row_of_scan(arguments.scan, **how) if arguments.scan else row_of(keys["crystal"], **how))
 
 
 if __name__ == "__main__":
