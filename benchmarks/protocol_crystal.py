@@ -10,20 +10,15 @@ Usage: python benchmarks/protocol_crystal.py --work FOLDER [--first 0] [--number
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from shared.protocol_tables import print_means
 
 from braggfill.base.writing import write_table
-from braggfill.filling.methods import METHODS
-from braggfill.filling.options import FillOptions
-from braggfill.filling.terms import Estimate
-from braggfill.judging.studies.contenders import CONTENDERS
+from braggfill.judging.studies.contenders import CONTENDERS, by_crystal
 from braggfill.judging.studies.kept import Kept
 from braggfill.judging.studies.protocol import Protocol, carry_out_protocol, crop_table
-from braggfill.scan.gapped import GappedScan
 
 
 def main() -> None:
@@ -38,12 +33,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     arguments.work.mkdir(exist_ok=True)
 
-    def retrieval(scan: GappedScan) -> Estimate:
-        options = FillOptions("retrieval", device="cpu", effort=arguments.effort)
-        bare = replace(scan, guess=None)
-        return METHODS["retrieval"].estimate(bare, options, lambda *_: None, lambda *_: None)
-
-    contenders = {"linear": CONTENDERS["linear"], "unet": CONTENDERS["unet"], "retrieval": retrieval}
+    contenders = {"linear": CONTENDERS["linear"], "unet": CONTENDERS["unet"], "retrieval": by_crystal(arguments.effort)}
     chosen = range(arguments.first, arguments.first + arguments.number)
     kept = Kept(arguments.work / arguments.effort)
     cases, crops = carry_out_protocol(contenders, Protocol(24), lambda done, _: print(done, flush=True), chosen, kept)

@@ -95,9 +95,10 @@ def test_what_was_not_measured_is_neither_shown_nor_scored():
     row = brightest_voxel(scan.counts)[1] + 1 + FROM_PEAK + WIDTH // 2
     mask[:, row, 20] = True
     wild = np.where(mask, 1e4, scan.counts).astype(np.float32)
-    whole = in_cross(MeasuredScan("whole", scan.counts, np.zeros_like(mask)))
+    whole = in_cross(MeasuredScan("whole", scan.counts, np.zeros_like(mask)), CONTENDERS)
     tame, found = (
-        in_cross(MeasuredScan("lacking", np.where(mask, 0, counts).astype(np.float32), mask)) for counts in (scan.counts, wild)
+        in_cross(MeasuredScan("lacking", np.where(mask, 0, counts).astype(np.float32), mask), CONTENDERS)
+        for counts in (scan.counts, wild)
     )
     assert found.rows == tame.rows
     assert 0 < whole.rows[0]["voxels"] - found.rows[0]["voxels"] <= len(mask)
@@ -109,11 +110,11 @@ def test_a_scan_too_small_or_too_dark_for_the_cross_is_refused():
     counts = np.zeros((20, 24, 24), np.float32)
     counts[10, 12, 12] = 100
     with pytest.raises(InputError, match=r"a gap 6 wide at .* does not fit"):
-        in_cross(MeasuredScan("small", counts, np.zeros(counts.shape, bool)))
+        in_cross(MeasuredScan("small", counts, np.zeros(counts.shape, bool)), CONTENDERS)
     dark = np.zeros((20, 48, 48), np.float32)
     dark[10, 24, 24] = 100
     with pytest.raises(InputError, match="measured dark: got 0 voxels with counts"):
-        in_cross(MeasuredScan("dark", dark, np.zeros(dark.shape, bool)))
+        in_cross(MeasuredScan("dark", dark, np.zeros(dark.shape, bool)), CONTENDERS)
 
 
 def test_gaps_lie_where_they_are_asked_for():

@@ -4,6 +4,7 @@ All contenders for a scan's gaps share one kriging.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -16,7 +17,7 @@ from braggfill.classical.kriging import guessed, kriging
 from braggfill.classical.ridge import ridge
 from braggfill.classical.spread import LogFill, filled_counts
 from braggfill.filling.methods import METHODS, of_logarithms
-from braggfill.filling.options import FillOptions
+from braggfill.filling.options import Effort, FillOptions
 from braggfill.filling.terms import Estimate
 from braggfill.network.gapnet import GapNet
 from braggfill.network.sliding import network_predictor, slide
@@ -29,6 +30,16 @@ Contender = Callable[[GappedScan], Estimate]
 def unet(scan: GappedScan) -> Estimate:
     """The network's fill of whole planes."""
     return METHODS["unet"].estimate(guessed(scan), FillOptions(device="cpu"), lambda *_: None, lambda *_: None)
+
+
+def by_crystal(effort: Effort) -> Contender:
+    """Phase retrieval, which takes minutes, where hidden counts say that it is better than the network."""
+
+    def estimate(scan: GappedScan) -> Estimate:
+        options = FillOptions("retrieval", device="cpu", effort=effort)
+        return METHODS["retrieval"].estimate(replace(scan, guess=None), options, lambda *_: None, lambda *_: None)
+
+    return estimate
 
 
 def by_network(model: nn.Module, skip: int | None = None) -> Contender:
@@ -61,7 +72,7 @@ CONTENDERS: dict[str, Contender] = {
     "nearest": classical(of_logarithms(interpolate.nearest)),
     "idw": classical(of_logarithms(interpolate.idw)),
 }
-"""The network and its baselines; biharmonic takes minutes a gap and is left out."""
+"""The network and its baselines; biharmonic and the crystal, which take minutes a gap, are left out."""
 
 
 def expected_in(
