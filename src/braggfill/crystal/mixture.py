@@ -30,6 +30,8 @@ UNSEEN = 3.0
 """How much larger the squared error is where nothing was measured than where the object was fitted."""
 LEAST_VARIANCE = 0.01
 """Least variance of a retrieved square root, in counts."""
+LEAST_ROOT = 0.5
+"""Least root of expected counts, times which the deviation of a root is one of counts: a dark voxel is not sure either."""
 BINS, LEAST_MEAN = 12, 0.5
 """Bins of brightness in which the excess of the residuals over Poisson noise is taken, from this many expected counts."""
 Values = NDArray[np.float32]
@@ -147,5 +149,5 @@ def standard_deviation(mean: Values, scatter: Values, fitted: Variances, uneven:
         Spread of the log efficiency that a pixel there may have.
     """
     variance = scatter + UNSEEN * np.interp(np.log1p(mean), *fitted) + (uneven / 2) ** 2 * mean
-    std: Values = 2 * np.maximum(np.sqrt(mean), 0.5) * np.sqrt(np.maximum(variance, LEAST_VARIANCE))
+    std: Values = 2 * np.maximum(np.sqrt(mean), LEAST_ROOT) * np.sqrt(np.maximum(variance, LEAST_VARIANCE))
     return std.astype(np.float32)

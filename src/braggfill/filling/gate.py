@@ -24,8 +24,8 @@ LOST_GAIN = 0.7
 counts by ten times noise, hidden blocks said 0.55, and the cross came out with a skill of 0.13 (the network 0.44)."""
 UNRELIABLE = 0.5
 """Share by which hidden counts are missed above which a user is warned."""
-HONEST = 0.9
-"""Share of hidden counts that must lie in their 90 % intervals."""
+INTERVAL, HONEST = 0.9, 0.9
+"""Probability of the intervals that hidden counts are held against, and share of them that must lie inside."""
 WIDENINGS = np.geomspace(1, 8, 25)
 """Factors on the standard deviation that are tried for it."""
 
@@ -140,6 +140,6 @@ def unreliable(found: Gate) -> str:
 def widening(mean: NDArray[np.float32], std: NDArray[np.float32], known: NDArray[np.float32]) -> float:
     """The least factor on ``std`` with which ``known`` counts lie in their intervals often enough; all are (voxels,)."""
     for factor in WIDENINGS:
-        if coverage(predictive_rank(np.random.default_rng(0), mean, factor * std, known), 0.9) >= HONEST:
+        if coverage(predictive_rank(np.random.default_rng(0), mean, factor * std, known), INTERVAL) >= HONEST:
             return float(factor)
     return float(WIDENINGS[-1])
