@@ -24,6 +24,7 @@ from braggfill import METHODS, FillResult, fill_gaps
 from braggfill.base.metrics import coverage, log_correlation, poisson_deviance, predictive_rank, skill, total_bias
 from braggfill.judging.studies.findings import Row
 from braggfill.judging.studies.gaps import cut
+from braggfill.judging.studies.groups import grouped
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.measured import MeasuredScan, read_measured
@@ -72,10 +73,9 @@ def row_of(scan: MeasuredScan, gap: np.ndarray, keys: dict[str, str]) -> Row:
 def print_means(rows: list[dict[str, str]]) -> None:
     """Means over the gaps of every method and effort, and the worst skill of each."""
     print(f"{'method':16s} {'worst':>11s} " + " ".join(f"{name:>11s}" for name in AVERAGED))
-    for method, effort in dict.fromkeys((row["method"], row["effort"]) for row in rows):
-        mine = [row for row in rows if (row["method"], row["effort"]) == (method, effort)]
+    for (method, effort), mine in grouped(rows, ("method", "effort")).items():
         means = " ".join(f"{np.nanmean([float(row[name]) for row in mine]):11.3f}" for name in AVERAGED)
-        print(f"{method + ' ' + effort:16s} {min(float(row['skill']) for row in mine):11.3f} {means}")
+        print(f"{f'{method} {effort}':16s} {min(float(row['skill']) for row in mine):11.3f} {means}")
 
 
 def main() -> None:

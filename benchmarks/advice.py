@@ -87,10 +87,11 @@ def filled(case: Case) -> Part:
 def parts(groups: list[str], number: int | None, address: str | None, kept: Kept) -> Iterator[tuple[str, Part]]:
     """The cases of some groups, filled if they are not there."""
     for group in groups:
+        what = asked(case_rules(group), address if group == "au" else None)
         for n in range(NUMBERS[group])[:number]:
             name = f"{group} {n}"
             made = partial(au_case, n, address) if group == "au" else partial(simulated_case, n, group)
-            part = kept.part(f"{name.replace(' ', '_')}_{asked(case_rules(group), address)}", lambda made=made: filled(made()))
+            part = kept.part(f"{name.replace(' ', '_')}_{what}", lambda made=made: filled(made()))
             yield name, part
 
 

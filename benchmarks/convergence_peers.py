@@ -24,6 +24,7 @@ from shared.growing_table import GrowingTable
 from braggfill import retrieve
 from braggfill.crystal.model.windows import Window, on_larger_window
 from braggfill.crystal.search.turns import State
+from braggfill.judging.studies.gaps import Voxel
 from braggfill.judging.studies.last_fits import LastFits, Misfits, in_support
 from braggfill.judging.studies.starts import cross
 from braggfill.retrieval.pattern import prepare_pattern
@@ -31,30 +32,28 @@ from braggfill.scan.gapped import GappedScan
 
 PEERS = ("full_coherence", "cohere")
 COLUMNS = ("crystal", "phase_over_pi", "dislocated", *(f"{what}_{peer}" for peer in PEERS for what in ("ratio", "seconds")))
-Voxel = tuple[int, int, int]
-Search = Callable[[GappedScan], tuple[np.ndarray, Voxel]]
-"""From a scan to an object (frames, rows, columns) in the middle of an array whose transform is the pattern, a voxel of it at
-frequency zero: the peak, as the search has it."""
+Search = Callable[[GappedScan, Voxel], np.ndarray]
+"""From a scan and its peak, as ``retrieve`` has it, to an object (frames, rows, columns) in the middle of an array whose
+transform is the pattern, the peak at frequency zero."""
 
 
-def of_full_coherence(scan: GappedScan) -> tuple[np.ndarray, Voxel]:
+def of_full_coherence(scan: GappedScan, _: Voxel) -> np.ndarray:
     """HIO, RAAR, ER and likelihood on the whole pattern, the gap free, five starts."""
     found = retrieve(scan.counts, scan.mask, coherence="full", treatment="free", counts_per_unit=1, device="cpu")
-    return found.crystal, prepare_pattern(scan.counts, scan.mask, counts_per_unit=1).peak
+    return found.crystal
 
 
 def of_cohere(python: Path) -> Search:
     """The search that runs cohere-core in an environment of its own, the gap being zero as it has no mask."""
 
-    def search(scan: GappedScan) -> tuple[np.ndarray, Voxel]:
-        peak = prepare_pattern(scan.counts, scan.mask, counts_per_unit=1).peak
+    def search(scan: GappedScan, peak: Voxel) -> np.ndarray:
         with tempfile.TemporaryDirectory() as folder:
             pattern, found = Path(folder) / "pattern.npz", Path(folder) / "object.npz"
             np.savez(pattern, data=scan.counts, peak=peak)
             script = Path(__file__).parent / "retrieve_cohere.py"
             subprocess.run([python, script, pattern, found], check=True, capture_output=True)
             with np.load(found) as file:
-                return np.asarray(file["crystal"]), peak
+                return np.asarray(file["crystal"])
 
     return search
 
@@ -92,11 +91,11 @@ def main() -> None:
     for index in table.missing(range(arguments.first, arguments.first + arguments.number)):
         crystal = numbered_crystal(index)
         fits = LastFits(crystal, GappedScan.blanked(crystal.counts, cross(crystal)))
-        true = fits.from_the_truth()
+        true, peak = fits.from_the_truth(), prepare_pattern(fits.scan.counts, fits.scan.mask, counts_per_unit=1).peak
         row = {"crystal": index} | {key: crystal.about[key] for key in ("phase_over_pi", "dislocated")}
         for name, search in searches.items():
             began = time.perf_counter()
-            found, peak = search(fits.scan)
+            found = search(fits.scan, peak)
             row |= {f"seconds_{name}": round(time.perf_counter() - began)}
             row |= {f"ratio_{name}": compared(fits.begun_from(state_of(found, peak, fits)), true)}
         table.add(row)

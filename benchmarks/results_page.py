@@ -74,13 +74,15 @@ class Totals:
         widths, levels = (sorted({key[at] for key in of if key[at] != "all"}, key=int) for at in (0, 1))
         places = {"all": ("all", "all")} | {f"{width} wide": (width, "all") for width in widths}
         places |= {f"hides 10{level.translate(RAISED)} counts": ("all", level) for level in levels}
-        return [heading, *(self._line(name, of[*place, "off"], of[*place, "on"]) for name, place in places.items())]
+        return [heading, *(totals_line(name, of[*place, "off"], of[*place, "on"]) for name, place in places.items())]
 
-    def _line(self, name: str, before: Row, after: Row) -> list[str]:
-        number = f"{int(before['gaps']):,}".replace(",", " ")
-        covered = " / ".join(f"{100 * float(row['coverage_90']):.0f}" for row in (before, after)) + " %"
-        skills = " / ".join(f"{float(row['skill']):.3f}" for row in (before, after))
-        return [name, number, median_total(before), median_total(after), covered, skills]
+
+def totals_line(name: str, before: Row, after: Row) -> list[str]:
+    """Some gaps as a row of the table of totals: as the network says, and calibrated."""
+    number = f"{int(before['gaps']):,}".replace(",", " ")
+    covered = " / ".join(f"{100 * float(row['coverage_90']):.0f}" for row in (before, after)) + " %"
+    skills = " / ".join(f"{float(row['skill']):.3f}" for row in (before, after))
+    return [name, number, median_total(before), median_total(after), covered, skills]
 
 
 def median_total(row: Row) -> str:

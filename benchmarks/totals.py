@@ -34,7 +34,8 @@ from braggfill.base.writing import write_table
 from braggfill.classical.interpolate import linear
 from braggfill.judging.studies.crystals import HELD_OUT
 from braggfill.judging.studies.findings import Row
-from braggfill.judging.studies.gaps import beside, cut
+from braggfill.judging.studies.gaps import beside_peak, cut
+from braggfill.judging.studies.groups import grouped
 from braggfill.network.calibration import calibrate
 from braggfill.network.estimates import Sliding, slid
 from braggfill.network.weights import Learned
@@ -78,7 +79,7 @@ def cut_gap(pattern: ExpectedPattern, peak: int, axis: int, width: int, distance
     intensity, background = pattern.intensity.numpy(), np.inf
     shape = intensity.shape
     for nearer in range(distance, DISTANCE[0] - 1, -1):
-        first = beside(peak, shape[axis], nearer, width)
+        first = beside_peak(peak, shape[axis], nearer, width)
         gap = cut(shape, [peak] * 3, [(axis, first, width)])
         sound = gap & ~pattern.faulty.numpy()
         background = min(background, 0.1 * target / sound.sum())
@@ -165,7 +166,8 @@ def summary(rows: list[dict[str, str]]) -> list[dict[str, Any]]:
 def scores_of(rows: list[dict[str, str]]) -> dict[str, Any]:
     """Medians and means over some gaps."""
     total, lit, coverage, skills = (np.array([float(row[name]) for row in rows if row[name]]) for name in SCORES)
-    scans = [np.array(some) for some in grouped(rows).values()]
+    of_scans = grouped(rows, KEY[:3]).values()  # gaps of one scan err together
+    scans = [np.array([float(row["total"]) for row in mine]) for mine in of_scans]
     rng = np.random.default_rng(0)
     again = [np.median(np.concatenate([scans[i] for i in rng.integers(len(scans), size=len(scans))])) for _ in range(500)]
     low, middle, high = np.percentile(total, (25, 50, 75))
@@ -178,14 +180,6 @@ def scores_of(rows: list[dict[str, str]]) -> dict[str, Any]:
     }
     many = {"total_bright": np.median(lit), "coverage_90": coverage.mean(), "skill": skills.mean()} if len(lit) else {}
     return found | {"total_bright": "", "coverage_90": "", "skill": ""} | many
-
-
-def grouped(rows: list[dict[str, str]]) -> dict[tuple[str, ...], list[float]]:
-    """Totals of the gaps by the scan that they were cut into: gaps of one scan err together."""
-    scans: dict[tuple[str, ...], list[float]] = {}
-    for row in rows:
-        scans.setdefault(tuple(row[name] for name in KEY[:3]), []).append(float(row["total"]))
-    return scans
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from braggfill.base.metrics import coverage, predictive_rank, skill
 from braggfill.classical.interpolate import linear
 from braggfill.filling.methods import METHODS
 from braggfill.filling.options import FillOptions
-from braggfill.judging.studies.gaps import beside
+from braggfill.judging.studies.gaps import beside_peak
 from braggfill.scan.copies import bright
 from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan
@@ -45,7 +45,7 @@ def stripe(counts: np.ndarray, peak: int, width: int) -> np.ndarray:
     """Columns (frames, rows, columns), True = not measured, on the roomier side of the peak, a bank left at the border."""
     mask = np.zeros(counts.shape, bool)
     columns = mask.shape[2]
-    first = peak + beside(peak, columns, DISTANCE, width)
+    first = peak + beside_peak(peak, columns, DISTANCE, width)
     mask[:, :, max(first, 1) : min(first + width, columns - 1)] = True
     return mask
 

@@ -8,7 +8,7 @@ from shared.au_scan import CROSS, cropped
 
 from braggfill.base.errors import InputError
 from braggfill.judging.studies.crystals import HELD_OUT
-from braggfill.judging.studies.gaps import Arm, beside, box_about, cut
+from braggfill.judging.studies.gaps import Arm, beside_peak, box_about, cut
 from braggfill.scan.copies import FEWEST_VOXELS, Trial, bright
 from braggfill.scan.counts import brightest_voxel
 from braggfill.scan.gapped import GappedScan
@@ -113,12 +113,16 @@ def random_gap(rng: np.random.Generator, peak: tuple[float, ...], shape: tuple[i
     width, between, through = int(rng.choice(WIDTHS)), int(rng.integers(NEAREST, FARTHEST + 1)), rng.random() < THROUGH_SHARE
     if through:
         return f"{kind} through the peak", tuple((axis, -(width // 2), width) for axis in axes)
-    return kind, tuple((axis, beside(round(peak[axis]), shape[axis], between, width), width) for axis in axes)
+    return kind, tuple((axis, beside_peak(round(peak[axis]), shape[axis], between, width), width) for axis in axes)
 
 
 def case_rules(group: str) -> tuple[object, ...]:
     """What the cases of a group are made by."""
-    return (AU_PLACES, AU_BOX) if group == "au" else (SEED[group], SHAPE[group], RANGES, AXES, WIDTHS, FARTHEST, NEAREST)
+    return (
+        (AU_PLACES, AU_BOX)
+        if group == "au"
+        else (SEED[group], SHAPE[group], RANGES, AXES, WIDTHS, FARTHEST, NEAREST, THROUGH_SHARE, FEWEST_HIDDEN)
+    )
 
 
 def has_copies(case: Case) -> bool:

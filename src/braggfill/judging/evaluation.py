@@ -26,10 +26,12 @@ from braggfill.judging.verdict import Band, Score, advised, in_words, judge_band
 from braggfill.scan.copies import FEWEST_VOXELS, SCORED_COUNTS, Trial, bright, large_gaps
 from braggfill.scan.counts import taken_apart
 from braggfill.scan.gapped import GappedScan
-from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, find_slabs, voxels_to_fill
+from braggfill.scan.gaps import MAX_WIDTH, WIDEST_MODULE_GAP, voxels_to_fill
 
 ALL_BUT_BRIGHTEST = 0.99
 """Copies are scored where they are estimated to be no brighter than this share of the gap."""
+WIDER = f" Gaps wider than {MAX_WIDTH} voxels were not judged: a fill by the crystal judges them itself."
+"""What is added to the advice where a scan has gaps that the copies are not like."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,9 @@ def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: di
     method, hidden = next(iter(filled)), known[scored]
     scores = [score(name, estimates, hidden, fill.seconds) for name, fill in filled.items()]
     bands = [b for b in judge_bands(estimates[method], estimates["linear"][0], hidden) if b.voxels >= FEWEST_VOXELS]
-    hidden_peak = hides_peak(scan)
+    with_wide = scan.seen_across(WIDEST_MODULE_GAP)
+    hidden_peak = hides_peak(with_wide)
+    wider = bool((with_wide.wanted & ~scan.wanted).any())
     return Evaluation(
         scores=scores,
         bands=bands,
@@ -155,15 +159,7 @@ def judged(scan: GappedScan, trial: Trial, scored: NDArray[np.bool_], filled: di
         hides_peak=hidden_peak,
         advisable=advised(scores[0], hidden_peak),
         recommended=recommended(scores, hidden_peak),
-        advice=in_words(scores, bands, hidden_peak, FillOptions().method_for(scan.mask.size)) + of_wider_gaps(scan),
-    )
-
-
-def of_wider_gaps(scan: GappedScan) -> str:
-    """A further sentence where a scan has gaps that the copies are not like."""
-    wider = scan.seen_across(WIDEST_MODULE_GAP).wanted & ~scan.wanted
-    return (
-        f" Gaps wider than {MAX_WIDTH} voxels were not judged: a fill by the crystal judges them itself." if wider.any() else ""
+        advice=in_words(scores, bands, hidden_peak, FillOptions().method_for(scan.mask.size)) + (WIDER if wider else ""),
     )
 
 
@@ -225,8 +221,7 @@ def no_brighter(
 
 
 def hides_peak(scan: GappedScan) -> bool:
-    """Whether the brightest voxel measured borders on one of the large gaps, however wide."""
+    """Whether the brightest voxel measured borders on one of the scan's large gaps."""
     brightest = np.unravel_index(np.where(scan.mask, -1, scan.counts).argmax(), scan.mask.shape)
     around = tuple(slice(max(int(i) - 1, 0), int(i) + 2) for i in brightest)
-    slabs = find_slabs(scan.mask, WIDEST_MODULE_GAP)
-    return bool(voxels_to_fill(large_gaps(slabs), scan.mask.shape)[around].any())
+    return bool(voxels_to_fill(large_gaps(scan.slabs), scan.mask.shape)[around].any())

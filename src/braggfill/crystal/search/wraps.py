@@ -54,5 +54,4 @@ def in_wraps(wraps: tuple[Wrap, ...], starts: int, make: Callable[[list[tuple[in
     """
     first = some(make(list(enumerate(wraps[:starts]))))
     best = min(first, key=lambda one: one.promise).wrap
-    others = [(number, best) for number in range(len(wraps), starts)]
-    return first + (make(others) if others else [])
+    return first + make([(number, best) for number in range(len(wraps), starts)])

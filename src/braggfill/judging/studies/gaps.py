@@ -42,7 +42,7 @@ def known(counts: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.fl
     return volume
 
 
-def beside(peak: float, length: int, measured: int, width: int) -> int:
+def beside_peak(peak: float, length: int, measured: int, width: int) -> int:
     """Voxels along an axis from the peak to the first of a gap, with so many measured ones between, on the roomier side."""
     return 1 + measured if peak < length / 2 else -measured - width
 
@@ -50,7 +50,7 @@ def beside(peak: float, length: int, measured: int, width: int) -> int:
 def columns_beside(scan: SimulatedScan, measured: int, width: int) -> int:
     """First column of a gap with so many measured columns between it and the peak, on the roomier side."""
     peak: int = round(scan.description["peak"][2])
-    return peak + beside(peak, scan.counts.shape[2], measured, width)
+    return peak + beside_peak(peak, scan.counts.shape[2], measured, width)
 
 
 def columns(shape: Sequence[int], first: int, width: int) -> NDArray[np.bool_]:
