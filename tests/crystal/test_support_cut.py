@@ -11,6 +11,8 @@ from scipy.ndimage import gaussian_filter
 
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, tapered_level
+from braggfill.crystal.model.roughness import eroded
+from braggfill.crystal.search.polish import LOOSER, Polisher, Way
 from braggfill.crystal.search.support_cut import CLEARLY, CUTS, beside, hidden_levels, in_best_support
 from braggfill.crystal.search.turns import Fitting, State, refined
 from braggfill.simulation.scans import one_thread
@@ -48,10 +50,9 @@ def test_hidden_levels_measure_what_was_hidden_and_nothing_else():
     assert float(level.target[level.measured].sum()) == pytest.approx(counts[scan.mask].sum())
 
 
-@pytest.fixture(scope="module")
-def begun():
-    """Three quarters of a faint scan, the counts hidden from it, and the true object on that level in too wide a support."""
-    _, counts, scan, state = seen(3e4)
+def three_quarters(dose):
+    """That part of a scan, the counts hidden from it, and the true object on that level in too wide a support."""
+    _, counts, scan, state = seen(dose)
     (hidden,) = hidden_levels(scan, scan.mask, counts[scan.mask], (0.75,))
     level = tapered_level(scan, 0.75)
     places = [np.roll(np.arange(first, first + n), first) for first, n in zip(level.first, level.shape, strict=True)]
@@ -60,6 +61,12 @@ def begun():
     support = crystal.abs() > 0.02 * crystal.abs().max()
     given = instrument(level.shape[0], (0.4, 0.4, 0.4), 1e-3)
     return level, hidden, State(crystal, support, given)
+
+
+@pytest.fixture(scope="module")
+def begun():
+    """A faint scan's."""
+    return three_quarters(3e4)
 
 
 def left_of(hidden, level, found, kappa):
@@ -114,3 +121,16 @@ def test_a_share_lies_among_its_neighbours():
     assert beside(CUTS[0]) == CUTS[:2]
     assert beside(CUTS[1]) == CUTS[:3]
     assert beside(CUTS[-1]) == CUTS[-2:]
+
+
+def test_what_was_cut_off_too_tightly_is_found_again():
+    """Bright counts know the crystal's edge: its support grows back, and what was hidden is told better."""
+    level, hidden, true = three_quarters(1e6)
+    edge = true.crystal.abs() > 0.2 * true.crystal.abs().max()
+    tight = eroded(edge)
+    polisher = Polisher(level, lambda found: left_of(hidden, level, found, 0), 0.25)
+    with one_thread():
+        cut_off = polisher.fitted(replace(true, crystal=true.crystal * tight, support=tight), Way(0.0, 40))
+        found = polisher.fitted(cut_off.state, replace(cut_off.way, **LOOSER[0]), LOOSER[0])
+    assert found.hidden_deviance < 0.5 * cut_off.hidden_deviance
+    assert (found.state.support & edge).sum() > 0.9 * edge.sum() > tight.sum()

@@ -99,3 +99,14 @@ def test_where_the_search_was_lost_a_little_better_does_not_suffice(truth):
     assert not record_of().lost
     told, _ = accounted(np.zeros(5, bool), record_of(6.0), Gate(False, 1000, 450.0, 990.0, 0.1, 1.0), NOTHING_KNOWN)
     assert told.startswith("retrieval found no crystal: deviance 450 a voxel against 990 by the network")
+
+
+def test_a_wide_gap_is_filled_only_if_an_object_converged(truth):
+    expected, known = (values.reshape(20, 20, 15) for values in truth)
+    everywhere, nowhere = np.ones(known.shape, bool), np.zeros(known.shape, bool)
+    for misfit, filled in ((1.1, True), (1.4, False)):
+        fill = CrystalFill(expected, 0.1 * expected, record_of(misfit), None)
+        _, wide = gates(known, nowhere, everywhere, fill, 2 * expected)
+        assert wide.taken == filled
+        said, _ = accounted(np.ones(5, bool), fill.record, NOTHING_KNOWN, wide)
+        assert said.startswith(f"{int(filled)} of 1 retrieved objects converged; ")

@@ -26,7 +26,7 @@ from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.search.climb import UNSURE, climb
 from braggfill.crystal.search.decimation import Axes, decimated, on_every_line
 from braggfill.crystal.search.generations import One, Started, common, guided
-from braggfill.crystal.search.polish import FIRST, MISSED, Begun, Polisher, Way, first_fit, polished
+from braggfill.crystal.search.polish import FIRST, MISSED, UNMET, Begun, Polisher, Way, first_fit, polished
 from braggfill.crystal.search.support_cut import hidden_levels, in_best_support
 from braggfill.crystal.search.turns import FIRST_TURNS, REFINED_CUT, TURNS, Fitting, State, random_start, search
 from braggfill.crystal.search.wraps import WRAPS, Wrap, in_wraps
@@ -44,9 +44,6 @@ CLIMB_STEPS, MEAN_STEPS = len(TURNS[LAST_TURNS]) + 8, 20
 WORTH, LEAST_EXCESS = 1.5, 0.02
 """Those climbs are fitted further that leave at most so many times the best one's excess deviance of the hidden counts, or this
 much, which is none; where it has to be quick the best alone."""
-UNMET = 0.12
-"""Excess deviance of the hidden counts over that of counting noise from which on the best ends have means of their own, up to
-``MISSED``: where more is missed, ends are wrong in so many places that what they have in common is no better."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +179,10 @@ class Contest:
         return sorted([*ends, *means], key=lambda end: end.polished.hidden_deviance)
 
     def _means_of_ends(self, ends: list[Ended], first: int) -> list[Ended]:
-        """What the best end of every start has in common, fitted as they were, where hidden counts are not met yet."""
+        """What the best ends of all starts have in common, fitted as they were, where hidden counts are nearly met, but not quite.
+
+        Where more is missed, ends are wrong in so many places that what they have in common is no better.
+        """
         if not self.options.generations:
             return []
         best = best_of_each(ends)

@@ -3,7 +3,7 @@
 They say which of the two fills is returned, and how wide its standard deviation must be.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from braggfill.scan.copies import FEWEST_VOXELS
 from braggfill.scan.gaps import MAX_WIDTH
 
 WIDE_GAIN = 0.9
-"""Share of the excess deviance that a line between the banks leaves in hidden wide gaps, which the crystal has to remove: where
-it removed 0.96 the gap beside the peak came out with a skill of 0.80, where it removed 0.79 with 0.34."""
+"""Share of the excess deviance that a line between the banks leaves in hidden wide gaps, which the crystal has to remove, with
+an object that converged: where it removed 0.96 the gap beside the peak came out with a skill of 0.80, where it removed 0.79 with
+0.34, and where it removed 0.99 but nothing had converged with 0.12."""
 LOST_GAIN = 0.7
 """The same share of what the network leaves, where the search was lost: of a crystal of 2.9π, whose objects all missed the
 counts by ten times noise, hidden blocks said 0.55, and the cross came out with a skill of 0.13 (the network 0.44)."""
@@ -93,7 +94,8 @@ def gates(
             return NOTHING_KNOWN
         return gate(Compared(counts[hidden], fill.mean[hidden], fill.std[hidden], other[hidden]), gain)
 
-    return of(near, LOST_GAIN if fill.record.lost else 0.0), of(far, WIDE_GAIN)
+    narrow, wide = of(near, LOST_GAIN if fill.record.lost else 0.0), of(far, WIDE_GAIN)
+    return narrow, replace(wide, taken=wide.taken and fill.record.converged > 0)
 
 
 def gate(compared: Compared, gain: float = 0.0) -> Gate:

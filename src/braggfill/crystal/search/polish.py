@@ -17,6 +17,7 @@ from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.likelihood import Terms, fit
 from braggfill.crystal.model.misfit import misfit, noise_misfit
+from braggfill.crystal.model.roughness import dilated
 from braggfill.crystal.search.astray import freed
 from braggfill.crystal.search.efficiency import efficiency_of
 from braggfill.crystal.search.kept import Kept
@@ -54,11 +55,13 @@ class Way:
     """Weight of the interior amplitude's roughness."""
     freed: int = 0
     """Times that its transform was made anew where it contradicts the counts."""
+    loosened: int = 0
+    """Times that its support was loosened by a voxel, fitted in, and cut anew."""
 
-    def stricter(self, change: Change) -> bool:
-        """Whether a change would make κ or μ smaller, the phase smoother or the support tighter, or set it free."""
+    def further(self, change: Change) -> bool:
+        """Whether a change would make κ or μ smaller, the phase smoother or the support tighter, set it free or loosen it."""
         smaller = any(change[name] < getattr(self, name) for name in ("kappa", "mu") if name in change)
-        larger = any(change.get(name, 0) > (getattr(self, name) or 0) for name in ("smoother", "cut", "freed"))
+        larger = any(change.get(name, 0) > (getattr(self, name) or 0) for name in ("smoother", "cut", "freed", "loosened"))
         return smaller or larger
 
     @property
@@ -90,8 +93,12 @@ FREED: tuple[Change, ...] = tuple({"freed": times} for times in (1, 2, 3))
 """Its transform is made anew where it contradicts the counts, ..."""
 MISSED = 1.0
 """... where the hidden counts' excess deviance is more than so many times their noise: less is no knot."""
+LOOSER: tuple[Change, ...] = tuple({"loosened": times, "cut": REFINED_CUT} for times in (1, 2, 3))
+"""Its support is loosened by a voxel: what coarse levels cut off for good, bright counts on the whole one may know, ..."""
+UNMET = 0.12
+"""... where the hidden counts' excess deviance is more than so many times their noise."""
 Kinds = tuple[tuple[Change, ...], ...]
-THOROUGH: Kinds = SURER, FREED, ROUGHER, SMOOTHER, TIGHTER
+THOROUGH: Kinds = SURER, FREED, ROUGHER, LOOSER, SMOOTHER, TIGHTER
 """All that is tried in a round."""
 BRIEF: Kinds = (SURER[0], SURER[2]), SMOOTHER[:1]
 """Where it has to be quick."""
@@ -132,6 +139,8 @@ class Polisher:
             state = with_efficiency(self.level, state, way.kappa)
         if "freed" in change:
             state = improved(state, partial(freed, self.level, state, way.fitting, forgetting=True))
+        if "loosened" in change:
+            state = settled(self.level, replace(state, support=dilated(state.support)), replace(way, smoother=None))
         if "cut" in change:
             support = tightened(state.crystal.abs(), REFINED_BLUR, way.cut, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
@@ -144,8 +153,9 @@ class Polisher:
 
     def needless(self, change: Change, last: Polished) -> bool:
         """Whether a change would mend what is right in the last fit: bright voxels, or the hidden counts."""
-        if "freed" in change:
-            return self.excess(last) < MISSED * self.expected_deviance
+        for name, least in (("freed", MISSED), ("loosened", UNMET)):
+            if name in change:
+                return self.excess(last) < least * self.expected_deviance
         return change is BETWEEN and self.explains(last.state)
 
     def explains(self, state: State) -> bool:
@@ -218,14 +228,14 @@ def best_of(made: Sequence[Polished]) -> Polished:
 
 
 def fits_of_a_kind(polisher: Polisher, best: Polished, changes: tuple[Change, ...], tried: Tried, tick: Tick) -> list[Polished]:
-    """The best so far fitted in ever stricter ways of a kind, each from the one before, until one is worse.
+    """The best so far fitted in one way of a kind after the other, each from the one before, until one is worse.
 
     A smaller κ that is worse is gone on from if the object still converged with it: only without κ do bright voxels decide.
     """
     made, last = list[Polished](), best
     for change in changes:
         way = replace(last.way, **FIT | change)
-        if not last.way.stricter(change) or polisher.needless(change, last):
+        if not last.way.further(change) or polisher.needless(change, last):
             continue
         if (last.hidden_deviance, way) in tried:
             break
