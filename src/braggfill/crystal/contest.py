@@ -179,7 +179,7 @@ class Contest:
         return sorted([*ends, *means], key=lambda end: end.polished.hidden_deviance)
 
     def _means_of_ends(self, ends: list[Ended], first: int) -> list[Ended]:
-        """What the best ends of all starts have in common, fitted as they were, where hidden counts are nearly met, but not quite.
+        """What the best ends of all starts have in common, fitted as they were, where hidden counts are nearly, not quite met.
 
         Where more is missed, ends are wrong in so many places that what they have in common is no better.
         """

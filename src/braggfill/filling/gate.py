@@ -18,8 +18,8 @@ from braggfill.scan.gaps import MAX_WIDTH
 
 WIDE_GAIN = 0.9
 """Share of the excess deviance that a line between the banks leaves in hidden wide gaps, which the crystal has to remove, with
-an object that converged: where it removed 0.96 the gap beside the peak came out with a skill of 0.80, where it removed 0.79 with
-0.34, and where it removed 0.99 but nothing had converged with 0.12."""
+an object that converged: where it removed 0.96 the gap beside the peak came out with a skill of 0.80, where it removed 0.79,
+with 0.34, and where it removed 0.99 but nothing had converged with 0.12."""
 LOST_GAIN = 0.7
 """The same share of what the network leaves, where the search was lost: of a crystal of 2.9π, whose objects all missed the
 counts by ten times noise, hidden blocks said 0.55, and the cross came out with a skill of 0.13 (the network 0.44)."""
