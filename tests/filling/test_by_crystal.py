@@ -8,7 +8,7 @@ from braggfill import fill_gaps
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.contest import starts_made
-from braggfill.crystal.record import CrystalOptions, CrystalRecord
+from braggfill.crystal.record import Climbed, CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved import CrystalFill
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.filling import by_crystal as module
@@ -140,8 +140,9 @@ def wide(block):
 
 
 def with_crystal(monkeypatch, mean):
-    """Let the crystal expect ``mean`` wherever it is asked, surely."""
-    record = CrystalRecord(CrystalOptions(), 0.5, (1.0,), (), (0.0,), 1.0)
+    """Let a crystal that converged expect ``mean`` wherever it is asked, surely."""
+    end = Climbed(0, 1.0, 1.0, 1.0, 0.0, None, 0.1, 0.1, 1.0, (1.0, 1.0, 1.0), 0.0, 0.1, 0.0)
+    record = CrystalRecord(CrystalOptions(), 0.5, (1.0,), (end,), (0.0,), 1.0)
 
     def expected(counts, mask, blocks, *_):
         asked = mask | blocks.hidden
