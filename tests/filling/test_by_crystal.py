@@ -3,12 +3,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_records import record_of
 
 from braggfill import fill_gaps
 from braggfill.base.errors import InputError
 from braggfill.base.metrics import poisson_deviance
 from braggfill.crystal.contest import starts_made
-from braggfill.crystal.record import Climbed, CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved import CrystalFill
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.filling import by_crystal as module
@@ -141,12 +141,10 @@ def wide(block):
 
 def with_crystal(monkeypatch, mean):
     """Let a crystal that converged expect ``mean`` wherever it is asked, surely."""
-    end = Climbed(0, 1.0, 1.0, 1.0, 0.0, None, 0.1, 0.1, 1.0, (1.0, 1.0, 1.0), 0.0, 0.1, 0.0)
-    record = CrystalRecord(CrystalOptions(), 0.5, (1.0,), (end,), (0.0,), 1.0)
 
     def expected(counts, mask, blocks, *_):
         asked = mask | blocks.hidden
-        return CrystalFill(np.where(asked, mean, np.nan), np.where(asked, 0.1 + 0.05 * mean, np.nan), record, BEHIND)
+        return CrystalFill(np.where(asked, mean, np.nan), np.where(asked, 0.1 + 0.05 * mean, np.nan), record_of(1.0), BEHIND)
 
     monkeypatch.setattr(module, "fill_by_crystal", expected)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from made_records import record_of
 
 from braggfill.base.metrics import expected_deviance
-from braggfill.crystal.record import Climbed, CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved import CrystalFill
 from braggfill.filling.gate import NOTHING_KNOWN, Compared, Gate, accounted, gate, gates, missed, widening
 
@@ -68,18 +68,12 @@ def test_what_is_missed_is_of_the_fill_that_is_returned(truth):
 
 @pytest.mark.parametrize("off", [0.3, 0.6])
 def test_a_wide_gap_that_hidden_ones_say_to_be_far_off_is_warned_of(off):
-    record = CrystalRecord(CrystalOptions(), 0.5, (1.0,), (), (0.0,), 1.0)
+    record = record_of()
     wide = Gate(True, 1000, 2.0, 90.0, off, 1.0)
     sentence, _ = accounted(np.ones(5, bool), record, NOTHING_KNOWN, wide)
     assert ("do not rely on the fill" in sentence) == (off > 0.5)
     refused, _ = accounted(np.ones(5, bool), record, NOTHING_KNOWN, Gate(False, 1000, 2.0, 90.0, off, 1.0))
     assert "rely" not in refused
-
-
-def record_of(*misfits):
-    """Of ends with such misfits over that of noise."""
-    ends = (Climbed(n, 1.0, m, 1.0, 0.0, None, 0.1, 0.1, 9.0, (1.0, 1.0, 1.0), 0.0, 0.1, 0.0) for n, m in enumerate(misfits))
-    return CrystalRecord(CrystalOptions(), 0.5, (1.0,), tuple(ends), (0.0,), 1.0)
 
 
 def test_where_the_search_was_lost_a_little_better_does_not_suffice(truth):

@@ -8,9 +8,8 @@ import torch
 from braggfill.base.progress import Tick
 from braggfill.crystal.model.levels import WHOLE, Level
 from braggfill.crystal.model.likelihood import NARROWEST
-from braggfill.crystal.model.roughness import dilated
 from braggfill.crystal.search.climb import BLUR, LIFT, RoughnessWeights, climb
-from braggfill.crystal.search.polish import SMOOTHER_BY, Way, settled
+from braggfill.crystal.search.polish import SMOOTHER_BY, Way, settled, settled_wider
 from braggfill.crystal.search.turns import REFINED_BLUR, Fitting, State, improved, refined, take_turn
 from braggfill.retrieval.attempt import Attempt
 from braggfill.retrieval.grids import centred, resampled, without_taper
@@ -58,7 +57,7 @@ def loosened(attempt: Attempt) -> Attempt:
     The support was cut for the search, and at the crystal's soft edge a little too tightly.
     """
     level, state = attempt.view.level(WHOLE), attempt.state
-    wider = replace(attempt, state=settled(level, replace(state, support=dilated(state.support)), LAST))
+    wider = replace(attempt, state=settled_wider(level, state, LAST))
     return min(attempt, wider, key=lambda a: a.hidden_deviance)
 
 

@@ -140,7 +140,7 @@ class Polisher:
         if "freed" in change:
             state = improved(state, partial(freed, self.level, state, way.fitting, forgetting=True))
         if "loosened" in change:
-            state = settled(self.level, replace(state, support=dilated(state.support)), replace(way, smoother=None))
+            state = settled_wider(self.level, state, replace(way, smoother=None))
         if "cut" in change:
             support = tightened(state.crystal.abs(), REFINED_BLUR, way.cut, self.level.roomiest)
             state = replace(state, crystal=state.crystal * support, support=support)
@@ -153,9 +153,10 @@ class Polisher:
 
     def needless(self, change: Change, last: Polished) -> bool:
         """Whether a change would mend what is right in the last fit: bright voxels, or the hidden counts."""
-        for name, least in (("freed", MISSED), ("loosened", UNMET)):
-            if name in change:
-                return self.excess(last) < least * self.expected_deviance
+        if "freed" in change:
+            return self.excess(last) < MISSED * self.expected_deviance
+        if "loosened" in change:
+            return self.excess(last) < UNMET * self.expected_deviance
         return change is BETWEEN and self.explains(last.state)
 
     def explains(self, state: State) -> bool:
@@ -259,3 +260,8 @@ def settled(level: Level, state: State, way: Way) -> State:
     terms = Terms(way.kappa, way.mu * (way.smoother or 1.0), way.smoother is not None, unbiased=True)
     found = fit(level, state.crystal, state.support, state.instrument, way.evaluations, terms)
     return judged(level, found, state.support, way.kappa)
+
+
+def settled_wider(level: Level, state: State, way: Way) -> State:
+    """A state after a fit within a support a voxel wider than its own."""
+    return settled(level, replace(state, support=dilated(state.support)), way)
