@@ -94,9 +94,9 @@ FREED: tuple[Change, ...] = tuple({"freed": times} for times in (1, 2, 3))
 MISSED = 1.0
 """... where the hidden counts' excess deviance is more than so many times their noise: less is no knot."""
 LOOSER: tuple[Change, ...] = tuple({"loosened": times, "cut": REFINED_CUT} for times in (1, 2, 3))
-"""Its support is loosened by a voxel: what coarse levels cut off for good, bright counts on the whole one may know, ..."""
+"""Where its support was cut tightly it is loosened by a voxel: bright counts may know what coarse levels cut off, ..."""
 UNMET = 0.12
-"""... where the hidden counts' excess deviance is more than so many times their noise."""
+"""... if the hidden counts' excess deviance is more than so many times their noise."""
 Kinds = tuple[tuple[Change, ...], ...]
 THOROUGH: Kinds = SURER, FREED, ROUGHER, LOOSER, SMOOTHER, TIGHTER
 """All that is tried in a round."""
@@ -156,7 +156,8 @@ class Polisher:
         if "freed" in change:
             return self.excess(last) < MISSED * self.expected_deviance
         if "loosened" in change:
-            return self.excess(last) < UNMET * self.expected_deviance
+            roomy = last.way.cut <= REFINED_CUT and not last.way.loosened
+            return roomy or self.excess(last) < UNMET * self.expected_deviance
         return change is BETWEEN and self.explains(last.state)
 
     def explains(self, state: State) -> bool:
