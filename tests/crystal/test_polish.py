@@ -6,6 +6,7 @@ from known_instruments import instrument
 
 from braggfill.crystal.search import polish
 from braggfill.crystal.search.polish import (
+    ANNEALED,
     FIRST,
     FREED,
     LOOSER,
@@ -43,6 +44,14 @@ def held(monkeypatch):
     return asked
 
 
+@pytest.fixture(autouse=True)
+def smoothed(monkeypatch):
+    """The misfit of every object that annealing, which does nothing, was given."""
+    given = []
+    monkeypatch.setattr(polish, "annealed", lambda level, state: given.append(state.misfit) or state)
+    return given
+
+
 class AnyLevel:
     roomiest = 10**9
 
@@ -67,19 +76,25 @@ def state():
     return State(modulus.to(torch.complex64), modulus > 0.01, instrument(24), 1.0)
 
 
-def all_fits(judge, cut=REFINED_CUT):
-    """What is made of that state, whose support was cut so, the best first, in one round."""
+def all_fits(judge, *kinds, cut=REFINED_CUT, worthwhile=0.0):
+    """What is made of that state, whose support was cut so, in some kinds of ways, the best first; in one round."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(polish, "WORTHWHILE", 0.0)
+        patch.setattr(polish, "WORTHWHILE", worthwhile)
+        patch.setattr(polish, "THOROUGH", kinds)
         return polished(first_fit(Polisher(AnyLevel(), judge, 1.0), state(), replace(FIRST, cut=cut)))
 
 
+def judging(*said):
+    """A judge of hidden counts that says these deviances, one after the other, and no more."""
+    deviances = iter(said)
+    return lambda _: next(deviances)
+
+
 def test_kappa_falls_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([3.0, 3.1, 2.0, 2.5, 9.0, 9.0, 9.0, 9.0])
-    made = all_fits(lambda _: next(wrong))
+    made = all_fits(judging(3.0, 3.1, 2.0, 2.5, 9.0), SURER, FREED)
     kappas = [FIRST.kappa, *(change["kappa"] for change in SURER)]
     # the third was worse, so that what follows goes on from the second
-    assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], *[kappas[1]] * 4]
+    assert [kappa for kappa, _, _ in fits] == [kappas[0], *kappas[:3], kappas[1]]
     assert made[0].way.kappa == kappas[1]
     assert made[0].hidden_deviance == 2.0
     assert made[0].way.cut == REFINED_CUT
@@ -90,22 +105,19 @@ def test_an_object_that_converged_is_fitted_for_a_smaller_kappa_though_the_last_
     """Hidden bright voxels were worse with a κ that still lets them go; without κ they are better."""
     doing_nothing = polish.settled
     monkeypatch.setattr(polish, "settled", lambda *asked: replace(doing_nothing(*asked), misfit=1.0, counting_misfit=1.0))
-    wrong = iter([71.5, 72.0, 75.4, 73.0, 5.6, 9.0, 9.0, 9.0, 9.0])
-    made = all_fits(lambda _: next(wrong))
+    made = all_fits(judging(71.5, 72.0, 75.4, 73.0, 5.6), SURER)
     assert [kappa for kappa, _, _ in fits][2:5] == [change["kappa"] for change in SURER]
     assert (made[0].way.kappa, made[0].hidden_deviance) == (SURER[-1]["kappa"], 5.6)
 
 
 def test_one_step_of_kappa_is_left_out_where_bright_voxels_are_explained(fits, bright_voxels):
     bright_voxels.append(True)
-    wrong = iter([3.0, 3.1, 2.0, 1.5, 9.0, 9.0, 9.0, 9.0])
-    all_fits(lambda _: next(wrong))
+    all_fits(judging(3.0, 3.1, 2.0, 1.5), SURER)
     assert [kappa for kappa, _, _ in fits][2:4] == [SURER[0]["kappa"], SURER[2]["kappa"]]
 
 
 def test_few_ways_are_tried_where_it_has_to_be_quick(fits):
-    wrong = iter([3.0, 3.1, 2.0, 1.5, 1.4])
-    polished(first_fit(Polisher(AnyLevel(), lambda _: next(wrong), 1.0), state()), thorough=False)
+    polished(first_fit(Polisher(AnyLevel(), judging(3.0, 3.1, 2.0, 1.5, 1.4), 1.0), state()), thorough=False)
     assert [kappa for kappa, _, _ in fits][2:] == [SURER[0]["kappa"], SURER[2]["kappa"], SURER[2]["kappa"]]
     assert [weight for _, _, weight in fits][2:] == pytest.approx([0, 0, 0.3])
 
@@ -113,31 +125,37 @@ def test_few_ways_are_tried_where_it_has_to_be_quick(fits):
 def test_objects_are_set_free_as_long_as_hidden_counts_allow_it(fits, held):
     for then, freed in ((6.0, 1), (4.0, 2)):
         held.clear()
-        wrong = iter([13.0, 13.1, 9.0, 9.5, 5.0, then, 99.0, 99.0, 99.0, 99.0])
-        best = all_fits(lambda _, wrong=wrong: next(wrong))[0]
+        best = all_fits(judging(13.0, 13.1, 9.0, 9.5, 5.0, then, 99.0), SURER, FREED)[0]
         assert (best.way.freed, best.hidden_deviance) == (freed, min(then, 5.0))
         assert [fitting.kappa for fitting in held] == [SURER[0]["kappa"]] * (freed + 1)
 
 
-def test_an_object_that_tells_the_hidden_counts_is_not_set_free(fits, held):
-    all_fits(lambda _: 1.0 + MISSED / 2)
-    assert held == []
-    all_fits(lambda _: 1.0 + 2 * MISSED)
+def test_objects_are_annealed_as_long_as_hidden_counts_allow_it(fits, smoothed):
+    for then, times in ((6.0, 1), (4.0, 2)):
+        smoothed.clear()
+        fits.clear()
+        best = all_fits(judging(13.0, 13.1, 5.0, then), ANNEALED)[0]
+        assert (best.way.annealed, best.hidden_deviance) == (times, min(then, 5.0))
+        assert smoothed == [2.0, 4.0]  # of the better first fit, and of the one after annealing
+
+
+def test_an_object_that_tells_the_hidden_counts_is_neither_set_free_nor_annealed(fits, held, smoothed):
+    all_fits(lambda _: 1.0 + MISSED / 2, ANNEALED, FREED)
+    assert held == smoothed == []
+    all_fits(lambda _: 1.0 + 2 * MISSED, ANNEALED, FREED)
     assert len(held) == len(FREED)
+    assert len(smoothed) == len(ANNEALED)
 
 
 def test_amplitudes_become_rougher_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([3.0, 3.1, 9.0, 9.0, 2.5, 2.6, 2.4, 9.0, 9.0])
-    best = all_fits(lambda _: next(wrong))[0]
+    best = all_fits(judging(3.0, 3.1, 2.5, 2.6, 2.4, 9.0), ROUGHER, SMOOTHER)[0]
     assert (best.way.mu, best.hidden_deviance) == (ROUGHER[0]["mu"], 2.4)
-    assert [weight for _, _, weight in fits][-3:-1] == pytest.approx([best.way.mu, best.way.mu * SMOOTHER[1]["smoother"]])
+    assert [weight for _, _, weight in fits][-2:] == pytest.approx([best.way.mu, best.way.mu * SMOOTHER[1]["smoother"]])
 
 
 def test_tight_supports_are_loosened_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([3.0, 3.1, 9.0, 9.0, 9.0, 2.5, 2.6, 9.0, 9.0])
-    best = all_fits(lambda _: next(wrong), cut=2 * REFINED_CUT)[0]
-    voxels = [number for _, number, _ in fits]
-    before, wider, cut = voxels[4:7]
+    best = all_fits(judging(3.0, 3.1, 2.5, 2.6), LOOSER, cut=2 * REFINED_CUT)[0]
+    before, wider, cut, _, _ = [number for _, number, _ in fits][1:]
     assert (best.way.loosened, best.hidden_deviance) == (1, 2.5)
     assert wider > before
     assert wider > cut == int(best.state.support.sum())
@@ -145,34 +163,33 @@ def test_tight_supports_are_loosened_as_long_as_hidden_counts_allow_it(fits):
 
 def test_a_support_is_not_loosened_where_hidden_counts_are_told_or_it_was_cut_loosely(fits):
     for excess, cut, times in ((UNMET / 2, 0.2, 0), (2 * UNMET, 0.2, len(LOOSER)), (2 * UNMET, REFINED_CUT, 0)):
-        made = all_fits(lambda _, excess=excess: 1.0 + excess, cut)
+        made = all_fits(lambda _, excess=excess: 1.0 + excess, LOOSER, cut=cut)
         assert max(p.way.loosened for p in made) == times
 
 
 def test_phases_become_smoother_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([3.0, 3.1, 2.0, 2.5, 9.0, 2.6, 1.5, 1.7, 9.0])
-    best = all_fits(lambda _: next(wrong))[0]
-    assert [weight for _, _, weight in fits] == pytest.approx([0, 0, 0, 0, 0, 0, 0.3, 0.3 * SMOOTHER[1]["smoother"], 0.3])
+    best = all_fits(judging(3.0, 3.1, 1.5, 1.7), SMOOTHER)[0]
+    assert [weight for _, _, weight in fits] == pytest.approx([0, 0, 0.3, 0.3 * SMOOTHER[1]["smoother"]])
     assert (best.way.smoother, best.hidden_deviance) == (SMOOTHER[0]["smoother"], 1.5)
 
 
 def test_supports_become_tighter_as_long_as_hidden_counts_allow_it(fits):
-    wrong = iter([5.0, 5.1, 4.0, 3.0, 2.0, 9.0, 2.2, 2.5, 1.0, 0.5, 0.7])
-    made = all_fits(lambda _: next(wrong))
+    made = all_fits(judging(5.0, 5.1, 2.5, 1.0, 0.5, 0.7), TIGHTER)
     voxels = [number for _, number, _ in fits]
     assert voxels[-4] > voxels[-3] > voxels[-2] > voxels[-1]
-    assert [p.way.cut for p in made[:3]] == [TIGHTER[n]["cut"] for n in (1, 2, 0)]
+    assert [p.way.cut for p in made[:3]] == [TIGHTER[n]["cut"] for n in (2, 3, 1)]
     assert [p.hidden_deviance for p in made] == sorted(p.hidden_deviance for p in made)
 
 
 def test_all_ways_are_tried_again_as_long_as_that_is_worth_while(fits):
     """κ, refused once, is made smaller once the phase is smooth; then too little was gained for a third round."""
-    wrong = iter([9.0, 9.1, 9.5, 9.5, 9.6, 4.0, 4.1, 4.2, 3.5, 3.6, 3.6, 3.7, 3.8, 3.9])
-    made = polished(first_fit(Polisher(AnyLevel(), lambda _: next(wrong), 1.0), state()))
+    said = judging(9.0, 9.1, 9.5, 4.0, 4.1, 3.5, 3.6, 3.7)
+    made = all_fits(said, SURER, SMOOTHER, worthwhile=polish.WORTHWHILE)
     first, second, third = FIRST.kappa, SURER[0]["kappa"], SURER[1]["kappa"]
-    assert [kappa for kappa, _, _ in fits] == [first, first, second, *[first] * 5, second, third, *[second] * 4]
+    assert [kappa for kappa, _, _ in fits] == [first, first, second, first, first, second, third, second]
     assert (made[0].way.kappa, made[0].way.smoother) == (SURER[0]["kappa"], SMOOTHER[0]["smoother"])
-    assert next(wrong, None) is None
+    with pytest.raises(StopIteration):
+        said(None)
 
 
 def test_an_even_detector_is_not_fitted_as_an_uneven_one(fits, monkeypatch):
@@ -184,7 +201,6 @@ def test_an_even_detector_is_not_fitted_as_an_uneven_one(fits, monkeypatch):
 
 def test_pixels_are_uneven_only_where_that_tells_more_of_hidden_counts(fits):
     for wrong, efficiency in ((3.1, 1.0), (2.5, 4.0)):
-        said = iter([3.0, wrong, 2.0, 9.0, 9.0, 9.0, 9.0, 9.0])
-        best = all_fits(lambda _, said=said: next(said))[0]
+        best = all_fits(judging(3.0, wrong, 2.0, 9.0), SURER)[0]
         assert best.hidden_deviance == 2.0
         assert best.state.instrument.efficiency.item() == efficiency

@@ -18,6 +18,7 @@ from braggfill.crystal.model.levels import Level
 from braggfill.crystal.model.likelihood import Terms, fit
 from braggfill.crystal.model.misfit import misfit, noise_misfit
 from braggfill.crystal.model.roughness import dilated
+from braggfill.crystal.search.annealing import annealed
 from braggfill.crystal.search.astray import freed
 from braggfill.crystal.search.efficiency import efficiency_of
 from braggfill.crystal.search.kept import Kept
@@ -57,11 +58,13 @@ class Way:
     """Times that its transform was made anew where it contradicts the counts."""
     loosened: int = 0
     """Times that its support was loosened by a voxel, fitted in, and cut anew."""
+    annealed: int = 0
+    """Times that it was made smooth beyond what counts allow, then ever less."""
 
     def further(self, change: Change) -> bool:
-        """Whether a change would make κ or μ smaller, the phase smoother or the support tighter, set it free or loosen it."""
+        """Whether a change would make κ or μ smaller, the phase smoother or the support tighter, loosen, free or anneal it."""
         smaller = any(change[name] < getattr(self, name) for name in ("kappa", "mu") if name in change)
-        larger = any(change.get(name, 0) > (getattr(self, name) or 0) for name in ("smoother", "cut", "freed", "loosened"))
+        larger = any(change.get(name, 0) > (getattr(self, name) or 0) for name in COUNTED)
         return smaller or larger
 
     @property
@@ -70,6 +73,8 @@ class Way:
         return Fitting(self.kappa, self.mu, self.cut)
 
 
+COUNTED = "smoother", "cut", "freed", "loosened", "annealed"
+"""What a change may make larger."""
 Tried = set[tuple[float, Way]]
 """What was fitted already: how wrong it was before, and the way."""
 FIT: Change = {"evaluations": 40}
@@ -93,12 +98,14 @@ FREED: tuple[Change, ...] = tuple({"freed": times} for times in (1, 2, 3))
 """Its transform is made anew where it contradicts the counts, ..."""
 MISSED = 1.0
 """... where the hidden counts' excess deviance is more than so many times their noise: less is no knot."""
+ANNEALED: tuple[Change, ...] = tuple({"annealed": times, "evaluations": 75} for times in (1, 2))
+"""It is made smooth beyond what counts allow, then ever less, where the same is missed by as much."""
 LOOSER: tuple[Change, ...] = tuple({"loosened": times, "cut": REFINED_CUT} for times in (1, 2, 3))
 """Where its support was cut tightly it is loosened by a voxel: bright counts may know what coarse levels cut off, ..."""
 UNMET = 0.12
 """... if the hidden counts' excess deviance is more than so many times their noise."""
 Kinds = tuple[tuple[Change, ...], ...]
-THOROUGH: Kinds = SURER, FREED, ROUGHER, LOOSER, SMOOTHER, TIGHTER
+THOROUGH: Kinds = SURER, ANNEALED, ROUGHER, LOOSER, FREED, SMOOTHER, TIGHTER
 """All that is tried in a round."""
 BRIEF: Kinds = (SURER[0], SURER[2]), SMOOTHER[:1]
 """Where it has to be quick."""
@@ -137,6 +144,8 @@ class Polisher:
         """A state after a fit within its support, or within one cut from it or after it was set free if that is the change."""
         if self.uneven:
             state = with_efficiency(self.level, state, way.kappa)
+        if "annealed" in change:
+            state = annealed(self.level, state)
         if "freed" in change:
             state = improved(state, partial(freed, self.level, state, way.fitting, forgetting=True))
         if "loosened" in change:
@@ -153,7 +162,7 @@ class Polisher:
 
     def needless(self, change: Change, last: Polished) -> bool:
         """Whether a change would mend what is right in the last fit: bright voxels, or the hidden counts."""
-        if "freed" in change:
+        if "freed" in change or "annealed" in change:
             return self.excess(last) < MISSED * self.expected_deviance
         if "loosened" in change:
             roomy = last.way.cut <= REFINED_CUT and not last.way.loosened
