@@ -7,7 +7,7 @@ from known_scans import expected_of, faceted, scan_of
 from braggfill.base.smoothing import gaussian_blur
 from braggfill.crystal.model.levels import level_of
 from braggfill.crystal.model.likelihood import Terms, fit
-from braggfill.crystal.search.annealing import EVALUATIONS, WEIGHTS, annealed
+from braggfill.crystal.search.annealing import ALL_EVALUATIONS, annealed
 from braggfill.crystal.search.turns import State, judged
 from braggfill.simulation.scans import one_thread
 
@@ -48,7 +48,7 @@ def test_annealing_finds_what_a_fit_alone_of_as_many_evaluations_does_not(scan):
     with one_thread():
         for seed in range(1, 7):
             wrong = in_knots(state, seed)
-            alone.append(fitted(level, wrong, len(WEIGHTS) * EVALUATIONS + LAST))
+            alone.append(fitted(level, wrong, ALL_EVALUATIONS + LAST))
             after.append(fitted(level, annealed(level, wrong), LAST))
     assert sum(found.misfit > 2 * found.counting_misfit for found in alone) >= 3
     assert sum(found.misfit > 1.5 * found.counting_misfit for found in after) <= 1

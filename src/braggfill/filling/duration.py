@@ -16,6 +16,7 @@ from braggfill.crystal.contest import FURTHER_TURN, LAST_TURNS, promising_of, st
 from braggfill.crystal.model.levels import CountsWithPrior, shares_of, tapered_level
 from braggfill.crystal.rates import MAY_BE, SearchRates, Work, climbing, mean, refinement, turns
 from braggfill.crystal.retrieved import GIVEN_BACK, counts_with_prior
+from braggfill.crystal.search.annealing import ALL_EVALUATIONS
 from braggfill.crystal.search.generations import FAMILIES
 from braggfill.crystal.search.polish import BRIEF, FIRST, FIT, THOROUGH
 from braggfill.crystal.search.support_cut import CUTS, beside
@@ -85,7 +86,7 @@ def contest_seconds(known: SearchRates, effort: Effort, threads: int) -> float:
     between, last = climbing(len(rates), thorough, len(beside(CUTS[1])) + thorough)
     surer, *others = THOROUGH if thorough else BRIEF
     sure, other = (sum((FIT | change)["evaluations"] for change in changes) for changes in (surer, chain(*others)))
-    last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * other + GIVEN_BACK)
+    last += Work(0, FIRST.evaluations + sure * (1 + MAY_BE) / 2 + MAY_BE * (other + thorough * ALL_EVALUATIONS) + GIVEN_BACK)
     last += (mean() + Work(0, FIRST.evaluations + sure)) * (MAY_BE if generations else 0)
     supports = refinement() * (2 + MAY_BE * (len(CUTS) - 2))
     further = rates[0].seconds(supports + turns(FURTHER_TURN) * MAY_BE)

@@ -17,6 +17,8 @@ WEIGHTS = tuple(float(mu) for mu in np.geomspace(9, 0.03, 8))
 """μ of the roughness of amplitude and phase, one fit after the other."""
 KAPPA, EVALUATIONS = 0.05, 30
 """Share of its counts that a voxel varies by beyond counting noise, and evaluations of the loss, in each."""
+ALL_EVALUATIONS = len(WEIGHTS) * EVALUATIONS
+"""Of the loss, at most."""
 
 
 def annealed(level: Level, state: State) -> State:

@@ -105,8 +105,8 @@ LOOSER: tuple[Change, ...] = tuple({"loosened": times, "cut": REFINED_CUT} for t
 UNMET = 0.12
 """... if the hidden counts' excess deviance is more than so many times their noise."""
 Kinds = tuple[tuple[Change, ...], ...]
-THOROUGH: Kinds = SURER, ANNEALED, ROUGHER, LOOSER, FREED, SMOOTHER, TIGHTER
-"""All that is tried in a round."""
+THOROUGH: Kinds = SURER, ANNEALED, SURER, ROUGHER, LOOSER, FREED, SMOOTHER, TIGHTER
+"""All that is tried in a round: what annealing brings nearer may be fitted for a smaller κ."""
 BRIEF: Kinds = (SURER[0], SURER[2]), SMOOTHER[:1]
 """Where it has to be quick."""
 WORTHWHILE, CLOSE = 0.7, 0.3
