@@ -27,7 +27,7 @@ from braggfill.crystal.model.likelihood import Likelihood, Terms, fit
 from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.retrieved import fill_by_crystal
 from braggfill.crystal.search import climb as climbing
-from braggfill.crystal.search import polish, turns
+from braggfill.crystal.search import polish, turns, ways
 from braggfill.crystal.search.efficiency import efficiency_of
 from braggfill.crystal.search.turns import Turn
 from braggfill.filling.record import provenance, write_result
@@ -149,7 +149,7 @@ def test_a_search_and_its_climb(card, monkeypatch):
         found = turns.search(coarse, begin, BRIEF, climbing.RoughnessWeights().searching())
         whole = level_of(scattering()[0], 1.0, device=device)
         state, _ = climbing.climb([coarse, whole], found, climbing.RoughnessWeights().climbing())
-        settled = polish.settled(whole, state, polish.Way(0.05, 2, smoother=1.0))
+        settled = polish.settled(whole, state, ways.Way(0.05, 2, smoother=1.0))
         return [*parts(state), *parts(polish.Kept.of(settled).state), efficiency_of(whole, state, 0.05)]
 
     same_on(card, work)
@@ -294,10 +294,10 @@ def brief(monkeypatch):
     for module in ("crystal.contest", "retrieval.partial"):
         monkeypatch.setattr(f"braggfill.{module}.TURNS", BRIEF)
     monkeypatch.setattr("braggfill.crystal.search.astray.TIMES", 1)
-    monkeypatch.setattr("braggfill.retrieval.carried.FITS", (polish.Way(0.01, 2),))
-    monkeypatch.setattr("braggfill.retrieval.carried.LAST", polish.Way(0.0, 2))
+    monkeypatch.setattr("braggfill.retrieval.carried.FITS", (ways.Way(0.01, 2),))
+    monkeypatch.setattr("braggfill.retrieval.carried.LAST", ways.Way(0.0, 2))
     monkeypatch.setattr("braggfill.retrieval.carried.LIFTS", 1)
-    monkeypatch.setattr("braggfill.crystal.contest.FIRST", polish.Way(0.1, 2))
+    monkeypatch.setattr("braggfill.crystal.contest.FIRST", ways.Way(0.1, 2))
     monkeypatch.setattr(polish, "FIT", {"evaluations": 2})
     monkeypatch.setattr(polish, "BRIEF", (({"kappa": 0.0},), ({"smoother": 1.0},), ({"cut": 0.12},)))
     monkeypatch.setattr("braggfill.crystal.retrieved.GIVEN_BACK", 2)

@@ -1,11 +1,8 @@
-import numpy as np
 import pytest
 import torch
-from known_instruments import instrument
-from known_scans import expected_of, faceted, scan_of
+from known_scans import scattered
 
 from braggfill.base.smoothing import gaussian_blur
-from braggfill.crystal.model.levels import level_of
 from braggfill.crystal.model.likelihood import Terms, fit
 from braggfill.crystal.search.annealing import ALL_EVALUATIONS, annealed
 from braggfill.crystal.search.turns import State, judged
@@ -18,14 +15,7 @@ LAST = 75
 
 @pytest.fixture(scope="module")
 def scan():
-    """The whole of a scan with a gap, and the crystal that scattered it as a state."""
-    crystal, expected = expected_of(faceted(SHAPE), widths=(0.6, 0.6, 0.6))
-    factor = 1e6 / expected.max()
-    mask = np.zeros(SHAPE, bool)
-    mask[:, :, 22:25] = True
-    level = level_of(scan_of(factor * expected, mask, tuple(n // 2 for n in SHAPE)), 1.0, beyond=0)
-    support = crystal.abs() > 0.03 * crystal.abs().amax()
-    return level, State(crystal * factor**0.5, support, instrument(SHAPE[0], (0.6, 0.6, 0.6), 0.02 * factor))
+    return scattered(SHAPE, 1e6)
 
 
 def in_knots(state, seed, radians=2.4):

@@ -3,12 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from known_instruments import instrument
-from known_scans import expected_of, faceted, scan_of
+from known_scans import scattered, state_of
 
-from braggfill.crystal.model.coherence import expected_counts
-from braggfill.crystal.model.levels import level_of
-from braggfill.crystal.model.misfit import misfit, noise_misfit
 from braggfill.crystal.search.astray import astray, forgotten, freed, set_free
 from braggfill.crystal.search.turns import Fitting, State
 from braggfill.simulation.scans import one_thread
@@ -17,27 +13,9 @@ SHAPE = (32, 32, 32)
 FITTING = Fitting(kappa=0.0, mu=0.003)
 
 
-def scattered(counts_at_peak):
-    """The whole of a scan with a gap, and the crystal that scattered it as a state."""
-    crystal, expected = expected_of(faceted(SHAPE), widths=(0.6, 0.6, 0.6))
-    factor = counts_at_peak / expected.max()
-    mask = np.zeros(SHAPE, bool)
-    mask[:, :, 22:25] = True
-    level = level_of(scan_of(factor * expected, mask, tuple(n // 2 for n in SHAPE)), 1.0, beyond=0)
-    seen_by = instrument(SHAPE[0], (0.6, 0.6, 0.6), 0.02 * factor)
-    return level, state_of(level, crystal * factor**0.5, crystal.abs() > 0.03 * crystal.abs().amax(), seen_by)
-
-
-def state_of(level, crystal, support, instrument):
-    """A state of some crystal, with its misfit."""
-    expected = expected_counts(crystal, instrument, level)
-    left, noise = misfit(level, expected), noise_misfit(level, expected)
-    return State(crystal, support, instrument, left, noise)
-
-
 @pytest.fixture(scope="module")
 def scan():
-    return scattered(1e6)
+    return scattered(SHAPE, 1e6)
 
 
 def spoiled(level, state, places, by=1.3):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from known_instruments import instrument
 
-from braggfill.crystal.search import polish
+from braggfill.crystal.search import polish, ways
 from braggfill.crystal.search.polish import (
     ANNEALED,
     FIRST,
@@ -32,7 +32,8 @@ def fits(monkeypatch):
         made.append((way.kappa, int(state.support.sum()), way.mu * (way.smoother or 0)))
         return replace(state, misfit=1.0 + len(made))
 
-    monkeypatch.setattr(polish, "settled", settled)
+    for module in (polish, ways):
+        monkeypatch.setattr(module, "settled", settled)
     return made
 
 

@@ -12,9 +12,10 @@ from scipy.ndimage import gaussian_filter
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import CountsWithPrior, tapered_level
 from braggfill.crystal.model.roughness import eroded
-from braggfill.crystal.search.polish import LOOSER, Polisher, Way
+from braggfill.crystal.search.polish import LOOSER, Polisher
 from braggfill.crystal.search.support_cut import CLEARLY, CUTS, beside, hidden_levels, in_best_support
 from braggfill.crystal.search.turns import Fitting, State, refined
+from braggfill.crystal.search.ways import Way
 from braggfill.simulation.scans import one_thread
 
 SHAPE = (32, 32, 32)

@@ -15,8 +15,8 @@ from braggfill.base.progress import Steps
 from braggfill.crystal.model.coherence import expected_counts
 from braggfill.crystal.model.levels import level_of
 from braggfill.crystal.search.alignment import align
-from braggfill.crystal.search.polish import Way
 from braggfill.crystal.search.turns import Turn
+from braggfill.crystal.search.ways import Way
 from braggfill.crystal.search.wraps import WRAPS
 from braggfill.retrieval import carried, partial
 from braggfill.retrieval.deformation import interior, strain, strain_rmse

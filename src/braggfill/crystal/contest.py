@@ -26,9 +26,10 @@ from braggfill.crystal.record import CrystalOptions
 from braggfill.crystal.search.climb import UNSURE, climb
 from braggfill.crystal.search.decimation import Axes, decimated, on_every_line
 from braggfill.crystal.search.generations import One, Started, common, guided
-from braggfill.crystal.search.polish import FIRST, MISSED, UNMET, Begun, Polisher, Way, first_fit, polished
+from braggfill.crystal.search.polish import FIRST, MISSED, UNMET, Begun, Polisher, first_fit, polished
 from braggfill.crystal.search.support_cut import hidden_levels, in_best_support
 from braggfill.crystal.search.turns import FIRST_TURNS, REFINED_CUT, TURNS, Fitting, State, random_start, search
+from braggfill.crystal.search.ways import Way
 from braggfill.crystal.search.wraps import WRAPS, Wrap, in_wraps
 from braggfill.crystal.whole import Ended, WholeScan
 

@@ -25,7 +25,8 @@ from braggfill.crystal.record import CrystalOptions, CrystalRecord
 from braggfill.crystal.retrieved_object import RetrievedObject
 from braggfill.crystal.search.decimation import fine_axes
 from braggfill.crystal.search.kept import Kept
-from braggfill.crystal.search.polish import settled, with_efficiency
+from braggfill.crystal.search.polish import with_efficiency
+from braggfill.crystal.search.ways import settled
 from braggfill.crystal.whole import Ended, WholeScan, as_record
 from braggfill.scan.counts import brightest_voxel
 

@@ -9,8 +9,9 @@ from braggfill.base.progress import Tick
 from braggfill.crystal.model.levels import WHOLE, Level
 from braggfill.crystal.model.likelihood import NARROWEST
 from braggfill.crystal.search.climb import BLUR, LIFT, RoughnessWeights, climb
-from braggfill.crystal.search.polish import SMOOTHER_BY, Way, settled, settled_wider
+from braggfill.crystal.search.polish import SMOOTHER_BY
 from braggfill.crystal.search.turns import REFINED_BLUR, Fitting, State, improved, refined, take_turn
+from braggfill.crystal.search.ways import Way, settled, settled_wider
 from braggfill.retrieval.attempt import Attempt
 from braggfill.retrieval.grids import centred, resampled, without_taper
 from braggfill.retrieval.result import Found, Start

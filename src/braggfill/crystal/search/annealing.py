@@ -8,23 +8,19 @@ back, do not decide yet (κ); as the weight falls, the counts bring back what is
 
 import numpy as np
 
-from braggfill.base.memory import give_back
 from braggfill.crystal.model.levels import Level
-from braggfill.crystal.model.likelihood import Terms, fit
-from braggfill.crystal.search.turns import State, judged
+from braggfill.crystal.search.climb import UNSURE
+from braggfill.crystal.search.turns import State
+from braggfill.crystal.search.ways import Way, settled
 
-WEIGHTS = tuple(float(mu) for mu in np.geomspace(9, 0.03, 8))
-"""μ of the roughness of amplitude and phase, one fit after the other."""
-KAPPA, EVALUATIONS = 0.05, 30
-"""Share of its counts that a voxel varies by beyond counting noise, and evaluations of the loss, in each."""
-ALL_EVALUATIONS = len(WEIGHTS) * EVALUATIONS
+ANNEALING = tuple(Way(UNSURE, 30, smoother=1.0, mu=float(mu)) for mu in np.geomspace(9, 0.03, 8))
+"""One fit after the other, the roughness of amplitude and phase weighing ever less."""
+ALL_EVALUATIONS = sum(way.evaluations for way in ANNEALING)
 """Of the loss, at most."""
 
 
 def annealed(level: Level, state: State) -> State:
     """A state after these fits within its support."""
-    for mu in WEIGHTS:
-        give_back()
-        found = fit(level, state.crystal, state.support, state.instrument, EVALUATIONS, Terms(KAPPA, mu, True, unbiased=True))
-        state = judged(level, found, state.support, KAPPA)
+    for way in ANNEALING:
+        state = settled(level, state, way)
     return state
